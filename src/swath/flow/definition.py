@@ -1,0 +1,242 @@
+"""What a person describes: an endpoint, a workflow over it, and what an execution freezes of both.
+
+Plain frozen dataclasses, so that msgspec stores them and pydantic validates them at the edge without
+a second description. Every field is optional where a newcomer need not think of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+#: A JSON value as Python holds it.
+Json = Any
+
+VariableType = Literal["string", "integer", "number", "boolean", "json"]
+PaginatorType = Literal[
+    "none", "page_number", "offset", "cursor", "next_url", "header_link", "header_cursor"
+]
+Action = Literal[
+    "success", "retry", "rate_limited", "ignore", "fail_item", "fail_execution", "refresh_auth"
+]
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "matches", "exists"]
+Scope = Literal["target", "exit", "credential"]
+LoopGuard = Literal["stop", "fail", "allow"]
+Join = Literal["product", "zip"]
+OutputFormat = Literal["csv", "json", "jsonl", "parquet", "xlsx"]
+ProxyType = Literal["shared", "dedicated", "custom", "direct"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A declared variable of an endpoint. `default` of None means that there is none."""
+
+    type: VariableType = "string"
+    default: Json = None
+    required: bool = True
+    secret: bool = False
+    description: str = ""
+    sample: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphQL:
+    query: str
+    variables: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A request body: exactly one of the five kinds. Strings inside are templates."""
+
+    json: Json = None
+    form: Mapping[str, Json] | None = None
+    text: str | None = None
+    graphql: GraphQL | None = None
+    multipart: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An HTTP request template. `{{name}}` in url, query, headers and body takes a variable's value."""
+
+    name: str
+    url: str
+    method: str = "GET"
+    query: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    #: Send a query parameter that is one empty variable as `name=` instead of leaving it out.
+    keep_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableMapping:
+    """`target_variable_name` takes its values from a collection; of JSON items, from one key."""
+
+    target_variable_name: str
+    source_collection_id: str
+    source_collection_json_key: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paginator:
+    """How one page leads to the next, and when to stop. Paths are dotted, or JSONPath from `$`."""
+
+    type: PaginatorType = "none"
+    variable: str | None = None
+    start: int = 1
+    limit: int | None = None
+    cursor_path: str | None = None
+    next_url_path: str | None = None
+    rel: str = "next"
+    header: str | None = None
+    total_path: str | None = None
+    has_more_path: str | None = None
+    stop_after_empty_page: bool = True
+    max_pages_per_item: int | None = None
+    #: A predicate on the page's body that ends the item after that page.
+    stop_when: "Filter | None" = None
+    #: Where the records of a page stand; default: the largest array of the first page.
+    record_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Keep an object at `path`'s parent (and all rows below it) only where the value there satisfies `op`."""
+
+    path: str
+    op: Operator = "="
+    value: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRule:
+    """A predicate on an answer and what to do with it; all given conditions must hold, the first rule that fits decides.
+
+    `status` is a code, a class (`"5xx"`), or a list of these; `header` maps names to regular expressions;
+    `path`/`op`/`value` judge the JSON body as a filter does; `body_contains` judges its text.
+    """
+
+    action: Action
+    status: int | str | tuple[int | str, ...] | None = None
+    header: Mapping[str, str] | None = None
+    path: str | None = None
+    op: Operator = "exists"
+    value: Json = None
+    body_contains: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """At most `requests` in `per_seconds` for each thing that `scope` names."""
+
+    requests: int
+    per_seconds: float = 1.0
+    scope: Scope = "target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long one request is tried. Times in seconds."""
+
+    max_attempts: int = 5
+    base_delay: float = 0.5
+    max_delay: float = 60.0
+    #: An item whose waits together would pass this ends as `rate_limited` or `failed`.
+    item_deadline: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one exchange. Sizes in bytes after decompression, times in seconds."""
+
+    timeout: float = 60.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    max_response_bytes: int = 64 * 1024 * 1024
+    max_header_bytes: int = 64 * 1024
+    max_redirects: int = 5
+    max_json_depth: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """An endpoint, where its variables come from, how its answers lead on and what becomes of them."""
+
+    name: str
+    endpoint_id: str
+    mappings: tuple[VariableMapping, ...] = ()
+    #: Constant values of variables.
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    join: Join = "product"
+    paginator: Paginator = field(default_factory=Paginator)
+    filters: tuple[Filter, ...] = ()
+    response_rules: tuple[ResponseRule, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    limits: Limits = field(default_factory=Limits)
+    loop_guard: LoopGuard = "stop"
+    concurrency: int = 16
+    #: Hosts that a next URL or a redirect may lead to, beside the endpoint's own.
+    allowed_hosts: tuple[str, ...] = ()
+    #: Paths of the result collections wanted; None: all.
+    result_collections: tuple[str, ...] | None = None
+    primary_collection: str | None = None
+    include_inputs: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyChoice:
+    """Which exits an execution uses. `direct` is the choice of nobody's proxy."""
+
+    type: ProxyType = "direct"
+    location: str | None = None
+    proxy_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller of one execution asked for, beside its parameters."""
+
+    proxy: ProxyChoice = field(default_factory=ProxyChoice)
+    maximum_requests_count: int | None = None
+    output_aggregation_format: OutputFormat = "csv"
+    do_proxy_hot_swap: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One variable's place on an axis: `key` of the axis's JSON item, or the item itself."""
+
+    variable: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A frozen list that input items are drawn from: a snapshot object, or the values themselves."""
+
+    count: int
+    sources: tuple[Source, ...]
+    #: The collection's number and version whose items these are; None with `values`.
+    snapshot: tuple[int, int] | None = None
+    values: tuple[Json, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What an execution freezes: no later change of the endpoint, workflow or collections reaches it."""
+
+    endpoint: Endpoint
+    workflow: Workflow
+    axes: tuple[Axis, ...] = ()
+    #: Constants of variables: the workflow's `inputs` below the execution's scalar parameters.
+    constants: Mapping[str, Json] = field(default_factory=dict)
+    #: All `execution_parameters`, for the filters.
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)

@@ -1,0 +1,99 @@
+"""What an operator can set, all by environment variables that begin with `SWATH_`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from swath.errors import SetupError
+
+
+def _variable(name: str, meaning: str, **default: Any) -> Any:
+    return field(metadata={"variable": name, "meaning": meaning}, **default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a process is configured by. Secrets are left out of `repr`."""
+
+    data_dir: Path = _variable(
+        "SWATH_DATA_DIR", "Folder of the databases, segments and files.", default=Path("data")
+    )
+    database_url: str = _variable(
+        "SWATH_DATABASE_URL", "Empty: SQLite in the data folder.", default="", repr=False
+    )
+    storage_url: str = _variable(
+        "SWATH_STORAGE_URL", "Where segments and files are kept; empty: below the data folder.", default=""
+    )
+    public_url: str = _variable(
+        "SWATH_PUBLIC_URL", "How clients reach the server; empty: as the request came.", default=""
+    )
+    token: str = _variable(
+        "SWATH_TOKEN",
+        "The first administrator's token; empty: one is made and kept in <data-dir>/token.",
+        default="",
+        repr=False,
+    )
+    secret_key: str = _variable(
+        "SWATH_SECRET_KEY",
+        "Keys that encrypt secrets at rest, newest first, comma-separated; empty: one is made and kept.",
+        default="",
+        repr=False,
+    )
+    allowed_private_hosts: tuple[str, ...] = _variable(
+        "SWATH_ALLOWED_PRIVATE_HOSTS",
+        "Private addresses, networks or host names that requests may go to, comma-separated.",
+        default=(),
+    )
+    direct_allowed: bool = _variable(
+        "SWATH_DIRECT_ALLOWED", "Whether an execution may go without a proxy.", default=True
+    )
+    proxy_rate: float | None = _variable(
+        "SWATH_PROXY_RATE", "Requests per second through each proxy; empty: no limit.", default=None
+    )
+    worker_shards: int = _variable(
+        "SWATH_WORKER_SHARDS", "How many shards one worker works on at a time.", default=4
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "Settings":
+        """Read the environment; `given` values that are not None win over it.
+
+        Raises SetupError for a value that does not read as its type.
+        """
+        values = {}
+        for item in fields(cls):
+            text = environment.get(item.metadata["variable"], "")
+            if text:
+                values[item.name] = _read(item.metadata["variable"], item.type, text)
+        values.update({name: value for name, value in given.items() if value is not None})
+        return cls(**values)
+
+
+def _read(variable: str, kind: Any, text: str) -> Any:
+    try:
+        return _READERS[kind](text)
+    except ValueError:
+        raise SetupError(f"{variable} is {text!r}, which does not read as {kind}.") from None
+
+
+def _read_bool(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _read_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_READERS: dict[Any, Any] = {
+    Path: Path,
+    str: str,
+    bool: _read_bool,
+    int: int,
+    float | None: float,
+    tuple[str, ...]: _read_list,
+}

@@ -1,0 +1,125 @@
+"""Where SQL runs: reads inline, writes one after another, each in a transaction of its own.
+
+On SQLite reads cost less than a change of thread, so they run on the event loop; writes run on one
+writer thread and begin with `BEGIN IMMEDIATE`: a transaction that reads first and writes later would
+otherwise lose its update in silence or fail when another one came between.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, StaticPool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: The durable engine needs what SQLite can do since this version.
+OLDEST_SQLITE = (3, 42, 0)
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def sqlite_module() -> ModuleType:
+    """Return the standard library's sqlite3, or the bundled newer one where that is too old."""
+    if sqlite3.sqlite_version_info >= OLDEST_SQLITE:
+        return sqlite3
+    import pysqlite3  # an optional dependency: only old systems need it
+
+    return pysqlite3  # type: ignore[no-any-return]
+
+
+class Database:
+    """Our tables in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = _connect(path, "BEGIN IMMEDIATE", StaticPool)
+        self._reader = _connect(path, "BEGIN", StaticPool)
+        self._streams = _connect(path, "BEGIN", NullPool)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="swath-writer")
+
+    async def read(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `story` on the loop, in a read transaction: it must be quick and change nothing."""
+        with self._reader.connect() as connection:
+            return story(connection, *args, **kwargs)
+
+    async def write(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `story` on the writer thread in one transaction, committed when it returns.
+
+        The transaction goes on to its end when the caller is cancelled; the caller learns it then.
+        """
+        work = asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: self.write_now(story, *args, **kwargs)
+        )
+        return await asyncio.shield(work)
+
+    def write_now(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `story` in one transaction on this thread; only while nothing else writes (start, tests)."""
+        with self._writer.begin() as connection:
+            return story(connection, *args, **kwargs)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection of its own whose reads all see the same moment, however long it is held."""
+        with self._streams.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Wait for the last write, then let go of the file."""
+        self._thread.shutdown(wait=True)
+        for engine in (self._writer, self._reader, self._streams):
+            engine.dispose()
+
+
+def open_database(path: Path) -> Database:
+    """Open the database of the data folder, migrated to the newest schema."""
+    database = Database(path)
+    migrate(database)
+    return database
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema forward to `revision`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    database.write_now(upgrade)
+
+
+def _connect(path: Path, begin: str, pool: type[Any]) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        module=sqlite_module(),
+        poolclass=pool,
+        connect_args={"check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,288 @@
+"""The tables. Migrations make them; a test proves that both agree.
+
+Ids are text UUIDs where the outside sees them, integers where millions of rows refer to them.
+Times are milliseconds since 1970, UTC.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    #: SHA-256 of the token; the token itself is shown once and never kept.
+    Column("digest", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+workflows = Table(
+    "workflows",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("endpoint_id", Text, ForeignKey("endpoints.id"), nullable=False, index=True),
+    Column("definition", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+mappings = Table(
+    "mappings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("target_variable_name", Text, nullable=False),
+    Column("source_collection_id", Text, ForeignKey("collections.id"), nullable=False, index=True),
+    Column("source_collection_json_key", Text),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    #: What items and snapshots refer to; a UUID in a million rows would be most of their size.
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    #: `text` or `json`.
+    Column("kind", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    #: What readers see: rows with added <= version, and not removed at or before it.
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    #: First 16 bytes of the SHA-256 of the canonical value.
+    Column("digest", LargeBinary, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+live_items = Index(
+    "uq_items_live",
+    items.c.collection,
+    items.c.digest,
+    unique=True,
+    sqlite_where=items.c.removed.is_(None),
+    postgresql_where=items.c.removed.is_(None),
+)
+
+removed_items = Index(
+    "ix_items_removed",
+    items.c.collection,
+    items.c.removed,
+    sqlite_where=items.c.removed.is_not(None),
+    postgresql_where=items.c.removed.is_not(None),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    #: The object that holds the items, null until an execution's start has written it.
+    Column("object", Text),
+)
+
+proxies = Table(
+    "proxies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("type", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    #: Sealed by the vault: it holds credentials.
+    Column("url", Text, nullable=False),
+    #: Whether every user of the server may use it; only an administrator can say so.
+    Column("for_all", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    #: No foreign key: a deleted workflow's executions stay readable.
+    Column("workflow_id", Text, nullable=False, index=True),
+    Column("name", Text),
+    Column("status", Text, nullable=False, index=True),
+    Column("error", Text),
+    #: The frozen definition, secrets sealed.
+    Column("definition", Text, nullable=False),
+    #: `execution_parameters` as the caller gave them.
+    Column("parameters", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("completed_at", BigInteger),
+    Column("items_total", BigInteger, nullable=False),
+    Column("shard_size", BigInteger, nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("maximum_requests_count", BigInteger),
+    #: Attempts taken from the budget, whether or not a checkpoint has confirmed them.
+    Column("attempts_reserved", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    #: Reserved by a process that died before it could say what became of them.
+    Column("attempts_unknown", BigInteger, nullable=False),
+    Column("pages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("items_ended", BigInteger, nullable=False),
+    #: Sentences that an owner should read, as a JSON list.
+    Column("warnings", Text, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("execution_id", Text, nullable=False),
+)
+
+#: Counts of an execution by kind (`status`: an answer's status; `stop`: an item's stop reason).
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    #: Raised by whoever takes the shard: a checkpoint with an older number changes nothing.
+    Column("claim", Integer, nullable=False),
+    Column("done", Boolean, nullable=False),
+    #: What became of each item, see `flow.shard.ShardProgress`.
+    Column("progress", LargeBinary),
+    #: What the map step made of the shard's pages, as JSON; null until it has run.
+    Column("parts", Text),
+)
+
+#: A shard's pages in one segment.
+frames = Table(
+    "frames",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("execution_id", Text, nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("pages", Integer, nullable=False),
+    UniqueConstraint("execution_id", "shard", "object"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("item", BigInteger, primary_key=True, autoincrement=False),
+    Column("page", Integer, nullable=False),
+    Column("stop_reason", Text, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("retryable", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_status", Integer),
+    Column("exit", Text),
+    #: The item's inputs as JSON, secrets masked.
+    Column("inputs", Text, nullable=False),
+    #: The beginning of the last answer, secrets masked.
+    Column("sample", Text),
+    Column("at", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("execution_id", Text, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("execution_id", Text, nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    #: Stands in the path of the result's URL; whoever has it may read the file.
+    Column("secret", Text, nullable=False, unique=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+)

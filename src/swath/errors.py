@@ -1,16 +1,16 @@
 """Every error that Swath raises on purpose, drawn as a tree.
 
-    SwathError
-    ├── InvalidInput        400  what the caller sent cannot be used; one message per field
-    ├── Unauthenticated     401  no token, or one that is not known
-    ├── NotFound            404  no such thing, or a thing of somebody else
-    ├── Conflict            409  the thing is in use, or its name is taken
-    ├── TooManyRequests     429  the caller is faster than the server allows
-    ├── ItemFailed               one input item cannot go on; the execution does
-    ├── FetchFault               an exchange with the outside came to no answer
-    │   └── AddressBlocked       the guard refused the address it would have connected to
-    ├── Damaged                  stored bytes do not match their checksum
-    └── SetupError               the process cannot start as configured; says what to do
+SwathError
+├── InvalidInput        400  what the caller sent cannot be used; one message per field
+├── Unauthenticated     401  no token, or one that is not known
+├── NotFound            404  no such thing, or a thing of somebody else
+├── Conflict            409  the thing is in use, or its name is taken
+├── TooManyRequests     429  the caller is faster than the server allows
+├── ItemFailed               one input item cannot go on; the execution does
+├── FetchFault               an exchange with the outside came to no answer
+│   └── AddressBlocked       the guard refused the address it would have connected to
+├── Damaged                  stored bytes do not match their checksum
+└── SetupError               the process cannot start as configured; says what to do
 """
 
 from dataclasses import dataclass
@@ -54,11 +54,15 @@ class TooManyRequests(FieldError):
 
 @dataclass(eq=False)
 class ItemFailed(SwathError):
-    """One input item cannot go on. `code` stands in the failure ledger as `error_code`."""
+    """One input item cannot go on. `code` stands in the failure ledger as `error_code`, the rest beside it."""
 
     code: str
     message: str
     retryable: bool = False
+    attempts: int = 0
+    last_status: int | None = None
+    exit: str | None = None
+    sample: str | None = None
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -12,12 +12,8 @@ from typing import Any, Literal
 Json = Any
 
 VariableType = Literal["string", "integer", "number", "boolean", "json"]
-PaginatorType = Literal[
-    "none", "page_number", "offset", "cursor", "next_url", "header_link", "header_cursor"
-]
-Action = Literal[
-    "success", "retry", "rate_limited", "ignore", "fail_item", "fail_execution", "refresh_auth"
-]
+PaginatorType = Literal["none", "page_number", "offset", "cursor", "next_url", "header_link", "header_cursor"]
+Action = Literal["success", "retry", "rate_limited", "ignore", "fail_item", "fail_execution", "refresh_auth"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "matches", "exists"]
 Scope = Literal["target", "exit", "credential"]
 LoopGuard = Literal["stop", "fail", "allow"]

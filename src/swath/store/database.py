@@ -7,7 +7,7 @@ otherwise lose its update in silence or fail when another one came between.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool, StaticPool
 
 P = ParamSpec("P")
@@ -31,7 +32,7 @@ def sqlite_module() -> ModuleType:
     """Return the standard library's sqlite3, or the bundled newer one where that is too old."""
     if sqlite3.sqlite_version_info >= OLDEST_SQLITE:
         return sqlite3
-    import pysqlite3  # an optional dependency: only old systems need it
+    import pysqlite3  # noqa: PLC0415 - an optional dependency: only old systems need it
 
     return pysqlite3  # type: ignore[no-any-return]
 
@@ -102,6 +103,12 @@ def migrate(database: Database, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
     database.write_now(upgrade)
+
+
+def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> Any:
+    """Return an insert of the connected database's kind that can go on with `on_conflict_do_update`."""
+    kinds: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    return kinds[connection.dialect.name](table).values(dict(values))
 
 
 def _connect(path: Path, begin: str, pool: type[Any]) -> Engine:

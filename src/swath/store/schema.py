@@ -217,7 +217,12 @@ shards = Table(
     Column("count", BigInteger, nullable=False),
     #: Raised by whoever takes the shard: a checkpoint with an older number changes nothing.
     Column("claim", Integer, nullable=False),
-    Column("done", Boolean, nullable=False),
+    #: `handed` (a worker has it or will), `yielded` (stopped before its end), `done`.
+    Column("state", Text, nullable=False),
+    #: The hand-out that it was last part of; makes handing out repeatable.
+    Column("batch", Integer, nullable=False),
+    #: Claims in a row that ended without a new checkpoint.
+    Column("fruitless", Integer, nullable=False),
     #: What became of each item, see `flow.shard.ShardProgress`.
     Column("progress", LargeBinary),
     #: What the map step made of the shard's pages, as JSON; null until it has run.
@@ -235,6 +240,9 @@ frames = Table(
     Column("offset", BigInteger, nullable=False),
     Column("length", BigInteger, nullable=False),
     Column("pages", Integer, nullable=False),
+    #: The smallest (item, page) in it, so that a merge opens it no earlier than needed.
+    Column("first_item", BigInteger, nullable=False),
+    Column("first_page", Integer, nullable=False),
     UniqueConstraint("execution_id", "shard", "object"),
 )
 

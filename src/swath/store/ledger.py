@@ -1,0 +1,37 @@
+"""What went wrong and what was done about it: failed items, and the events of an execution."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from swath.store.database import upsert
+from swath.store.schema import events, failures
+
+
+def record_failures(connection: Connection, execution_id: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write failed items; an item that failed again after a crash keeps its newest line."""
+    for failure in found:
+        row = upsert(connection, failures, {"execution_id": execution_id, **failure})
+        newer = {name: row.excluded[name] for name in failure if name != "item"}
+        connection.execute(row.on_conflict_do_update(index_elements=failures.primary_key, set_=newer))
+
+
+def find_failures(connection: Connection, execution_id: str, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return failed items in order, beginning behind item `after`."""
+    query = select(failures).where(failures.c.execution_id == execution_id, failures.c.item > after)
+    return connection.execute(query.order_by(failures.c.item).limit(limit)).all()
+
+
+def record_event(
+    connection: Connection, execution_id: str, kind: str, data: Mapping[str, Any], now: int
+) -> None:
+    values = {"execution_id": execution_id, "at": now, "kind": kind, "data": json.dumps(dict(data))}
+    connection.execute(insert(events).values(values))
+
+
+def find_events(connection: Connection, execution_id: str, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return events in order, beginning behind number `after`."""
+    query = select(events).where(events.c.execution_id == execution_id, events.c.number > after)
+    return connection.execute(query.order_by(events.c.number).limit(limit)).all()

@@ -1,0 +1,111 @@
+"""Segments, inputs, row parts and files: large immutable bytes under a name, locally or in the cloud.
+
+A local store renames without an fsync, so what a transaction is about to name is synced here, file and
+folder, before `put` returns.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from swath.errors import Damaged
+
+#: Bytes at a time when an object is streamed.
+CHUNK = 1 << 20
+
+
+class Objects:
+    """Named immutable bytes. Built from a URL or a folder, so that a worker process can build its own."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._root = None if "://" in place else Path(place)
+        self._store = _open(place)
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Keep `data` as `name`; on return it survives a loss of power."""
+        await obstore.put_async(self._store, name, data)
+        await self._sync(name)
+
+    async def put_file(self, name: str, path: Path) -> None:
+        """Keep a file's bytes as `name`, without holding them in memory."""
+        await obstore.put_async(self._store, name, path)
+        await self._sync(name)
+
+    async def get(self, name: str) -> bytes:
+        return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
+
+    def size(self, name: str) -> int:
+        """Return an object's length in bytes, synchronously."""
+        return int(obstore.head(self._store, name)["size"])
+
+    def read(self, name: str) -> bytes:
+        """Return a whole object, synchronously: for worker processes."""
+        return bytes(_found(self._store, name).bytes())
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset`, synchronously. Raises Damaged where they are missing."""
+        try:
+            data = bytes(obstore.get_range(self._store, name, start=offset, length=length))
+        except (FileNotFoundError, OSError, ValueError) as error:
+            raise Damaged(f"Object {name} cannot be read: {error}") from error
+        if len(data) != length:
+            raise Damaged(f"Object {name} ends early.")
+        return data
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield an object's bytes, synchronously: for worker processes."""
+        for chunk in _found(self._store, name).stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+    def write_file(self, name: str, path: Path) -> None:
+        """Keep a file's bytes as `name`, synchronously and without a sync: for what can be made again."""
+        obstore.put(self._store, name, path)
+
+    async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Yield the bytes of an object from `start` to before `end`."""
+        while start < end:
+            stop = min(start + CHUNK, end)
+            yield bytes(await obstore.get_range_async(self._store, name, start=start, end=stop))
+            start = stop
+
+    async def delete(self, names: Sequence[str]) -> None:
+        if names:
+            await obstore.delete_async(self._store, list(names))
+
+    async def names(self, prefix: str) -> list[str]:
+        """Return the names of all objects below `prefix`."""
+        found: list[str] = []
+        async for batch in obstore.list(self._store, prefix=prefix):
+            found.extend(meta["path"] for meta in batch)
+        return found
+
+    async def _sync(self, name: str) -> None:
+        if self._root is not None:
+            await asyncio.to_thread(_sync_file, self._root / name)
+
+
+def _open(place: str) -> ObjectStore:
+    if "://" in place:
+        return from_url(place)
+    return LocalStore(prefix=place, mkdir=True)
+
+
+def _found(store: ObjectStore, name: str) -> obstore.GetResult:
+    try:
+        return obstore.get(store, name)
+    except FileNotFoundError as error:
+        raise Damaged(f"Object {name} is missing.") from error
+
+
+def _sync_file(path: Path) -> None:
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

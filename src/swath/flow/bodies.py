@@ -1,0 +1,122 @@
+"""What a stored body says as JSON: fast where it is plain UTF-8, exact where the fast decoder refuses.
+
+Numbers with a fraction or an exponent keep their own text (`number` makes a value of it: `str`, or
+`msgspec.Raw` where it is to be written as JSON again). Of duplicate keys the last wins.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import msgspec
+
+from swath.errors import SwathError
+from swath.flow.definition import Json
+
+#: More digits than this and Python refuses to make an integer of them.
+MAX_DIGITS = 4300
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class NotJson(SwathError):
+    """A body that cannot be read as JSON; the message says why."""
+
+
+class Flaws(msgspec.Struct):
+    """What had to be mended to read a body."""
+
+    surrogates: int = 0
+    duplicate_keys: int = 0
+
+
+Decode = Callable[[bytes, str, Flaws], Json]
+
+
+def decoder(number: Callable[[str], Any] = str) -> Decode:
+    """Return a function that decodes a body of a content type and counts what it mends. It raises NotJson."""
+    fast = msgspec.json.Decoder(float_hook=number).decode
+
+    def decode(body: bytes, content_type: str, flaws: Flaws) -> Json:
+        try:
+            return fast(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return decode_exactly(body, content_type, flaws, number)
+        except RecursionError:
+            raise NotJson("It is nested too deep.") from None
+
+    return decode
+
+
+def decode_exactly(body: bytes, content_type: str, flaws: Flaws, number: Callable[[str], Any] = str) -> Json:
+    """Decode what the fast decoder refuses: a BOM, another charset, lone surrogates, endless integers."""
+    text = _decode_text(body, content_type)
+
+    def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        built = dict(pairs)
+        flaws.duplicate_keys += len(pairs) - len(built)
+        return built
+
+    def integer(digits: str) -> Any:
+        return int(digits) if len(digits) <= MAX_DIGITS else number(digits)
+
+    try:
+        value = json.loads(
+            text, parse_float=number, parse_int=integer, parse_constant=_refuse, object_pairs_hook=build
+        )
+        return _mend(value, flaws) if _ESCAPED_SURROGATE.search(text) else value
+    except json.JSONDecodeError as error:
+        raise NotJson(f"{error.msg} at character {error.pos + 1}.") from None
+    except RecursionError:
+        raise NotJson("It is nested too deep.") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise NotJson(f"{constant} is not JSON.")
+
+
+def _decode_text(body: bytes, content_type: str) -> str:
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return _decode_as(body[len(mark) :], name)
+    declared = _CHARSET.search(content_type)
+    return _decode_as(body, declared[1] if declared else json.detect_encoding(body))
+
+
+def _decode_as(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset)
+    except UnicodeDecodeError as error:
+        raise NotJson(f"Its bytes are not {charset}: {error.reason} at byte {error.start + 1}.") from None
+    except LookupError:
+        return _decode_as(body, "utf-8")
+
+
+def _mend(value: Json, flaws: Flaws) -> Json:
+    if isinstance(value, str):
+        return _mend_text(value, flaws)
+    if isinstance(value, list):
+        return [_mend(each, flaws) for each in value]
+    if isinstance(value, dict):
+        return {_mend_text(key, flaws): _mend(each, flaws) for key, each in value.items()}
+    return value
+
+
+def _mend_text(text: str, flaws: Flaws) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        mended = re.sub("[\ud800-\udfff]", "\ufffd", text)
+        flaws.surrogates += sum(a != b for a, b in zip(text, mended, strict=True))
+        return mended
+    return text

@@ -53,7 +53,7 @@ class Background:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(asyncio.sleep(0))  # closed connections are told so once more
         finally:
             loop.close()
 

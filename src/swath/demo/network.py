@@ -53,7 +53,7 @@ def user(user_id: int) -> dict[str, Any]:
     return {
         "id": str(user_id),
         "username": username(user_id),
-        "verified": bits % 7 == 0,
+        "verified": user_id % 7 == 0,
         "joined_at": NEWEST - 400 * 24 * HOUR - bits % 10**8,
         "posts_count": posts_count(user_id),
         "followers_count": followers_count(user_id),
@@ -61,8 +61,7 @@ def user(user_id: int) -> dict[str, Any]:
 
 
 def username(user_id: int) -> str:
-    bits = _draw(user_id, 1)
-    return f"{_pick(_FIRST, bits)}.{_pick(_LAST, bits >> 16)}{user_id % 1000}"
+    return f"{_FIRST[user_id % 11]}.{_LAST[user_id // 11 % 11]}{user_id % 1000}"
 
 
 def posts_count(user_id: int) -> int:
@@ -86,8 +85,8 @@ def post(user_id: int, number: int) -> dict[str, Any]:
         "id": created_at << 31 | bits & 0x7FFFFFFF,
         "text": _pick(_TEXTS, bits >> 5),
         "created_at": created_at,
-        "author": {"id": str(user_id), "username": username(user_id), "verified": _draw(user_id) % 7 == 0},
-        "hashtags": [_pick(_TAGS, bits >> shift) for shift in range(8, 8 + 7 * (bits % 4), 7)],
+        "author": {"id": str(user_id), "username": username(user_id), "verified": user_id % 7 == 0},
+        "hashtags": [_TAGS[(bits >> shift) % 10] for shift in range(8, 8 + 7 * (bits % 4), 7)],
         "comments": list(_comments(user_id, number, bits)),
         "likes": bits >> 40 & 0xFFFF,
         "score": Decimal(f"{1 + bits % 9}.{bits % 10**18:018d}"),
@@ -132,6 +131,12 @@ def feed_entry(number: int) -> dict[str, Any]:
     return post(DOCUMENTED_USERS[number % 4], number // 4)
 
 
+def sample_rows(number: Any) -> list[Any]:
+    """20 nested rows, about 5 KB as JSON, that differ from page to page only in `page`."""
+    rows = [post(1, place) for place in range(20)]
+    return [{"page": number, **{name: row[name] for name in row if name != "comments"}} for row in rows]
+
+
 def _comments(user_id: int, number: int, bits: int) -> Iterator[dict[str, Any]]:
     for place in range(bits >> 12 & 3):
         own = _draw(user_id, 1_000_000 + number * 4 + place)
@@ -145,7 +150,7 @@ def _comments(user_id: int, number: int, bits: int) -> Iterator[dict[str, Any]]:
 
 
 def _created_at(user_id: int, number: int, bits: int) -> int:
-    step = 24 * HOUR + _draw(user_id, 6) % (24 * HOUR)
+    step = 24 * HOUR + user_id % (24 * HOUR)
     return NEWEST - number * step - bits % (6 * HOUR)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from swath.demo.background import Background, serve
-from swath.demo.relay import SPEAKERS, Way
+from swath.demo.relay import SPEAKERS, Way, hang_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class ForwardProxy:
         self.way = Way(name=plan.name, credentials=plan.credentials, address=address)
         self._port = port
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._background = Background(self)
 
     @property
@@ -77,25 +77,25 @@ class ForwardProxy:
         if self._server is None:
             return
         self._server.close()
-        for task in self._tasks:
+        for task, writer in self._talks.items():
+            writer.transport.abort()
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._talks, return_exceptions=True)
         await self._server.wait_closed()
         self._server = None
 
-    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._talk(reader, writer))
+        self._talks[task] = writer
+        task.add_done_callback(self._talks.pop)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await SPEAKERS[self.plan.scheme](self.way, reader, writer)
-        except asyncio.CancelledError:
-            writer.transport.abort()
         except (OSError, EOFError, ValueError):
             writer.transport.abort()
         finally:
-            self._tasks.discard(task)
-            writer.close()
+            await hang_up(writer)
 
 
 class Proxies:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import socket
+import struct
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
 from collections import deque
@@ -38,11 +40,12 @@ class Way:
     mood: Mood = "well"
     passed: deque[Passed] = field(default_factory=lambda: deque(maxlen=100_000))
 
-    async def behave(self) -> bool:
+    async def behave(self, client: Writer) -> bool:
         """Act out a bad mood; False where the client must be refused."""
         if self.mood == "hang":
             await asyncio.Event().wait()
         if self.mood == "reset":
+            reset_on_close(client)
             raise ConnectionResetError
         return self.mood == "well"
 
@@ -74,7 +77,7 @@ async def speak_http(way: Way, reader: Reader, writer: Writer) -> None:
         while (head := await _read_head(reader)) is not None:
             if not _knows(way, head):
                 return _refuse(writer, 407, b"", 'Proxy-Authenticate: Basic realm="proxy"\r\n')
-            if not await way.behave():
+            if not await way.behave(writer):
                 return _refuse(writer, 502, _OWN_PAGE, "Content-Type: text/html\r\n")
             way.passed.append(Passed(head.method, head.target))
             if head.method == "CONNECT":
@@ -95,7 +98,7 @@ async def speak_socks(way: Way, reader: Reader, writer: Writer) -> None:
     if way.credentials and not await _knows_password(way.credentials, reader, writer):
         return None
     host, port = await _read_destination(reader)
-    if not await way.behave():
+    if not await way.behave(writer):
         return writer.write(b"\x05\x01\x00\x01" + bytes(6))
     way.passed.append(Passed("CONNECT", f"{host}:{port}"))
     try:
@@ -111,6 +114,18 @@ SPEAKERS: dict[str, Callable[[Way, Reader, Writer], Awaitable[None]]] = {
     "http": speak_http,
     "socks5": speak_socks,
 }
+
+
+async def hang_up(writer: Writer) -> None:
+    """Close a connection and wait until it is, so that no loop ends with sockets open."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+def reset_on_close(writer: Writer) -> None:
+    """Without lingering the system sends RST instead of FIN."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class _Line:
@@ -149,11 +164,13 @@ class _Line:
         return self._writer
 
     async def close(self) -> None:
-        if self._answers is not None:
-            self._answers.cancel()
-            await asyncio.gather(self._answers, return_exceptions=True)
-        if self._writer is not None:
-            self._writer.close()
+        """Closes before it waits: whoever cancels the waiting leaves nothing open."""
+        if self._writer is None or self._answers is None:
+            return
+        self._writer.close()
+        self._answers.cancel()
+        await asyncio.gather(self._answers, return_exceptions=True)
+        await hang_up(self._writer)
 
 
 async def _answer(reader: Reader, client: Writer) -> None:
@@ -162,6 +179,7 @@ async def _answer(reader: Reader, client: Writer) -> None:
         await _copy(reader, client)
         client.close()
     except OSError:
+        reset_on_close(client)
         client.transport.abort()
 
 
@@ -183,12 +201,13 @@ async def _splice(reader: Reader, writer: Writer, other_reader: Reader, other_wr
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        other_writer.close()
         for way in ways:
             way.cancel()
         results = await asyncio.gather(*ways, return_exceptions=True)
-        other_writer.close()
+        await hang_up(other_writer)
     if any(isinstance(result, OSError) for result in results):
-        writer.transport.abort()
+        reset_on_close(writer)
 
 
 async def _copy(reader: Reader, writer: Writer) -> None:

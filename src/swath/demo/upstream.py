@@ -6,6 +6,7 @@
     GET /search?q=&offset=&limit=                                  offset pages: items, total
     GET /repos?page=&per_page=                                     a bare array and a Link header
     GET /feed?after=                                               items and a relative next_url
+    GET /sample/{n}                                                20 rows ready-made, for benchmarks
     GET /_log?since=N   POST /_control                             for tests; neither logged nor limited
 
 It speaks HTTP/1.1 straight on an asyncio protocol: an upstream must cost less than what is measured on it.
@@ -111,6 +112,7 @@ class Upstream:
             self._server.close()
         for transport in list(self.connections):
             transport.abort()  # type: ignore[attr-defined]
+        await asyncio.sleep(0)  # the loop tells each connection that it is lost
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -181,10 +183,16 @@ class Upstream:
         return _json(self.behaviour)
 
 
+#: A page of sample rows, cut where its number stands.
+_SAMPLE = _encoder.encode({"rows": network.sample_rows("@")}).split(b'"@"')
+
+
 def _route(path: str, query: Query) -> Answer:
     parts = path.strip("/").split("/")
     if parts[0] == "users" and len(parts) in (2, 3):
         return _users(parts, query)
+    if parts[0] == "sample" and len(parts) == 2:
+        return _sample(parts[1])
     if len(parts) == 1 and parts[0] in _LISTS:
         return _LISTS[parts[0]](query)
     raise RefusedError(404, "no such page")
@@ -199,6 +207,12 @@ def _users(parts: list[str], query: Query) -> Answer:
     if parts[2] in _USER_LISTS:
         return _USER_LISTS[parts[2]](user_id, query)
     raise RefusedError(404, "no such page")
+
+
+def _sample(number: str) -> Answer:
+    if not number.isdigit():
+        raise RefusedError(404, "no such page")
+    return 200, (), number.encode().join(_SAMPLE)
 
 
 def _posts(user_id: int, query: Query) -> Answer:

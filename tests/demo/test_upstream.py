@@ -46,6 +46,7 @@ def walk_cursor(client: requests.Session, url: str, **query: Any) -> list[Any]:
     rows = list(page["results"])
     while page["next"]:
         page = read(client, url, cursor=page["next"], **query)
+        assert page["results"], "a cursor led to nothing"
         rows += page["results"]
     return rows
 

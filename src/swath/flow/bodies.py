@@ -29,7 +29,7 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class NotJson(SwathError):
+class NotJsonError(SwathError):
     """A body that cannot be read as JSON; the message says why."""
 
 
@@ -44,7 +44,7 @@ Decode = Callable[[bytes, str, Flaws], Json]
 
 
 def decoder(number: Callable[[str], Any] = str) -> Decode:
-    """Return a function that decodes a body of a content type and counts what it mends. It raises NotJson."""
+    """Return a function that decodes a body of a content type and counts what it mends; NotJsonError else."""
     fast = msgspec.json.Decoder(float_hook=number).decode
 
     def decode(body: bytes, content_type: str, flaws: Flaws) -> Json:
@@ -53,7 +53,7 @@ def decoder(number: Callable[[str], Any] = str) -> Decode:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return decode_exactly(body, content_type, flaws, number)
         except RecursionError:
-            raise NotJson("It is nested too deep.") from None
+            raise NotJsonError("It is nested too deep.") from None
 
     return decode
 
@@ -76,13 +76,13 @@ def decode_exactly(body: bytes, content_type: str, flaws: Flaws, number: Callabl
         )
         return _mend(value, flaws) if _ESCAPED_SURROGATE.search(text) else value
     except json.JSONDecodeError as error:
-        raise NotJson(f"{error.msg} at character {error.pos + 1}.") from None
+        raise NotJsonError(f"{error.msg} at character {error.pos + 1}.") from None
     except RecursionError:
-        raise NotJson("It is nested too deep.") from None
+        raise NotJsonError("It is nested too deep.") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise NotJson(f"{constant} is not JSON.")
+    raise NotJsonError(f"{constant} is not JSON.")
 
 
 def _decode_text(body: bytes, content_type: str) -> str:
@@ -97,7 +97,9 @@ def _decode_as(body: bytes, charset: str) -> str:
     try:
         return body.decode(charset)
     except UnicodeDecodeError as error:
-        raise NotJson(f"Its bytes are not {charset}: {error.reason} at byte {error.start + 1}.") from None
+        raise NotJsonError(
+            f"Its bytes are not {charset}: {error.reason} at byte {error.start + 1}."
+        ) from None
     except LookupError:
         return _decode_as(body, "utf-8")
 

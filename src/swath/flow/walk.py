@@ -1,0 +1,134 @@
+"""The rows of one response, the readable way: the reference that the compiled way has to agree with.
+
+- Every array gives a row per element, in the collection of its path without indices. An array inside an
+  array has the same path, so its elements are rows of the same collection.
+- An object's row has its scalars under dotted keys, and of each array in it the first element, as `[0]`.
+- A row carries the scalars of the objects around it (its ancestors), nearest first, without their `[0]`.
+- The root object is a row where it has scalars of its own (or is asked for by name); a root that is itself a
+  scalar is a row too. Null is a scalar; an empty array or object is nothing, but `{}` in an array is a row.
+- An object at one of the `key_values` paths is read as an array of its values, each row with its key first.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from swath.flow.definition import Json
+from swath.flow.names import FIRST, KEY, VALUE, CollectionPath, ColumnPath
+
+#: A value and the column that it belongs to.
+Cell = tuple[ColumnPath, Json]
+
+
+class Row(NamedTuple):
+    """One row: its collection, its own cells in the order of the document, and its ancestors' scalars."""
+
+    path: CollectionPath
+    #: How many arrays (or key/value objects) were entered on the way.
+    depth: int
+    cells: list[Cell]
+    ancestors: list[Cell]
+
+
+class _Found:
+    """What an object holds: cells for its row, the scalars among them, and the arrays below it."""
+
+    __slots__ = ("arrays", "cells", "scalars")
+
+    def __init__(self) -> None:
+        self.cells: list[Cell] = []
+        self.scalars: list[Cell] = []
+        self.arrays: list[tuple[CollectionPath, Json]] = []
+
+
+class Walk:
+    """Walks responses; the same settings for all of them."""
+
+    def __init__(self, key_values: Collection[CollectionPath] = (), *, root_wanted: bool = False) -> None:
+        self._key_values = frozenset(key_values)
+        self._root_wanted = root_wanted
+
+    def rows(self, value: Json) -> Iterator[Row]:
+        """Yield the rows of a response: an object's before those of the arrays in it."""
+        if isinstance(value, list) or (isinstance(value, dict) and () in self._key_values):
+            yield from self._elements((), value, [], 1, [])
+        elif isinstance(value, dict):
+            yield from self._root(value)
+        else:
+            yield Row((), 0, [((), value)], [])
+
+    def _root(self, value: dict[str, Json]) -> Iterator[Row]:
+        found = self._search(value, (), _Found())
+        if found.scalars or (self._root_wanted and found.cells):
+            yield Row((), 0, found.cells, [])
+        for path, array in found.arrays:
+            yield from self._elements(path, array, found.scalars, 1, [])
+
+    def _elements(
+        self, path: CollectionPath, array: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
+    ) -> Iterator[Row]:
+        if isinstance(array, dict):
+            for key, element in array.items():
+                yield from self._element(path, element, ancestors, depth, [((*path, KEY), key)])
+        else:
+            for element in array:
+                yield from self._element(path, element, ancestors, depth, keys)
+
+    def _element(
+        self, path: CollectionPath, element: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
+    ) -> Iterator[Row]:
+        if isinstance(element, list):
+            yield from self._elements(path, element, ancestors, depth, keys)
+        elif isinstance(element, dict):
+            yield from self._object(path, element, ancestors, depth, keys)
+        else:
+            column: ColumnPath = (*path, VALUE) if keys else path
+            yield Row(path, depth, [*keys, (column, element)], ancestors)
+
+    def _object(
+        self,
+        path: CollectionPath,
+        value: dict[str, Json],
+        ancestors: list[Cell],
+        depth: int,
+        keys: list[Cell],
+    ) -> Iterator[Row]:
+        found = _Found()
+        found.cells.extend(keys)
+        found.scalars.extend(keys)
+        self._search(value, path, found)
+        yield Row(path, depth, found.cells, ancestors)
+        below = found.scalars + ancestors if found.arrays else []
+        for child, array in found.arrays:
+            yield from self._elements(child, array, below, depth + 1, [])
+
+    def _search(self, value: dict[str, Json], path: CollectionPath, found: _Found) -> _Found:
+        for key, child in value.items():
+            where = (*path, key)
+            if isinstance(child, dict):
+                if where in self._key_values:
+                    found.arrays.append((where, child))
+                else:
+                    self._search(child, where, found)
+            elif isinstance(child, list):
+                found.arrays.append((where, child))
+                self._first(child, (*where, FIRST), where, found.cells)
+            else:
+                found.cells.append((where, child))
+                found.scalars.append((where, child))
+        return found
+
+    def _first(self, array: list[Json], column: ColumnPath, path: CollectionPath, cells: list[Cell]) -> None:
+        """Add the cells of an array's first element; `path` is where it stands, without indices."""
+        if array:
+            self._inner(array[0], column, path, cells)
+
+    def _inner(self, value: Json, column: ColumnPath, path: CollectionPath, cells: list[Cell]) -> None:
+        if isinstance(value, list):
+            self._first(value, (*column, FIRST), path, cells)
+        elif isinstance(value, dict):
+            for key, child in value.items():
+                where = (*path, key)
+                if not (isinstance(child, dict) and where in self._key_values):
+                    self._inner(child, (*column, key), where, cells)
+        else:
+            cells.append((column, value))

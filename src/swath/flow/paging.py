@@ -1,0 +1,345 @@
+"""How one page leads to the next, and when an item ends.
+
+A pager is three small verbs: `first`, `apply`, `advance`. `settle` is the loop's one question after each
+page, and knows no kind of pager: are the page's rows taken, and does the item go on? What must be remembered
+between pages is a `Progress`, which stands in every checkpoint.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+import msgspec
+from pyreqwest.http import Url
+
+from swath.errors import ItemFailed
+from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
+from swath.flow.execution import StopReason
+from swath.flow.filters import bind_filters, matches
+from swath.flow.pagers import Page, Pager, State, pager_for
+from swath.flow.records import (
+    DIGEST_SIZE,
+    choose_array,
+    digest,
+    find_records,
+    holds_objects,
+    path_of,
+    walk,
+)
+
+__all__ = [
+    "Page",
+    "Pager",
+    "Progress",
+    "State",
+    "Step",
+    "ahead",
+    "begin",
+    "depth_cap",
+    "lookahead",
+    "pager_for",
+    "settle",
+]
+
+#: Pages in a row without new rows that end an item under every policy.
+_ENDLESS: Final = 100
+#: The same rows so often in a row are a loop even where each time another token comes with them.
+_SAME_ROWS: Final = 3
+#: Digests kept of one item: a longer cycle than this goes unseen.
+_SEEN_BYTES: Final = 16_384 * DIGEST_SIZE
+#: Query parameters by which requests ask for a page size.
+_SIZE_NAMES: Final = frozenset(
+    """per_page perpage per-page page_size pagesize page[size] limit size count rows take top $top first num
+    max_results maxresults results_per_page""".split()  # noqa: SIM905
+)
+
+
+class Progress(msgspec.Struct, omit_defaults=True):
+    """What an item remembers between pages; `settle` moves it on in place."""
+
+    state: State
+    #: Number of the next page, and so of the pages that count.
+    page: int = 0
+    rows: int = 0
+    declared_total: int | None = None
+    #: Keys that lead to the rows, once found; None: not yet.
+    records: tuple[str, ...] | None = None
+    #: Rows of the largest page.
+    size: int = 0
+    #: Empty pages in a row, and pages in a row without new rows, up to now.
+    empties: int = 0
+    stale: int = 0
+    #: Pages and rows before the pages without new rows.
+    fresh: tuple[int, int] = (0, 0)
+    last: bytes = b""
+    seen: bytes = b""
+
+    def remember(self, digests: Iterable[bytes]) -> None:
+        """Note the digests of pages that are taken."""
+        self.seen = (self.seen + b"".join(digests))[-_SEEN_BYTES:]
+
+    def knows(self, mark: bytes) -> bool:
+        at = self.seen.find(mark)
+        while at % DIGEST_SIZE and at > 0:
+            at = self.seen.find(mark, at + 1)
+        return at >= 0
+
+    def trim(self) -> "Progress":
+        """Return a copy without digests, for who restores them by `remember`."""
+        return msgspec.structs.replace(self, seen=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What becomes of a page, and whether the item goes on."""
+
+    #: False: the page repeats another, its rows are not taken.
+    keep: bool
+    #: None: go on with `progress.state`.
+    stop: StopReason | None
+    rows: int
+    #: Stands for the page in the loop guard; empty where nothing could repeat.
+    digest: bytes
+    progress: Progress
+    #: Why the item failed, where `stop` says so.
+    failure: ItemFailed | None = None
+    #: Pages of the item that count: fewer than were kept, where a loop was seen only after some rounds.
+    pages: int = 0
+
+
+def begin(paginator: Paginator | None = None) -> Progress:
+    """Return the progress of an item that has no page yet; every pager reads an empty state as its first."""
+    return Progress(pager_for(paginator).first() if paginator else {})
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What one page says, read once."""
+
+    rows: list[Json]
+    more: bool | None
+    following: State | None
+    counted: bool
+    failure: ItemFailed | None = None
+    mark: bytes = b""
+
+
+def settle(
+    workflow: Workflow,
+    pager: Pager,
+    progress: Progress,
+    page: Page,
+    parameters: Mapping[str, Json] | None = None,
+) -> Step:
+    """Take one page into `progress` (in place) and say what becomes of it.
+
+    `parameters` fill the value of `stop_when`. Nothing is raised for what an upstream answers: a next URL
+    that cannot be read is a Step with `failure`.
+    """
+    paginator, guard = workflow.paginator, workflow.loop_guard
+    found = _read(paginator, pager, progress, page)
+    if found.rows and paginator.type != "none" and _is_loop(guard, progress, found):
+        return _end_loop(guard, progress, found)
+    _take(progress, found)
+    stop = _stop(paginator, progress, page, found, parameters or {})
+    if stop is None and found.following is not None:
+        progress.state = found.following
+    return _step(progress, found, stop)
+
+
+def _read(paginator: Paginator, pager: Pager, progress: Progress, page: Page) -> _Findings:
+    rows = _find_rows(paginator, progress, page.body)
+    if paginator.total_path:
+        total = read_count(path_of(paginator.total_path).first(page.body, None))
+        progress.declared_total = progress.declared_total if total is None else total
+    more = (
+        read_truth(path_of(paginator.has_more_path).first(page.body, None))
+        if paginator.has_more_path
+        else None
+    )
+    try:
+        following, failure = pager.advance(progress.state, page, len(rows)), None
+    except ItemFailed as fault:
+        following, failure = None, fault
+    return _Findings(rows, more, following, not pager.led, failure)
+
+
+def _find_rows(paginator: Paginator, progress: Progress, body: Json) -> list[Json]:
+    """Return a page's rows; where no path is given, the array chosen on the first page that has objects."""
+    if paginator.record_path:
+        return find_records(paginator.record_path, body)
+    if progress.records is not None:
+        return walk(body, progress.records)
+    chosen = choose_array(body)
+    if chosen is None:
+        return [body] if body else []
+    keys, rows = chosen
+    if holds_objects(rows):
+        progress.records = keys
+    return rows
+
+
+def _is_loop(guard: LoopGuard, progress: Progress, found: _Findings) -> bool:
+    """Tell whether a page with rows repeats: counted pages by their rows, led ones by rows and token."""
+    rows = digest(found.rows)
+    found.mark = rows if found.counted else digest(rows, found.following)
+    known = progress.knows(found.mark) and (found.counted or found.following is not None)
+    if not known and rows != progress.last:
+        progress.stale, progress.fresh, progress.last = 0, (0, 0), rows
+        return False
+    if progress.stale == 0:
+        progress.fresh = (progress.page, progress.rows)
+    progress.stale, progress.last = progress.stale + 1, rows
+    if guard == "allow":
+        return progress.stale >= _ENDLESS
+    return known or progress.stale >= _SAME_ROWS
+
+
+def _end_loop(guard: LoopGuard, progress: Progress, found: _Findings) -> Step:
+    progress.page, progress.rows = progress.fresh
+    total = progress.declared_total
+    if found.counted and total is not None and progress.rows >= total:
+        stop, failure = StopReason.COMPLETE, None
+    elif guard == "fail":
+        stop = StopReason.FAILED
+        failure = ItemFailed("loop_detected", "the upstream repeats pages that it gave before")
+    else:
+        stop, failure = StopReason.LOOP_DETECTED, None
+    return Step(False, stop, 0, found.mark, progress, failure, progress.page)
+
+
+def _take(progress: Progress, found: _Findings) -> None:
+    progress.page += 1
+    progress.rows += len(found.rows)
+    if found.mark:
+        progress.remember((found.mark,))
+
+
+def _stop(
+    paginator: Paginator, progress: Progress, page: Page, found: _Findings, parameters: Mapping[str, Json]
+) -> StopReason | None:
+    """Say whether the item ends after a page that was taken, and why."""
+    if found.failure is not None:
+        return StopReason.FAILED
+    if _is_wanted_end(paginator, page, parameters):
+        return StopReason.STOP_WHEN
+    if found.following is None:
+        return StopReason.COMPLETE
+    stop = (
+        _after_rows(paginator, progress, page, found)
+        if found.rows
+        else _after_none(paginator, progress, found)
+    )
+    if stop is None and progress.page >= (paginator.max_pages_per_item or progress.page + 1):
+        return StopReason.PAGE_LIMIT
+    return stop
+
+
+def _is_wanted_end(paginator: Paginator, page: Page, parameters: Mapping[str, Json]) -> bool:
+    if paginator.stop_when is None:
+        return False
+    for rule in bind_filters((paginator.stop_when,), parameters):
+        values = path_of(rule.path).find(page.body) or [None]
+        return any(matches(rule.op, value, rule.value) for value in values)
+    return False
+
+
+def _after_rows(paginator: Paginator, progress: Progress, page: Page, found: _Findings) -> StopReason | None:
+    count, earlier = len(found.rows), progress.size
+    progress.empties, progress.size = 0, max(earlier, count)
+    if found.more is not None:
+        return None if found.more else StopReason.COMPLETE
+    # Totals lie (they count the page, or are capped), so one that is just reached by a full page is not
+    # believed before the next page has come empty.
+    if found.counted and progress.rows == progress.declared_total:
+        expected = max(earlier, paginator.limit or 0) or asked_size(page.url)
+        return StopReason.COMPLETE if count < expected else None
+    return None
+
+
+def _after_none(paginator: Paginator, progress: Progress, found: _Findings) -> StopReason | None:
+    progress.empties += 1
+    total = progress.declared_total
+    if found.more is False:
+        return StopReason.EMPTY_PAGE
+    if found.counted and total is not None and progress.rows >= total:
+        return StopReason.COMPLETE
+    # Where a next page is announced, one empty page may stand in the middle.
+    announced = not found.counted or found.more is True or total is not None
+    patience = _ENDLESS if not paginator.stop_after_empty_page else 2 if announced else 1
+    return StopReason.EMPTY_PAGE if progress.empties >= patience else None
+
+
+def _step(progress: Progress, found: _Findings, stop: StopReason | None) -> Step:
+    return Step(True, stop, len(found.rows), found.mark, progress, found.failure, progress.page)
+
+
+def asked_size(url: str) -> int:
+    """Return the page size that a request asked for in its query, 0 if none."""
+    sizes = (read_count(value) for name, value in Url(url).query_pairs if name.lower() in _SIZE_NAMES)
+    return next((size for size in sizes if size), 0)
+
+
+def read_count(value: Json) -> int | None:
+    """Read a total, which may be a number, text of one, or nonsense."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        count = int(float(value)) if not isinstance(value, int) else value
+    except (ValueError, OverflowError):
+        return None
+    return count if count >= 0 else None
+
+
+def read_truth(value: Json) -> bool | None:
+    """Read a has-more flag, which may be text; None: it says nothing."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "false", "no", "n", "0", "f", "off", "null", "none")
+    return None if value is None else bool(value)
+
+
+def lookahead(paginator: Paginator, progress: Progress) -> int | None:
+    """Return how many further pages are known to exist, None if nothing says so."""
+    if (
+        paginator.type not in ("page_number", "offset")
+        or progress.declared_total is None
+        or not progress.size
+    ):
+        return None
+    pages = ceil(max(0, progress.declared_total - progress.rows) / progress.size)
+    if paginator.max_pages_per_item is not None:
+        pages = min(pages, max(0, paginator.max_pages_per_item - progress.page))
+    return pages
+
+
+def ahead(paginator: Paginator, progress: Progress, count: int) -> list[State]:
+    """Return the states of the next `count` pages, as they will be if pages keep their size.
+
+    A page fetched ahead may be settled only if its state equals `progress.state` then, else it is dropped.
+    """
+    state = progress.state
+    if paginator.type == "page_number":
+        number = state.get("page", paginator.start)
+        return [{"page": number + n} for n in range(count)]
+    if paginator.type == "offset":
+        return [{"offset": state.get("offset", 0) + n * progress.size} for n in range(count)]
+    return [state][:count]
+
+
+def depth_cap(progress: Progress, status: int | None) -> StopReason | None:
+    """Say how an item ends whose page was refused with `status`; None: an ordinary failure.
+
+    A refusal after pages that worked is the upstream's bound (`depth_cap`), or simply the end of the list
+    (`complete`): some answer 404 past the last page.
+    """
+    if progress.rows == 0 or status is None:
+        return None
+    counted = "page" in progress.state or "offset" in progress.state
+    total = progress.declared_total
+    if counted and status in (400, 404, 410, 416, 422) and total is not None and progress.rows >= total:
+        return StopReason.COMPLETE
+    if counted and status in (404, 410, 416) and total is None:
+        return StopReason.COMPLETE
+    refusals = (400, 403, 404, 410, 413, 416, 422) if counted else (400, 413, 416, 422)
+    return StopReason.DEPTH_CAP if status in refusals else None

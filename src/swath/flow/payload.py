@@ -125,7 +125,7 @@ def _compile_graphql(graphql: GraphQL, templates: Templates, keep_empty: bool) -
 
 
 def _graphql_encoding(query: str, templates: Templates) -> Encode:
-    """Return how values stand in a query: escaped where all holes are inside quotes, else only names and numbers."""
+    """Return how values stand in a query: escaped inside quotes, elsewhere only as names and numbers."""
     literals = split_holes(query, templates.known)[::2]
     quotes, inside = 0, bool(literals)
     for literal in literals[:-1]:

@@ -66,12 +66,15 @@ class RequestTemplate:
             for name in sorted(templates.names)
         ]
 
-    def render(self, values: Mapping[str, Json]) -> Request:
-        """Fill the template; raises ItemFailed where a value is missing, of a wrong type, or not safe in its place."""
+    def render(self, values: Mapping[str, Json], url: str | None = None) -> Request:
+        """Fill the template; raises ItemFailed for a value that is missing, of a wrong type, or not safe.
+
+        `url` is a whole address that a page led to, and takes the place of the endpoint's own.
+        """
         resolved: dict[str, Json] = {}
         for resolve in self._resolvers:
             resolve(values, resolved)
-        url = self._address(resolved)
+        url = url or self._address(resolved)
         headers = self._headers(resolved)
         if self._body is None:
             return Request(self._method, url, headers)

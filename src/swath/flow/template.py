@@ -47,7 +47,7 @@ UNSET: Final = _Unset("")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A compiled string. `whole` is the variable that it consists of, `static` its text if it has no holes."""
+    """A compiled string: `whole` is the variable that it consists of, `static` its text if without holes."""
 
     render: Callable[[Values], str]
     names: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ class Text:
 
 
 def write(value: Json) -> str:
-    """Return a JSON value as plain text: strings as they are, true and false, null as nothing, the rest as JSON."""
+    """Return a JSON value as plain text: strings as they are, null as nothing, the rest as JSON."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -73,7 +73,7 @@ def write(value: Json) -> str:
 
 
 def dump(value: Json) -> bytes:
-    """Return compact JSON; what orjson refuses (integers beyond 64 bits, lone surrogates) goes the slow way."""
+    """Return compact JSON; what orjson refuses (large integers, lone surrogates) goes the slow way."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -86,7 +86,7 @@ def well_formed(text: str) -> str:
 
 
 def encode_part(value: Json) -> str:
-    """Write a value as one path segment or query value: all but letters, digits and `-._~` is percent-encoded."""
+    """Write a value as a path segment or query value: all but letters, digits and `-._~` is escaped."""
     text = value if isinstance(value, str) else write(value)
     if text.isalnum() and text.isascii():
         return text

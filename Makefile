@@ -1,0 +1,59 @@
+# Each target sets up what it needs: the first run makes .venv, the next ones start at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# What has been installed into .venv: the product, and the tools that test it.
+PRODUCT := $(VENV)/.product
+TOOLS := $(VENV)/.tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(PRODUCT) ## the documentation's example program against a server, a sample upstream and proxies
+	@$(BIN)/swath demo $(ARGS)
+
+serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
+	@$(BIN)/swath serve $(ARGS)
+
+test: lint ## everything that CI runs; ARGS="-k name" chooses tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TOOLS) ## style, types and import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(TOOLS) ## measure; ARGS chooses benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(BIN)/python ## resolve the dependencies anew; UPGRADE=--upgrade takes the newest
+	@$(PIP) install 'uv>=0.9,<1'
+	@$(call compile,requirements.lock,--group build)
+	@$(call compile,requirements-dev.lock,--group dev --constraint requirements.lock)
+
+compile = $(BIN)/uv pip compile pyproject.toml $(2) --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file $(1)
+
+clean: ## forget .venv and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Swath needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Swath into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TOOLS): requirements-dev.lock $(PRODUCT)
+	@echo "Installing the tools of make test into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

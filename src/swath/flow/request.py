@@ -46,6 +46,12 @@ class Request:
     headers: tuple[Header, ...]
     body: bytes | None = None
 
+    @property
+    def target(self) -> str:
+        """The host that is asked, with its port where that is not the scheme's own."""
+        url = Url(self.url)
+        return f"{url.host_str}:{url.port}" if url.port else str(url.host_str)
+
 
 class RequestTemplate:
     """An endpoint, compiled. Raises InvalidInput, naming the field, for what does not compile."""

@@ -24,51 +24,12 @@ _ERRORS: Final = (
     "Errors",
 )
 #: Keys that go along with an error and are no data.
-_ALONGSIDE: Final = frozenset(
-    (
-        *_ERRORS,
-        *[
-            "code",
-            "error_code",
-            "errorCode",
-            "status",
-            "statusCode",
-            "status_code",
-            "success",
-            "ok",
-            "type",
-            "instance",
-            "path",
-        ],
-        *[
-            "message",
-            "msg",
-            "Message",
-            "detail",
-            "details",
-            "description",
-            "reason",
-            "title",
-            "info",
-            "hint",
-            "meta",
-            "extensions",
-        ],
-        *[
-            "timestamp",
-            "time",
-            "request_id",
-            "requestId",
-            "req_id",
-            "trace_id",
-            "traceId",
-            "correlation_id",
-            "version",
-            "jsonrpc",
-        ],
-        *["documentation_url", "help_url", "doc_url", "href", "method"],
-    )
-)
+_META: Final = """
+    code error_code errorCode status statusCode status_code success ok type instance path message msg Message
+    detail details description reason title info hint meta extensions timestamp time request_id requestId req_id
+    trace_id traceId correlation_id version jsonrpc documentation_url help_url doc_url href method
+"""
+_ALONGSIDE: Final = frozenset((*_ERRORS, *_META.split()))
 #: A body without any of these says nothing of an error.
 _SIGNS: Final = frozenset((*_ERRORS, "success", "ok", "status"))
 _HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body")
@@ -86,7 +47,8 @@ _PATTERNS: Final[Mapping[Sort, re.Pattern[str]]] = {
         r"captcha|not a robot|are you (?:a )?(?:robot|human)|verify(?:ing)? (?:that )?you are (?:a )?human"
         r"|access (?:to this page )?(?:has been |is )?(?:denied|blocked)|attention required|cf-chl"
         r"|challenge-platform|px-captcha|perimeterx|datadome|incapsula|imperva|unusual traffic"
-        r"|request (?:was |has been )?blocked|you have been blocked|bot detect|ddos protection|checking your browser",
+        r"|request (?:was |has been )?blocked|you have been blocked|bot detect|ddos protection"
+        r"|checking your browser",
         re.I,
     ),
 }

@@ -195,7 +195,7 @@ def _by_rule(rule: ResponseRule, seen: Evidence) -> Verdict:
         return Verdict(rule.action)
     again = rule.action in ("retry", "rate_limited", "refresh_auth")
     code = rule.error_code or _rule_code(rule.action, seen.status)
-    retryable = again or (ERROR_CODES.get(code, False))
+    retryable = again or ERROR_CODES.get(code, False)
     return Verdict(rule.action, code, rule.message or _message(seen), retryable)
 
 
@@ -225,10 +225,10 @@ def _message(seen: Evidence) -> str:
 
 def _judge_success(seen: Evidence) -> Verdict:
     """Judge a 2xx: data, nothing, or something else in disguise."""
-    if seen.status == 204 or not seen.body.strip():
+    if seen.status == 204 or not seen.body:
         return _NO_ROWS
     if seen.value is UNPARSED:
-        return _judge_foreign(seen)
+        return _judge_foreign(seen) if seen.body.strip() else _NO_ROWS
     if not is_error_only(seen.value):
         return _SUCCESS
     told = explain(seen.value)
@@ -268,11 +268,8 @@ def _judge_refusal(seen: Evidence) -> Verdict:
 def _judge_forbidden(seen: Evidence, names: set[str]) -> Verdict:
     """Tell a used-up allowance and a block page from a plain no."""
     told = "" if seen.value is UNPARSED else explain(seen.value)
-    if (
-        "retry-after" in names
-        or wait_hint(403, seen.headers, 0.0) is not None
-        or reads_as("rate_limit", told)
-    ):
+    limited = "retry-after" in names or wait_hint(403, seen.headers, 0.0) is not None
+    if limited or reads_as("rate_limit", told):
         return _verdict("rate_limited", "rate_limited", seen)
     if is_html(seen.content_type, seen.body) and _is_block_page(seen):
         return _verdict("retry", "blocked", seen, "The upstream answered with a page that blocks robots.")

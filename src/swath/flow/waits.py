@@ -1,4 +1,4 @@
-"""How long to wait before the next request: what the upstream asks for, and backoff where it asks for nothing."""
+"""How long to wait before the next request: what the upstream asks for, and backoff where it does not."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ _SECONDS = re.compile(r"-?\d{1,12}(?:\.\d+)?", re.ASCII)
 _ITEM = re.compile(r"\b(r|remaining|t|reset)\s*=\s*(\d{1,12})", re.ASCII | re.IGNORECASE)
 _REMAINING: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
 _RESET: Final = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset-after")
+_NAMES: Final = frozenset((*_REMAINING, *_RESET, "retry-after", "ratelimit"))
 #: Answers that are a rate limit by their status alone.
 RATE_STATUSES: Final = frozenset({420, 429})
 #: Larger numbers are moments (seconds since 1970, about 1985 on), and still larger ones are milliseconds.
@@ -26,10 +27,13 @@ def wait_hint(status: int, headers: Sequence[Header], now: float) -> float | Non
 
     `Retry-After` counts for every status. The rate headers count where nothing remains of the allowance, or
     where the answer is a rate limit without a readable `Retry-After`. Moments are taken by the upstream's own
-    clock, its `Date` header, so that clocks which differ do not make a wait too short. `now` is epoch seconds.
+    clock, its `Date` header, so that clocks which differ do not make a wait too short; `now` (epoch seconds)
+    stands in where there is none.
     """
-    named = [(name.lower(), value.strip()) for name, value in headers]
-    now = next((moment for name, value in named if name == "date" and (moment := _moment(value))), now)
+    named = [(key, value.strip()) for name, value in headers if (key := name.lower()) in _NAMES]
+    if not named:
+        return None
+    now = next((at for name, value in headers if name.lower() == "date" and (at := _moment(value))), now)
     after = _longest(_read_after(value, now) for name, value in named if name == "retry-after")
     if _is_used_up(named) or (after is None and status in RATE_STATUSES):
         return _longest((after, *_resets(named, now)))

@@ -1,0 +1,238 @@
+"""Collections: make, change, read and delete them, a million items as well as three."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Concatenate, Literal, ParamSpec
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row
+
+from swath.errors import Conflict, InvalidInput, NotFound
+from swath.flow.items import Kind
+from swath.operations.context import Context, User, now_ms
+from swath.operations.listing import Page, page_of, read_cursor
+from swath.store import collections, definitions
+from swath.store.spool import Prepared, Spool
+
+P = ParamSpec("P")
+
+Method = Literal["add", "remove", "replace"]
+#: Items read from the database at a time.
+SLICE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionView:
+    """A collection without its items. Times in milliseconds; `kind` is None until an item decides it."""
+
+    id: str
+    name: str
+    kind: Kind | None
+    count: int
+    created_at: int
+    updated_at: int
+
+
+async def create(
+    context: Context, user: User, name: str, kind: Kind | None = None, items: Spool | None = None
+) -> CollectionView:
+    """Make a collection, seen only when all its items are in it."""
+    if not name.strip():
+        raise InvalidInput("name", "Blank.")
+    collection_id, now = str(uuid4()), now_ms()
+    values = {
+        "id": collection_id,
+        "owner_id": user.id,
+        "name": name,
+        "kind": kind or "",
+        "created_at": now,
+        "updated_at": now,
+    }
+    async with context.locks.of(collection_id):
+        number = await context.database.write(collections.add, values)
+        if items is not None and items.count:
+            await context.database.write(_agree_on_kind, number, items)
+            grown = await _add(context, number, 1, items)
+            await context.database.write(collections.publish, number, 1, grown, now_ms())
+        await context.database.write(collections.reveal, number)
+    await sweep(context)
+    return await show(context, user, collection_id)
+
+
+async def change(
+    context: Context, user: User, collection_id: str, method: Method, items: Spool
+) -> CollectionView:
+    """Add, remove or replace items: all at once for readers, in slices for the database.
+
+    Known items are not added again, absent ones not removed. Raises InvalidInput for items of another kind.
+    """
+    if not items.count and method != "replace":
+        raise InvalidInput("items", "Blank.")
+    async with context.locks.of(collection_id):
+        row = await context.database.read(_own, user, collection_id)
+        await _repeat(context, collections.clean_some, row.number, row.version)
+        if items.count:
+            await context.database.write(_agree_on_kind, row.number, items)
+        grown, changed = await _apply(context, row, method, items)
+        if changed:
+            version = row.version + 1
+            await context.database.write(collections.publish, row.number, version, grown, now_ms())
+            await _repeat(context, collections.purge_some, row.number, version)
+    return await show(context, user, collection_id)
+
+
+async def _apply(context: Context, row: Row[Any], method: Method, items: Spool) -> tuple[int, bool]:
+    """Return by how many items the collection grew, and whether anything changed."""
+    version = row.version + 1
+    if method == "remove":
+        removed = await _in_slices(context, items, collections.remove_some, row.number, version)
+        return -removed, removed > 0
+    if method == "add":
+        added = await _add(context, row.number, version, items)
+        return added, added > 0
+    after: int | None = -1
+    while after is not None:
+        after = await context.database.write(collections.remove_up_to, row.number, version, after)
+    added = await _add(context, row.number, version, items)
+    return added - row._mapping["count"], True
+
+
+async def _add(context: Context, number: int, version: int, items: Spool) -> int:
+    base = await context.database.read(collections.end_position, number)
+    return await _in_slices(context, items, collections.add_some, number, version, base)
+
+
+async def _in_slices(
+    context: Context,
+    items: Spool,
+    story: Callable[Concatenate[Connection, list[Prepared], P], int],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> int:
+    """Run `story` for each slice in a transaction of its own; return the sum."""
+    total = 0
+    slices = items.slices()
+    while some := await asyncio.to_thread(next, slices, None):
+        total += await context.database.write(story, some, *args, **kwargs)
+    return total
+
+
+async def _repeat(
+    context: Context, story: Callable[Concatenate[Connection, P], bool], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Run `story` until it has nothing more to do, others' writes between."""
+    while await context.database.write(story, *args, **kwargs):
+        pass
+
+
+def _agree_on_kind(connection: Connection, number: int, items: Spool) -> None:
+    """Let the first items decide the kind; later ones must be of it."""
+    known = collections.declared_kind(connection, number)
+    if not known:
+        collections.set_kind(connection, number, str(items.kind))
+    elif known != items.kind:
+        names = {"text": "texts", "json": "JSON objects"}
+        raise InvalidInput("items", f"This collection holds {names[known]}, not {names[str(items.kind)]}.")
+
+
+async def rename(context: Context, user: User, collection_id: str, name: str) -> CollectionView:
+    if not name.strip():
+        raise InvalidInput("name", "Blank.")
+    await context.database.write(_rename, user, collection_id, name)
+    return await show(context, user, collection_id)
+
+
+def _rename(connection: Connection, user: User, collection_id: str, name: str) -> None:
+    collections.rename(connection, _own(connection, user, collection_id).number, name, now_ms())
+
+
+async def delete(context: Context, user: User, collection_id: str) -> None:
+    """Delete a collection. Raises Conflict while a workflow takes values from it."""
+    async with context.locks.of(collection_id):
+        await context.database.write(_delete, user, collection_id)
+    await sweep(context)
+
+
+def _delete(connection: Connection, user: User, collection_id: str) -> None:
+    row = _own(connection, user, collection_id)
+    using = definitions.find_workflows_of_collection(connection, collection_id)
+    if using:
+        names = ", ".join(f"{workflow.name} ({workflow.id})" for workflow in using)
+        raise Conflict("id", f"In use by the workflow {names}.")
+    collections.hide(connection, row.number, now_ms())
+
+
+async def sweep(context: Context) -> None:
+    """Delete the rows of deleted collections, and of ones whose making was interrupted."""
+    for row in await context.database.read(collections.find_deleted):
+        if not context.locks.held(row.id):
+            await _repeat(context, collections.purge_deleted_some, row.number)
+
+
+# --- reading
+
+
+async def list_for(context: Context, user: User, *, limit: int, cursor: str | None) -> Page[CollectionView]:
+    rows = await context.database.read(collections.find_some, user.id, read_cursor(cursor), limit + 1)
+    return page_of(rows, limit, _view)
+
+
+async def show(context: Context, user: User, collection_id: str) -> CollectionView:
+    """Return a collection without its items. Raises NotFound where it is unknown or another user's."""
+    return _view(await context.database.read(_own, user, collection_id))
+
+
+async def read_some(
+    context: Context, user: User, collection_id: str, *, limit: int, cursor: str | None
+) -> tuple[CollectionView, list[str], str | None]:
+    """Return a page of a collection's items, in order, each as it is kept, and the cursor of the next."""
+    if cursor is not None and not (cursor.isdecimal() and len(cursor) <= 18):
+        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
+    after = -1 if cursor is None else int(cursor)
+    return await context.database.read(_read_some, user, collection_id, limit, after)
+
+
+def _read_some(
+    connection: Connection, user: User, collection_id: str, limit: int, after: int
+) -> tuple[CollectionView, list[str], str | None]:
+    row = _own(connection, user, collection_id)
+    found = collections.read_slice(connection, row.number, row.version, after, limit + 1)
+    values = [value for _, value in found[:limit]]
+    return _view(row), values, str(found[limit - 1][0]) if len(found) > limit else None
+
+
+@contextmanager
+def read_all(
+    context: Context, user: User, collection_id: str
+) -> Iterator[tuple[CollectionView, AsyncIterator[list[str]]]]:
+    """Give a collection and all its items, in order, some thousand at a time, all of one moment."""
+    with context.database.snapshot() as connection:
+        row = _own(connection, user, collection_id)
+        yield _view(row), _read_slices(connection, row.number, row.version)
+
+
+async def _read_slices(connection: Connection, number: int, version: int) -> AsyncIterator[list[str]]:
+    after = -1
+    while found := await asyncio.to_thread(collections.read_slice, connection, number, version, after, SLICE):
+        yield [value for _, value in found]
+        after = found[-1][0]
+
+
+def _own(connection: Connection, user: User, collection_id: str) -> Row[Any]:
+    row = collections.find_own(connection, user.id, collection_id)
+    if row is None:
+        raise NotFound("id", "No collection of yours has this id.")
+    return row
+
+
+def _view(row: Row[Any]) -> CollectionView:
+    return CollectionView(
+        id=row.id,
+        name=row.name,
+        kind=row.kind or None,
+        count=row._mapping["count"],
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,256 @@
+"""How collections are kept: rows with the version that added and the one that removed them.
+
+A change works on the version after the current one, slice by slice, each slice in a transaction of its own;
+readers see none of it until `publish` raises the collection's version. What a crashed change left is taken
+back by `clean_some` at the next one. One change at a time: the caller holds the collection's lock.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from swath.store.database import upsert
+from swath.store.listing import newest_first, older
+from swath.store.schema import collections, items, snapshots
+from swath.store.spool import SLICE, Prepared
+
+# --- the collection's own row
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Insert a collection that nobody sees before `reveal`, and return its number."""
+    hidden = {
+        "count": 0,
+        "version": 0,
+        "deleted_at": values["created_at"],
+        "updated_at": values["created_at"],
+    }
+    key = connection.execute(insert(collections).values(hidden | dict(values))).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def reveal(connection: Connection, number: int) -> None:
+    """Let a new collection be seen."""
+    connection.execute(update(collections).where(collections.c.number == number).values(deleted_at=None))
+
+
+def find(connection: Connection, collection_id: str) -> Row[Any] | None:
+    """Return a collection's row, whosever it is; None where it is unknown or deleted."""
+    query = select(collections).where(collections.c.id == collection_id, collections.c.deleted_at.is_(None))
+    return connection.execute(query).first()
+
+
+def find_own(connection: Connection, owner_id: str, collection_id: str) -> Row[Any] | None:
+    row = find(connection, collection_id)
+    return row if row is not None and row.owner_id == owner_id else None
+
+
+def find_some(
+    connection: Connection, owner_id: str, before: tuple[int, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return an owner's collections, newest first, older than `before`."""
+    query = select(collections).where(collections.c.owner_id == owner_id, collections.c.deleted_at.is_(None))
+    if before is not None:
+        query = query.where(older(collections, before))
+    return connection.execute(query.order_by(*newest_first(collections)).limit(limit)).all()
+
+
+def rename(connection: Connection, number: int, name: str, now: int) -> None:
+    here = collections.c.number == number
+    connection.execute(update(collections).where(here).values(name=name, updated_at=now))
+
+
+def set_kind(connection: Connection, number: int, kind: str) -> None:
+    connection.execute(update(collections).where(collections.c.number == number).values(kind=kind))
+
+
+def declared_kind(connection: Connection, number: int) -> str:
+    """Return `text` or `json`, empty where nobody and no item has decided it yet."""
+    return str(connection.execute(select(collections.c.kind).where(collections.c.number == number)).scalar())
+
+
+def kind_of(connection: Connection, number: int) -> str:
+    """Return `text` or `json`; text where nothing has decided it yet."""
+    return declared_kind(connection, number) or "text"
+
+
+def hide(connection: Connection, number: int, now: int) -> None:
+    """Delete a collection for its owner; its rows go with `purge_deleted_some`."""
+    connection.execute(update(collections).where(collections.c.number == number).values(deleted_at=now))
+
+
+# --- reading
+
+
+def read_slice(
+    connection: Connection, number: int, version: int, after_position: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return position and value of the next items of a collection as it was at `version`."""
+    query = (
+        select(items.c.position, items.c.value)
+        .where(items.c.collection == number, items.c.position > after_position, _visible(version))
+        .order_by(items.c.position)
+        .limit(limit)
+    )
+    return [(row.position, row.value) for row in connection.execute(query)]
+
+
+def _visible(version: int) -> ColumnElement[bool]:
+    return and_(items.c.added <= version, or_(items.c.removed.is_(None), items.c.removed > version))
+
+
+# --- what an execution holds on to
+
+
+def pin(connection: Connection, number: int, version: int) -> None:
+    """Keep the rows of a version until `set_snapshot` has said that they were copied."""
+    row = upsert(connection, snapshots, {"collection": number, "version": version, "object": None})
+    connection.execute(row.on_conflict_do_nothing())
+
+
+def find_snapshot(connection: Connection, number: int, version: int) -> str | None:
+    """Return the object that holds a version's items, None where it has not been written."""
+    return connection.execute(select(snapshots.c.object).where(_snapshot(number, version))).scalar()
+
+
+def set_snapshot(connection: Connection, number: int, version: int, name: str) -> None:
+    connection.execute(update(snapshots).where(_snapshot(number, version)).values(object=name))
+
+
+def unpin(connection: Connection, number: int, version: int) -> None:
+    """Let go of a version that was pinned and never copied."""
+    here = _snapshot(number, version)
+    connection.execute(delete(snapshots).where(here, snapshots.c.object.is_(None)))
+
+
+def _snapshot(number: int, version: int) -> ColumnElement[bool]:
+    return and_(snapshots.c.collection == number, snapshots.c.version == version)
+
+
+# --- a change, slice by slice
+
+
+def end_position(connection: Connection, number: int) -> int:
+    """Return the position after the last row."""
+    last = connection.execute(select(func.max(items.c.position)).where(items.c.collection == number)).scalar()
+    return 0 if last is None else int(last) + 1
+
+
+def add_some(connection: Connection, some: Sequence[Prepared], number: int, version: int, base: int) -> int:
+    """Add those of the items that are not there; return how many that were. Places count from `base`."""
+    rows = [
+        {
+            "collection": number,
+            "position": base + item.place,
+            "digest": item.digest,
+            "value": item.value,
+            "added": version,
+        }
+        for item in some
+    ]
+    statement = upsert(connection, items, {}).on_conflict_do_nothing()
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def remove_some(connection: Connection, some: Sequence[Prepared], number: int, version: int) -> int:
+    """Remove those of the items that are there; return how many that were."""
+    statement = (
+        update(items)
+        .where(items.c.collection == number, items.c.digest == bindparam("wanted"), items.c.removed.is_(None))
+        .values(removed=version)
+    )
+    return connection.execute(statement, [{"wanted": item.digest} for item in some]).rowcount
+
+
+def remove_up_to(connection: Connection, number: int, version: int, after: int) -> int | None:
+    """Remove the next few thousand rows behind position `after`; return the last, None without any."""
+    live = and_(items.c.collection == number, items.c.position > after, items.c.removed.is_(None))
+    some = select(items.c.position).where(live).order_by(items.c.position).limit(SLICE).subquery()
+    last = connection.execute(select(func.max(some.c.position))).scalar()
+    if last is not None:
+        connection.execute(update(items).where(live, items.c.position <= last).values(removed=version))
+    return last
+
+
+def publish(connection: Connection, number: int, version: int, grown: int, now: int) -> None:
+    """Make a change visible."""
+    connection.execute(
+        update(collections)
+        .where(collections.c.number == number)
+        .values(version=version, count=collections.c.count + grown, updated_at=now)
+    )
+
+
+# --- what is left over
+
+
+def clean_some(connection: Connection, number: int, version: int) -> bool:
+    """Take back a few thousand rows of changes that never came to `publish`; False when there are no more.
+
+    Rows that were added go first: a row may return only when none of the same value is in its place.
+    """
+    last = (
+        select(items.c.position)
+        .where(items.c.collection == number, items.c.added <= version)
+        .order_by(items.c.position.desc())
+        .limit(1)
+    )
+    end = connection.execute(last).scalar()
+    added = and_(items.c.collection == number, items.c.position > (-1 if end is None else end))
+    if _delete_some(connection, added):
+        return True
+    removed = and_(items.c.collection == number, items.c.removed > version)
+    some = select(items.c.position).where(removed).limit(SLICE)
+    here = and_(items.c.collection == number, items.c.position.in_(some))
+    return connection.execute(update(items).where(here).values(removed=None)).rowcount > 0
+
+
+def purge_some(connection: Connection, number: int, version: int) -> bool:
+    """Delete a few thousand removed rows for good; False when there are no more.
+
+    An execution that was triggered and has not copied its inputs keeps what it saw.
+    """
+    pinned = select(func.min(snapshots.c.version)).where(
+        snapshots.c.collection == number, snapshots.c.object.is_(None)
+    )
+    oldest = connection.execute(pinned).scalar()
+    bound = version if oldest is None else min(version, oldest)
+    return _delete_some(connection, and_(items.c.collection == number, items.c.removed <= bound))
+
+
+def find_deleted(connection: Connection) -> Sequence[Row[Any, Any]]:
+    """Return number and id of deleted collections that still have rows which no execution waits for."""
+    has_rows = exists().where(items.c.collection == collections.c.number)
+    is_pinned = exists().where(snapshots.c.collection == collections.c.number, snapshots.c.object.is_(None))
+    query = select(collections.c.number, collections.c.id)
+    return connection.execute(query.where(collections.c.deleted_at.is_not(None), has_rows, ~is_pinned)).all()
+
+
+def purge_deleted_some(connection: Connection, number: int) -> bool:
+    """Delete a few thousand rows of a deleted collection; False when there are no more."""
+    return _delete_some(connection, items.c.collection == number)
+
+
+def _delete_some(connection: Connection, which: ColumnElement[bool]) -> bool:
+    found = select(items.c.collection, items.c.position).where(which).limit(SLICE)
+    rows = connection.execute(found).all()
+    if rows:
+        places = [row.position for row in rows]
+        here = and_(items.c.collection == rows[0].collection, items.c.position.in_(places))
+        connection.execute(delete(items).where(here))
+    return bool(rows)

@@ -1,0 +1,156 @@
+"""How endpoints and workflows are kept: as JSON, with their mappings in a table of their own."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+
+from swath.flow.definition import Endpoint, VariableMapping, Workflow
+from swath.store.listing import newest_first, older
+from swath.store.schema import collections, endpoints, mappings, workflows
+
+
+def find_some(
+    connection: Connection, table: Table, owner_id: str, before: tuple[int, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return an owner's endpoints or workflows, newest first, older than `before`."""
+    query = select(table).where(table.c.owner_id == owner_id)
+    if before is not None:
+        query = query.where(older(table, before))
+    return connection.execute(query.order_by(*newest_first(table)).limit(limit)).all()
+
+
+# --- endpoints
+
+
+def find_endpoint(connection: Connection, owner_id: str, endpoint_id: str) -> Row[Any] | None:
+    return _find(connection, endpoints, owner_id, endpoint_id)
+
+
+def read_endpoint(row: Row[Any]) -> Endpoint:
+    """Return the endpoint of a row, its secrets sealed."""
+    return msgspec.json.decode(row.definition, type=Endpoint)
+
+
+def add_endpoint(
+    connection: Connection, owner_id: str, endpoint_id: str, endpoint: Endpoint, now: int
+) -> None:
+    values = {"id": endpoint_id, "owner_id": owner_id, "created_at": now, **_endpoint_values(endpoint, now)}
+    connection.execute(insert(endpoints).values(values))
+
+
+def set_endpoint(connection: Connection, endpoint_id: str, endpoint: Endpoint, now: int) -> None:
+    values = _endpoint_values(endpoint, now)
+    connection.execute(update(endpoints).where(endpoints.c.id == endpoint_id).values(values))
+
+
+def delete_endpoint(connection: Connection, endpoint_id: str) -> None:
+    connection.execute(delete(endpoints).where(endpoints.c.id == endpoint_id))
+
+
+def find_workflows_of_endpoint(connection: Connection, endpoint_id: str) -> Sequence[Row[Any]]:
+    query = select(workflows).where(workflows.c.endpoint_id == endpoint_id)
+    return connection.execute(query.order_by(*newest_first(workflows))).all()
+
+
+def _endpoint_values(endpoint: Endpoint, now: int) -> dict[str, Any]:
+    return {"name": endpoint.name, "definition": _encode(endpoint), "updated_at": now}
+
+
+# --- workflows
+
+
+def find_workflow(connection: Connection, owner_id: str, workflow_id: str) -> Row[Any] | None:
+    return _find(connection, workflows, owner_id, workflow_id)
+
+
+def read_workflow(connection: Connection, row: Row[Any]) -> Workflow:
+    """Return the workflow of a row with its mappings, its secrets sealed."""
+    workflow = msgspec.json.decode(row.definition, type=Workflow)
+    return replace(workflow, mappings=tuple(_find_mappings(connection, row.id)))
+
+
+def add_workflow(
+    connection: Connection, owner_id: str, workflow_id: str, workflow: Workflow, now: int
+) -> None:
+    values = {"id": workflow_id, "owner_id": owner_id, "created_at": now, **_workflow_values(workflow, now)}
+    connection.execute(insert(workflows).values(values))
+    _add_mappings(connection, workflow_id, workflow.mappings)
+
+
+def set_workflow(connection: Connection, workflow_id: str, workflow: Workflow, now: int) -> None:
+    values = _workflow_values(workflow, now)
+    connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(values))
+    connection.execute(delete(mappings).where(mappings.c.workflow_id == workflow_id))
+    _add_mappings(connection, workflow_id, workflow.mappings)
+
+
+def delete_workflow(connection: Connection, workflow_id: str) -> None:
+    """Delete a workflow and its mappings; its executions have a copy of everything."""
+    connection.execute(delete(mappings).where(mappings.c.workflow_id == workflow_id))
+    connection.execute(delete(workflows).where(workflows.c.id == workflow_id))
+
+
+def find_sources(connection: Connection, owner_id: str, collection_ids: Iterable[str]) -> dict[str, str]:
+    """Return id and kind of those of the collections that exist and are the owner's."""
+    query = select(collections.c.id, collections.c.kind).where(
+        collections.c.owner_id == owner_id,
+        collections.c.id.in_(list(collection_ids)),
+        collections.c.deleted_at.is_(None),
+    )
+    return {row.id: row.kind for row in connection.execute(query)}
+
+
+def find_workflows_of_collection(connection: Connection, collection_id: str) -> Sequence[Row[Any, Any]]:
+    query = select(workflows.c.id, workflows.c.name).distinct().join(mappings)
+    return connection.execute(query.where(mappings.c.source_collection_id == collection_id)).all()
+
+
+def _find_mappings(connection: Connection, workflow_id: str) -> list[VariableMapping]:
+    query = select(mappings).where(mappings.c.workflow_id == workflow_id).order_by(mappings.c.position)
+    return [
+        VariableMapping(
+            id=row.id,
+            target_variable_name=row.target_variable_name,
+            source_collection_id=row.source_collection_id,
+            source_collection_json_key=row.source_collection_json_key,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _add_mappings(connection: Connection, workflow_id: str, given: Sequence[VariableMapping]) -> None:
+    if not given:
+        return
+    rows = [
+        {
+            "id": mapping.id,
+            "workflow_id": workflow_id,
+            "position": position,
+            "target_variable_name": mapping.target_variable_name,
+            "source_collection_id": mapping.source_collection_id,
+            "source_collection_json_key": mapping.source_collection_json_key,
+        }
+        for position, mapping in enumerate(given)
+    ]
+    connection.execute(insert(mappings), rows)
+
+
+def _workflow_values(workflow: Workflow, now: int) -> Mapping[str, Any]:
+    return {
+        "name": workflow.name,
+        "endpoint_id": workflow.endpoint_id,
+        "definition": _encode(replace(workflow, mappings=())),
+        "updated_at": now,
+    }
+
+
+def _find(connection: Connection, table: Table, owner_id: str, row_id: str) -> Row[Any] | None:
+    query = select(table).where(table.c.id == row_id, table.c.owner_id == owner_id)
+    return connection.execute(query).first()
+
+
+def _encode(definition: Endpoint | Workflow) -> str:
+    return msgspec.json.encode(definition).decode()

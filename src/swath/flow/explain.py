@@ -26,8 +26,8 @@ _ERRORS: Final = (
 #: Keys that go along with an error and are no data.
 _META: Final = """
     code error_code errorCode status statusCode status_code success ok type instance path message msg Message
-    detail details description reason title info hint meta extensions timestamp time request_id requestId req_id
-    trace_id traceId correlation_id version jsonrpc documentation_url help_url doc_url href method
+    detail details description reason title info hint meta extensions timestamp time request_id requestId
+    req_id trace_id traceId correlation_id version jsonrpc documentation_url help_url doc_url href method
 """
 _ALONGSIDE: Final = frozenset((*_ERRORS, *_META.split()))
 #: A body without any of these says nothing of an error.

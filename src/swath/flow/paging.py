@@ -5,26 +5,25 @@ page, and knows no kind of pager: are the page's rows taken, and does the item g
 between pages is a `Progress`, which stands in every checkpoint.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
-
-import msgspec
-from pyreqwest.http import Url
 
 from swath.errors import ItemFailed
 from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
 from swath.flow.execution import StopReason
 from swath.flow.filters import bind_filters, matches
 from swath.flow.pagers import Page, Pager, State, pager_for
+from swath.flow.progress import Progress, ahead, begin, depth_cap, lookahead
 from swath.flow.records import (
-    DIGEST_SIZE,
+    asked_size,
     choose_array,
     digest,
     find_records,
     holds_objects,
     path_of,
+    read_count,
+    read_truth,
     walk,
 )
 
@@ -46,48 +45,6 @@ __all__ = [
 _ENDLESS: Final = 100
 #: The same rows so often in a row are a loop even where each time another token comes with them.
 _SAME_ROWS: Final = 3
-#: Digests kept of one item: a longer cycle than this goes unseen.
-_SEEN_BYTES: Final = 16_384 * DIGEST_SIZE
-#: Query parameters by which requests ask for a page size.
-_SIZE_NAMES: Final = frozenset(
-    """per_page perpage per-page page_size pagesize page[size] limit size count rows take top $top first num
-    max_results maxresults results_per_page""".split()  # noqa: SIM905
-)
-
-
-class Progress(msgspec.Struct, omit_defaults=True):
-    """What an item remembers between pages; `settle` moves it on in place."""
-
-    state: State
-    #: Number of the next page, and so of the pages that count.
-    page: int = 0
-    rows: int = 0
-    declared_total: int | None = None
-    #: Keys that lead to the rows, once found; None: not yet.
-    records: tuple[str, ...] | None = None
-    #: Rows of the largest page.
-    size: int = 0
-    #: Empty pages in a row, and pages in a row without new rows, up to now.
-    empties: int = 0
-    stale: int = 0
-    #: Pages and rows before the pages without new rows.
-    fresh: tuple[int, int] = (0, 0)
-    last: bytes = b""
-    seen: bytes = b""
-
-    def remember(self, digests: Iterable[bytes]) -> None:
-        """Note the digests of pages that are taken."""
-        self.seen = (self.seen + b"".join(digests))[-_SEEN_BYTES:]
-
-    def knows(self, mark: bytes) -> bool:
-        at = self.seen.find(mark)
-        while at % DIGEST_SIZE and at > 0:
-            at = self.seen.find(mark, at + 1)
-        return at >= 0
-
-    def trim(self) -> "Progress":
-        """Return a copy without digests, for who restores them by `remember`."""
-        return msgspec.structs.replace(self, seen=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +63,6 @@ class Step:
     failure: ItemFailed | None = None
     #: Pages of the item that count: fewer than were kept, where a loop was seen only after some rounds.
     pages: int = 0
-
-
-def begin(paginator: Paginator | None = None) -> Progress:
-    """Return the progress of an item that has no page yet; every pager reads an empty state as its first."""
-    return Progress(pager_for(paginator).first() if paginator else {})
 
 
 @dataclass(slots=True)
@@ -273,73 +225,3 @@ def _after_none(paginator: Paginator, progress: Progress, found: _Findings) -> S
 
 def _step(progress: Progress, found: _Findings, stop: StopReason | None) -> Step:
     return Step(True, stop, len(found.rows), found.mark, progress, found.failure, progress.page)
-
-
-def asked_size(url: str) -> int:
-    """Return the page size that a request asked for in its query, 0 if none."""
-    sizes = (read_count(value) for name, value in Url(url).query_pairs if name.lower() in _SIZE_NAMES)
-    return next((size for size in sizes if size), 0)
-
-
-def read_count(value: Json) -> int | None:
-    """Read a total, which may be a number, text of one, or nonsense."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        count = int(float(value)) if not isinstance(value, int) else value
-    except (ValueError, OverflowError):
-        return None
-    return count if count >= 0 else None
-
-
-def read_truth(value: Json) -> bool | None:
-    """Read a has-more flag, which may be text; None: it says nothing."""
-    if isinstance(value, str):
-        return value.strip().lower() not in ("", "false", "no", "n", "0", "f", "off", "null", "none")
-    return None if value is None else bool(value)
-
-
-def lookahead(paginator: Paginator, progress: Progress) -> int | None:
-    """Return how many further pages are known to exist, None if nothing says so."""
-    if (
-        paginator.type not in ("page_number", "offset")
-        or progress.declared_total is None
-        or not progress.size
-    ):
-        return None
-    pages = ceil(max(0, progress.declared_total - progress.rows) / progress.size)
-    if paginator.max_pages_per_item is not None:
-        pages = min(pages, max(0, paginator.max_pages_per_item - progress.page))
-    return pages
-
-
-def ahead(paginator: Paginator, progress: Progress, count: int) -> list[State]:
-    """Return the states of the next `count` pages, as they will be if pages keep their size.
-
-    A page fetched ahead may be settled only if its state equals `progress.state` then, else it is dropped.
-    """
-    state = progress.state
-    if paginator.type == "page_number":
-        number = state.get("page", paginator.start)
-        return [{"page": number + n} for n in range(count)]
-    if paginator.type == "offset":
-        return [{"offset": state.get("offset", 0) + n * progress.size} for n in range(count)]
-    return [state][:count]
-
-
-def depth_cap(progress: Progress, status: int | None) -> StopReason | None:
-    """Say how an item ends whose page was refused with `status`; None: an ordinary failure.
-
-    A refusal after pages that worked is the upstream's bound (`depth_cap`), or simply the end of the list
-    (`complete`): some answer 404 past the last page.
-    """
-    if progress.rows == 0 or status is None:
-        return None
-    counted = "page" in progress.state or "offset" in progress.state
-    total = progress.declared_total
-    if counted and status in (400, 404, 410, 416, 422) and total is not None and progress.rows >= total:
-        return StopReason.COMPLETE
-    if counted and status in (404, 410, 416) and total is None:
-        return StopReason.COMPLETE
-    refusals = (400, 403, 404, 410, 413, 416, 422) if counted else (400, 413, 416, 422)
-    return StopReason.DEPTH_CAP if status in refusals else None

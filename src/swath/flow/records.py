@@ -1,8 +1,11 @@
-"""Which part of a page are its rows, and a digest of them."""
+"""What is read from a page: its rows, a digest of them, totals, flags and sizes."""
 
 import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Final
+
+from pyreqwest.http import Url
 
 from swath.flow.definition import Json
 from swath.flow.paths import compile_path
@@ -10,6 +13,12 @@ from swath.flow.template import dump
 
 #: Bytes of a digest.
 DIGEST_SIZE = 8
+
+#: Query parameters by which requests ask for a page size.
+_SIZE_NAMES: Final = frozenset(
+    """per_page perpage per-page page_size pagesize page[size] limit size count rows take top $top first num
+    max_results maxresults results_per_page""".split()  # noqa: SIM905
+)
 
 path_of = lru_cache(maxsize=512)(compile_path)
 
@@ -60,3 +69,27 @@ def digest(*parts: Json) -> bytes:
     for part in parts:
         seal.update(part if isinstance(part, bytes) else dump(part))
     return seal.digest()
+
+
+def asked_size(url: str) -> int:
+    """Return the page size that a request asked for in its query, 0 if none."""
+    sizes = (read_count(value) for name, value in Url(url).query_pairs if name.lower() in _SIZE_NAMES)
+    return next((size for size in sizes if size), 0)
+
+
+def read_count(value: Json) -> int | None:
+    """Read a total, which may be a number, text of one, or nonsense."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        count = int(float(value)) if not isinstance(value, int) else value
+    except (ValueError, OverflowError):
+        return None
+    return count if count >= 0 else None
+
+
+def read_truth(value: Json) -> bool | None:
+    """Read a has-more flag, which may be text; None: it says nothing."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "false", "no", "n", "0", "f", "off", "null", "none")
+    return None if value is None else bool(value)

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from swath.flow.cells import guard
 from swath.flow.fragments import Block, Part, quote, restore, split_cells, split_rows, write_row
 from swath.flow.names import ColumnPath
-from swath.flow.rows import guard
 from swath.flow.table import Table
 
 #: Reads a range of a shard's file: offset, length.
@@ -55,7 +55,8 @@ def combine_csv(
     if table is None:
         return file.close(0)
     names = [guard(name) if spreadsheet_safe else name for name in table.header]
-    file.write((",".join(map(quote, names)) + "\n").encode())
+    header = '""' if names == [""] else ",".join(map(quote, names))
+    file.write(f"{header}\n".encode())
     for part, read in sources:
         for block in _csv_blocks(table, part, read):
             file.write(block)
@@ -132,18 +133,20 @@ def _join(group: str, places: list[int], size: int) -> str:
 
 def _json_blocks(table: Table | None, sources: Iterable[Source]) -> Iterator[bytes]:
     for part, read in sources:
-        renames = _renames(table, part) if table else {}
+        keys = _keys(table, part) if table else {}
         for block in part.blocks:
             lines = read(block.offset, block.length)
-            yield _rename_keys(lines, renames) if renames else lines
+            yield _rewrite(lines, keys) if keys else lines
 
 
-def _renames(table: Table, part: Part) -> dict[str, str]:
-    """Return the keys that a part gave its columns, and the table's own for them, where the two differ."""
-    keys = dict(zip(table.own + table.ancestors, table.keys, strict=True))
-    given = zip(part.own + part.ancestors, part.own_keys + part.ancestor_keys, strict=True)
-    pairs = {mine: keys[column] for column, mine in given}
-    return pairs if any(mine != its for mine, its in pairs.items()) else {}
+def _keys(table: Table, part: Part) -> dict[str, str]:
+    """Return the part's keys and the table's for them, in the table's order; empty, if they agree already."""
+    given = dict(
+        zip(part.own + part.ancestors, part.own_keys + part.ancestor_keys, strict=True),
+    )
+    columns = zip(table.own + table.ancestors, table.keys, strict=True)
+    pairs = {given[column]: key for column, key in columns if column in given}
+    return {} if list(pairs) == list(pairs.values()) == list(given.values()) else pairs
 
 
 class _Line(msgspec.Struct):
@@ -151,8 +154,10 @@ class _Line(msgspec.Struct):
     response: dict[str, msgspec.Raw]
 
 
-def _rename_keys(lines: bytes, renames: dict[str, str]) -> bytes:
+def _rewrite(lines: bytes, keys: dict[str, str]) -> bytes:
+    """Bring the keys of JSON lines into the table's order and names."""
     decoded = msgspec.json.Decoder(_Line).decode_lines(lines)
     for line in decoded:
-        line.response = {renames[key]: value for key, value in line.response.items()}
+        row = line.response
+        line.response = {key: row[given] for given, key in keys.items() if given in row}
     return msgspec.json.Encoder().encode_lines(decoded)

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from time import time_ns
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -54,7 +53,3 @@ class Context:
     locks: Locks = field(default_factory=Locks)
     #: By the digest of the token.
     sessions: dict[str, Session] = field(default_factory=dict)
-
-
-def now_ms() -> int:
-    return time_ns() // 1_000_000

@@ -8,8 +8,9 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from sqlalchemy import Connection, Row
 
+from swath.engine.times import now_ms
 from swath.errors import InvalidInput, NotFound, Unauthenticated
-from swath.operations.context import Context, Session, User, now_ms
+from swath.operations.context import Context, Session, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.store import users
 from swath.store.vault import write_private

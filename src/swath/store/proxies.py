@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
 
 from swath.store.listing import newest_first, older
-from swath.store.schema import proxies
+from swath.store.schema import proxies, users
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -33,8 +33,8 @@ def find_some(
 
 
 def find_all_usable(connection: Connection, user_id: str, kind: str) -> Sequence[Row[Any]]:
-    """Return all proxies of a type that a user may use, oldest first."""
-    query = select(proxies).where(_usable(user_id), proxies.c.type == kind)
+    """Return all proxies of a type that a user may use, oldest first, and whether their owner is an `admin`."""
+    query = select(proxies, users.c.admin).join(users).where(_usable(user_id), proxies.c.type == kind)
     return connection.execute(query.order_by(proxies.c.created_at, proxies.c.id)).all()
 
 

@@ -1,0 +1,143 @@
+"""What is wrong with an endpoint or a workflow before anything is sent: all of it at once, field by field."""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Endpoint, Filter, Paginator, ResponseRule, Workflow
+from swath.flow.filters import compile_filters
+from swath.flow.pagers import pager_for
+from swath.flow.paths import compile_path
+from swath.flow.request import RequestTemplate
+from swath.flow.verdict import Judge
+
+#: A field and what is wrong with it.
+Finding = tuple[str, str]
+
+MOST_CONCURRENCY = 1_000
+#: The variable that a paginator sets where it names none.
+PAGING_VARIABLES = {"page_number": "page", "offset": "offset", "cursor": "cursor", "header_cursor": "cursor"}
+
+
+def check_endpoint(endpoint: Endpoint) -> list[Finding]:
+    """Return what keeps an endpoint from being sent."""
+    return [
+        *_blank("name", endpoint.name),
+        *_blank("url", endpoint.url),
+        *(_attempt(lambda: RequestTemplate(endpoint)) if endpoint.url.strip() else ()),
+    ]
+
+
+def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
+    """Return what keeps a workflow over this endpoint from being executed."""
+    known = names_of(endpoint)
+    return [
+        *_blank("name", workflow.name),
+        *_check_mappings(workflow, known),
+        *_check_paginator(workflow.paginator, known),
+        *_check_filters("filters", workflow.filters),
+        *_check_rules(workflow.response_rules),
+        *_check_numbers(workflow),
+    ]
+
+
+def names_of(endpoint: Endpoint) -> frozenset[str]:
+    """Return the variables of an endpoint: those declared and those that its templates use."""
+    return frozenset(RequestTemplate(endpoint).names | endpoint.variables.keys())
+
+
+def _blank(field: str, text: str) -> Iterator[Finding]:
+    if not text.strip():
+        yield field, "Blank."
+
+
+def _attempt(step: Callable[[], object], prefix: str = "") -> Sequence[Finding]:
+    """Return what a step that compiles something finds wrong."""
+    try:
+        step()
+    except InvalidInput as error:
+        return [(prefix + field, message) for field, message in error.fields]
+    return ()
+
+
+def _check_mappings(workflow: Workflow, known: Collection[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for number, mapping in enumerate(workflow.mappings):
+        field, name = f"mappings[{number}].target_variable_name", mapping.target_variable_name
+        if name not in known:
+            yield field, _unknown(name, known)
+        if name in seen:
+            yield field, f"The variable {name!r} is mapped twice."
+        seen.add(name)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    listed = f"It has: {', '.join(sorted(known))}." if known else "It has none."
+    return f"The endpoint has no variable {name!r}. {listed}"
+
+
+def _check_paginator(paginator: Paginator, known: Collection[str]) -> Iterator[Finding]:
+    yield from _attempt(lambda: pager_for(paginator))
+    default = PAGING_VARIABLES.get(paginator.type)
+    if default is not None and (name := paginator.variable or default) not in known:
+        yield "paginator.variable", _unknown(name, known)
+    if paginator.type == "header_link":
+        yield from _blank("paginator.rel", paginator.rel)
+    for field in ("cursor_path", "next_url_path", "total_path", "has_more_path", "record_path"):
+        path = getattr(paginator, field)
+        if path:
+            for _, message in _attempt(lambda path=path: compile_path(path)):  # type: ignore[misc]
+                yield f"paginator.{field}", message
+    yield from _check_number("paginator.limit", paginator.limit, 1)
+    yield from _check_number("paginator.max_pages_per_item", paginator.max_pages_per_item, 1)
+    if paginator.stop_when is not None:
+        yield from _check_filter("paginator.stop_when.", paginator.stop_when)
+
+
+def _check_filters(field: str, filters: Sequence[Filter]) -> Iterator[Finding]:
+    for number, each in enumerate(filters):
+        yield from _check_filter(f"{field}[{number}].", each)
+
+
+def _check_filter(prefix: str, each: Filter) -> Sequence[Finding]:
+    if isinstance(each.value, str) and "{{" in each.value:  # what it will be is not known yet
+        return _attempt(lambda: compile_path(each.path), prefix)
+    return _attempt(lambda: compile_filters([each]), prefix)
+
+
+def _check_rules(rules: Sequence[ResponseRule]) -> Iterator[Finding]:
+    for number, rule in enumerate(rules):
+        place = f"response_rules[{number}]"
+        for field, message in _attempt(lambda rule=rule: Judge([rule])):  # type: ignore[misc]
+            inner = field.removeprefix("response_rules[0].")
+            yield f"{place}.{inner}", message
+
+
+def _check_numbers(workflow: Workflow) -> Iterator[Finding]:
+    retry, limits = workflow.retry, workflow.limits
+    yield from _check_number("concurrency", workflow.concurrency, 1, MOST_CONCURRENCY)
+    for number, rate in enumerate(workflow.rate_limits):
+        yield from _check_number(f"rate_limits[{number}].requests", rate.requests, 1)
+        yield from _check_positive(f"rate_limits[{number}].per_seconds", rate.per_seconds)
+    yield from _check_number("retry.max_attempts", retry.max_attempts, 1, 100)
+    for name in ("base_delay", "max_delay", "item_deadline"):
+        yield from _check_number(f"retry.{name}", getattr(retry, name), 0)
+    for name in ("timeout", "connect_timeout", "read_timeout"):
+        yield from _check_positive(f"limits.{name}", getattr(limits, name))
+    for name in ("max_response_bytes", "max_header_bytes", "max_json_depth"):
+        yield from _check_number(f"limits.{name}", getattr(limits, name), 1)
+    yield from _check_number("limits.max_redirects", limits.max_redirects, 0, 20)
+
+
+def _check_number(
+    field: str, value: float | None, least: float, most: float | None = None
+) -> Iterator[Finding]:
+    if value is None or (math.isfinite(value) and value >= least and (most is None or value <= most)):
+        return
+    yield field, f"Must be at least {least}." if most is None else f"Must be from {least} to {most}."
+
+
+def _check_positive(field: str, value: Any) -> Iterator[Finding]:
+    if not (math.isfinite(value) and value > 0):
+        yield field, "Must be greater than 0."

@@ -1,0 +1,168 @@
+"""Workflows: make, read, change and delete them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row
+
+from swath.engine.times import now_ms
+from swath.errors import InvalidInput, NotFound
+from swath.flow.checks import check_workflow
+from swath.flow.definition import Endpoint, VariableMapping, Workflow
+from swath.operations import executions
+from swath.operations.context import Context, User
+from swath.operations.listing import Page, page_of, read_cursor
+from swath.operations.secrets import seal_workflow
+from swath.store import definitions
+from swath.store.schema import workflows
+from swath.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowView:
+    """A stored workflow; its secrets are sealed. Times in milliseconds."""
+
+    id: str
+    workflow: Workflow
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowLine:
+    """A workflow as it stands in a list."""
+
+    id: str
+    name: str
+    endpoint_id: str
+    created_at: int
+    updated_at: int
+
+
+async def create(context: Context, user: User, workflow: Workflow) -> WorkflowView:
+    """Keep a new workflow. Raises InvalidInput with everything that is wrong with it."""
+    workflow_id = str(uuid4())
+    await context.database.write(_create, context.vault, user, workflow_id, workflow)
+    return await show(context, user, workflow_id)
+
+
+def _create(connection: Connection, vault: Vault, user: User, workflow_id: str, new: Workflow) -> None:
+    endpoint = _check(connection, user, new)
+    workflow = replace(seal_workflow(vault, new, endpoint), mappings=_name_mappings(new))
+    definitions.add_workflow(connection, user.id, workflow_id, workflow, now_ms())
+
+
+async def update(
+    context: Context, user: User, workflow_id: str, revise: Callable[[Workflow], Workflow]
+) -> WorkflowView:
+    """Change a workflow to what `revise` makes of it; executions that were triggered keep what they have."""
+    await context.database.write(_update, context.vault, user, workflow_id, revise)
+    return await show(context, user, workflow_id)
+
+
+def _update(
+    connection: Connection, vault: Vault, user: User, workflow_id: str, revise: Callable[[Workflow], Workflow]
+) -> None:
+    old = definitions.read_workflow(connection, _own(connection, user, workflow_id))
+    new = revise(old)
+    endpoint = _check(connection, user, new)
+    mappings = _name_mappings(new, old.mappings)
+    workflow = replace(seal_workflow(vault, new, endpoint, old), mappings=mappings)
+    definitions.set_workflow(connection, workflow_id, workflow, now_ms())
+
+
+def _check(connection: Connection, user: User, workflow: Workflow) -> Endpoint:
+    """Return the workflow's endpoint. Raises NotFound for what is not there, InvalidInput for the rest."""
+    row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
+    if row is None:
+        raise NotFound("endpoint_id", "No endpoint of yours has this id.")
+    kinds = definitions.find_sources(connection, user.id, {m.source_collection_id for m in workflow.mappings})
+    missing = [
+        (f"mappings[{number}].source_collection_id", "No collection of yours has this id.")
+        for number, mapping in enumerate(workflow.mappings)
+        if mapping.source_collection_id not in kinds
+    ]
+    if missing:
+        raise NotFound(*missing[0], *missing[1:])
+    endpoint = definitions.read_endpoint(row)
+    findings = [*check_workflow(workflow, endpoint), *_check_keys(workflow, kinds)]
+    if findings:
+        raise InvalidInput(*findings[0], *findings[1:])
+    return endpoint
+
+
+def _check_keys(workflow: Workflow, kinds: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for number, mapping in enumerate(workflow.mappings):
+        if mapping.source_collection_json_key is not None and kinds[mapping.source_collection_id] == "text":
+            message = "The collection holds texts, which have no keys; leave it out or give null."
+            yield f"mappings[{number}].source_collection_json_key", message
+
+
+def _name_mappings(workflow: Workflow, old: tuple[VariableMapping, ...] = ()) -> tuple[VariableMapping, ...]:
+    """Give every mapping an id: one of the workflow's own stays, any other is made anew."""
+    free = {mapping.id for mapping in old}
+    named = []
+    for mapping in workflow.mappings:
+        kept = mapping.id in free
+        free.discard(mapping.id)
+        named.append(mapping if kept else replace(mapping, id=str(uuid4())))
+    return tuple(named)
+
+
+async def list_for(context: Context, user: User, *, limit: int, cursor: str | None) -> Page[WorkflowLine]:
+    before = read_cursor(cursor)
+    rows = await context.database.read(definitions.find_some, workflows, user.id, before, limit + 1)
+    return page_of(rows, limit, _line)
+
+
+async def show(context: Context, user: User, workflow_id: str) -> WorkflowView:
+    """Return one workflow. Raises NotFound where it is unknown or another user's."""
+    return await context.database.read(_show, user, workflow_id)
+
+
+def _show(connection: Connection, user: User, workflow_id: str) -> WorkflowView:
+    row = _own(connection, user, workflow_id)
+    workflow = definitions.read_workflow(connection, row)
+    return WorkflowView(id=row.id, workflow=workflow, created_at=row.created_at, updated_at=row.updated_at)
+
+
+async def load(context: Context, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
+    """Return a workflow and its endpoint, their secrets sealed."""
+    return await context.database.read(_load, user, workflow_id)
+
+
+def _load(connection: Connection, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
+    workflow = definitions.read_workflow(connection, _own(connection, user, workflow_id))
+    row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
+    assert row is not None  # a foreign key holds it
+    return workflow, definitions.read_endpoint(row)
+
+
+async def delete(context: Context, user: User, workflow_id: str) -> None:
+    """Delete a workflow and cancel its executions; those that have ended stay readable."""
+    await context.database.write(_delete, user, workflow_id)
+    await executions.cancel_of_workflow(context, user, workflow_id)
+
+
+def _delete(connection: Connection, user: User, workflow_id: str) -> None:
+    _own(connection, user, workflow_id)
+    definitions.delete_workflow(connection, workflow_id)
+
+
+def _own(connection: Connection, user: User, workflow_id: str) -> Row[Any]:
+    row = definitions.find_workflow(connection, user.id, workflow_id)
+    if row is None:
+        raise NotFound("id", "No workflow of yours has this id.")
+    return row
+
+
+def _line(row: Row[Any]) -> WorkflowLine:
+    return WorkflowLine(
+        id=row.id,
+        name=row.name,
+        endpoint_id=row.endpoint_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -352,6 +352,12 @@ def test_filtered_rows_are_the_rows_of_what_is_left(values: list[Any], threshold
         assert files_of(values, filters=filters, compiled=compiled) == files_of(kept, compiled=False)
 
 
+def test_rows_of_one_path_at_two_places_stay_in_order() -> None:
+    """`a.b` is met inside of an object and inside of an array's elements, in turn."""
+    pages = [{"a": {"b": [1]}}, {"a": [{"b": [2]}]}] * 5
+    assert files_of(pages)["a.b"] == "a.b\n" + "1\n2\n" * 5
+
+
 def test_memory_stays_flat_in_rows() -> None:
     """Blocks are written as they fill up: what waits is bounded, however many pages come."""
     file = io.BytesIO()

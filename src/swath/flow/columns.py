@@ -60,10 +60,16 @@ class Sink(Protocol):
     """Where the rows of a collection go."""
 
     def prepare(
-        self, rows: int, own: Columns, ancestors: Columns, counts: list[int] | None, inputs: Sequence[str]
+        self,
+        rows: int,
+        depth: int,
+        own: Columns,
+        ancestors: Columns,
+        counts: list[int] | None,
+        inputs: Sequence[str],
     ) -> Commit:
-        """Make lines of so many rows. Of ancestors and inputs there is one per parent, of which the n-th has
-        `counts[n]` rows (None: one each). Raises SurpriseError."""
+        """Make lines of so many rows, which stand in so many arrays. Of ancestors and inputs there is one per
+        parent, of which the n-th has `counts[n]` rows (None: one each). Raises SurpriseError."""
 
 
 class _Level:
@@ -85,19 +91,19 @@ class Columnar:
         self._sink = sink
         self._root_wanted = root_wanted
         self._commits: list[Commit] = []
+        self._done: set[CollectionPath] = set()
 
     def write(self, values: list[Any], inputs: list[str]) -> None:
         """Write the rows of all responses, or none and raise SurpriseError."""
         level = _Level()
-        self._commits = []
         if any(type(value) is list for value in values):
             if not all(type(value) is list for value in values) or self._root.items is None:
                 raise SurpriseError("An array among objects.")
-            self._rows((), self._root.items, values, {}, inputs)
+            self._rows((), 1, self._root.items, values, {}, inputs)
         else:
             self._search(self._root, values, (), (), level)
             self._write_root(level, len(values), inputs)
-            self._descend(level, {}, None, inputs)
+            self._descend(level, 0, {}, None, inputs)
         for commit in self._commits:
             commit()
 
@@ -108,13 +114,14 @@ class Columnar:
         asked = level.columns if self._root_wanted else level.scalars
         columns = [level.columns[name] for name in asked]
         if any(UnsetType not in column.kinds for column in columns):
-            self._prepare((), count, level.columns, {}, None, inputs)
+            self._prepare((), count, 0, level.columns, {}, None, inputs)
         elif not all(column.is_unset() for column in columns):
             raise SurpriseError("Perhaps some responses are a row and some are none.")
 
     def _rows(
         self,
         path: CollectionPath,
+        depth: int,
         plan: Plan,
         lists: list[Any],
         ancestors: Columns,
@@ -134,11 +141,11 @@ class Columnar:
         level = _Level()
         self._search(plan, list(chain.from_iterable(lists)), path, path, level)
         counts = list(map(len, lists))
-        self._prepare(path, sum(counts), level.columns, ancestors, counts, inputs)
-        self._descend(level, ancestors, counts, inputs)
+        self._prepare(path, sum(counts), depth, level.columns, ancestors, counts, inputs)
+        self._descend(level, depth, ancestors, counts, inputs)
 
     def _descend(
-        self, level: _Level, ancestors: Columns, counts: list[int] | None, inputs: Sequence[str]
+        self, level: _Level, depth: int, ancestors: Columns, counts: list[int] | None, inputs: Sequence[str]
     ) -> None:
         if not level.arrays:
             return
@@ -147,20 +154,24 @@ class Columnar:
             below[name] = column.remake(lambda values: spread(values, counts))
         inputs = spread(inputs, counts)
         for path, items, lists in level.arrays:
-            self._rows(path, items, lists, below, inputs)
+            self._rows(path, depth + 1, items, lists, below, inputs)
 
     def _prepare(
         self,
         path: CollectionPath,
         rows: int,
+        depth: int,
         own: Columns,
         ancestors: Columns,
         counts: list[int] | None,
         inputs: Sequence[str],
     ) -> None:
+        if path in self._done:
+            raise SurpriseError("Two places with one path: their rows would not stand in order.")
+        self._done.add(path)
         sink = self._sink(path)
         if sink is not None:
-            self._commits.append(sink.prepare(rows, own, ancestors, counts, inputs))
+            self._commits.append(sink.prepare(rows, depth, own, ancestors, counts, inputs))
 
     def _search(
         self, plan: Plan, values: Sequence[Any], column: ColumnPath, path: CollectionPath, level: _Level

@@ -44,7 +44,8 @@ class Part(msgspec.Struct):
     """The rows of one result collection in one shard. Columns stand in order of first appearance."""
 
     path: CollectionPath
-    depth: int
+    #: In how many arrays the least deep of the elements stand; 0: no row is an element.
+    depth: int = 0
     rows: int = 0
     #: Rows that were elements of an array; the others were a root object.
     elements: int = 0

@@ -154,7 +154,7 @@ class Extractor:
         """Walk one response."""
         inputs = self._write_inputs(page.inputs)
         for row in self._walk.rows(value):
-            sheet = self._sheet(row.path, row.depth)
+            sheet = self._sheet(row.path)
             if sheet is not None:
                 sheet.add(row, inputs)
         if self._mould is not None:
@@ -188,9 +188,9 @@ class Extractor:
                 if sheet is not None:
                     sheet.flush()
 
-    def _sheet(self, path: CollectionPath, depth: int) -> Sheet | None:
+    def _sheet(self, path: CollectionPath) -> Sheet | None:
         if path not in self._sheets:
-            self._sheets[path] = self._open_sheet(path, depth) if self._is_wanted(path) else None
+            self._sheets[path] = self._open_sheet(path) if self._is_wanted(path) else None
         return self._sheets[path]
 
     def _known_sheet(self, path: CollectionPath) -> Sheet | None:
@@ -199,8 +199,8 @@ class Extractor:
         except KeyError:
             raise SurpriseError("A collection that was not there before.") from None
 
-    def _open_sheet(self, path: CollectionPath, depth: int) -> Sheet:
-        part = Part(path, depth, inputs=list(self._input_names))
+    def _open_sheet(self, path: CollectionPath) -> Sheet:
+        part = Part(path, inputs=list(self._input_names))
         return Sheet(part, self._out, CsvLines(self._cells) if self._csv else JsonLines(part))
 
     def _is_wanted(self, path: CollectionPath) -> bool:

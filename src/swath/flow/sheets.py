@@ -83,13 +83,18 @@ class Sheet:
         self._put(self._writer.write(row, self._own, self._ancestors, inputs), 1, row.depth)
 
     def prepare(
-        self, rows: int, own: Columns, ancestors: Columns, counts: list[int] | None, inputs: Sequence[str]
+        self,
+        rows: int,
+        depth: int,
+        own: Columns,
+        ancestors: Columns,
+        counts: list[int] | None,
+        inputs: Sequence[str],
     ) -> Commit:
         """Make lines of columns, and return what will take them (see `columns.Sink`)."""
         mine = _order(own, self._own)
         theirs = _order(ancestors, self._ancestors)
         lines = self._writer.write_many(rows, mine, theirs, counts, inputs)
-        depth = 0 if counts is None else 1
         return lambda: self._put(lines, rows, depth)
 
     def flush(self) -> None:
@@ -118,7 +123,9 @@ class Sheet:
         self._size += len(lines)
         self._out.waiting += len(lines)
         self.part.rows += rows
-        self.part.elements += rows if depth else 0
+        if depth:
+            self.part.elements += rows
+            self.part.depth = min(self.part.depth or depth, depth)
         if self._size > BLOCK_SIZE:
             self.flush()
 

@@ -16,8 +16,9 @@ class Table:
     """One result collection of an execution: the union of its parts, columns in order of first appearance."""
 
     path: CollectionPath
-    name: str
-    depth: int
+    name: str = ""
+    #: In how many arrays its elements stand; 0: it has none, its rows are root objects.
+    depth: int = 0
     rows: int = 0
     elements: int = 0
     own: list[ColumnPath] = field(default_factory=list)
@@ -36,11 +37,11 @@ def unite(parts: Iterable[Part]) -> list[Table]:
     tables: dict[CollectionPath, Table] = {}
     seen: dict[CollectionPath, tuple[dict[ColumnPath, None], dict[ColumnPath, None]]] = {}
     for part in parts:
-        table = tables.setdefault(part.path, Table(part.path, "", part.depth, inputs=part.inputs))
+        table = tables.setdefault(part.path, Table(part.path, inputs=part.inputs))
         own, ancestors = seen.setdefault(part.path, ({}, {}))
         own.update(dict.fromkeys(part.own))
         ancestors.update(dict.fromkeys(part.ancestors))
-        table.depth = min(table.depth, part.depth)
+        table.depth = min(table.depth or part.depth, part.depth or table.depth)
         table.rows += part.rows
         table.elements += part.elements
     for path, (own, ancestors) in seen.items():

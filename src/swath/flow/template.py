@@ -101,7 +101,7 @@ def encode_header(value: Json) -> str:
     text = write(value)
     if not text.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in text):
         raise ItemFailed("unsafe_header", "a header's value may not hold a line break or control character")
-    return text
+    return text if text.isascii() else well_formed(text)
 
 
 def encode_text(value: Json) -> str:

@@ -1,0 +1,198 @@
+"""Pace: when a request may be sent, so that no scope sees more than its limit.
+
+Each scope is a generic cell rate (GCRA): it knows only the time at which its next slot is due. A request
+goes when a slot is due in every scope that it concerns, and takes one of each at that moment; it holds
+none while it waits for another, so that a slow exit never uses up a target's slots. All executions of
+the process share the scopes.
+"""
+
+import asyncio
+import heapq
+import itertools
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from swath.errors import InvalidInput
+
+#: Seconds by which slots may come late and are still taken: a twentieth of a second's worth, or one slot.
+SLACK = 0.05
+#: Seconds' worth of slots that are reserved at a time where several processes share a scope.
+BLOCK = 0.15
+#: Scopes remembered before those that are idle are dropped.
+MOST_SCOPES = 10_000
+
+#: Takes the next `count` slots of a scope (key, interval, count) that other processes share; returns the
+#: seconds until the first of them is due.
+Reserve = Callable[[str, float, int], Awaitable[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A limit on one scope: at most `requests` in `per_seconds`. Without a number only pauses hold it."""
+
+    key: str
+    requests: float | None = None
+    per_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.requests is not None and not (self.requests > 0 and 0 < self.per_seconds < math.inf):
+            raise InvalidInput("rate_limits", "requests and per_seconds must be above 0")
+
+    @property
+    def interval(self) -> float:
+        return self.per_seconds / self.requests if self.requests else 0.0
+
+
+@dataclass(slots=True)
+class _Scope:
+    """`due` is when the next slot is, `left` how many have been reserved from there on."""
+
+    due: float = -math.inf
+    left: float = math.inf
+    waiting: "list[tuple[int, _Waiter]]" = field(default_factory=list)
+    server: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class _Waiter:
+    paces: Sequence[Pace]
+    turn: asyncio.Future[None]
+
+
+class Pacer:
+    """Hands out slots, first come first served. `clock` and `sleep` count seconds; a test hands in its own.
+
+    Without `reserve` the slots are this process's alone; with it they come from wherever it keeps them.
+    """
+
+    def __init__(
+        self,
+        *,
+        reserve: Reserve | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._reserve = reserve
+        self._clock = clock
+        self._sleep = sleep
+        self._scopes: dict[str, _Scope] = {}
+        self._numbers = itertools.count()
+
+    async def slot(self, paces: Sequence[Pace]) -> float:
+        """Wait until every scope has a slot, and take them. Returns how many seconds it took."""
+        if not paces:
+            return 0.0
+        blocking = self._try(paces)
+        if blocking is None:
+            return 0.0
+        begun = self._clock()
+        waiter = _Waiter(paces, asyncio.get_running_loop().create_future())
+        self._queue(blocking, next(self._numbers), waiter)
+        await waiter.turn
+        return self._clock() - begun
+
+    def pause(self, key: str, until: float) -> None:
+        """Hold a whole scope until a time of the pacer's clock; of two pauses the longer holds."""
+        scope = self._scope(key)
+        scope.due = max(scope.due, until)
+
+    def pause_for(self, key: str, seconds: float) -> None:
+        """Hold a whole scope for some seconds from now."""
+        self.pause(key, self._clock() + seconds)
+
+    def paused_for(self, keys: Iterable[str]) -> float:
+        """Return in how many seconds the last of the scopes has a slot."""
+        now = self._clock()
+        scopes = [self._scopes[key] for key in keys if key in self._scopes]
+        return max([0.0, *(scope.due - now for scope in scopes)])
+
+    async def close(self) -> None:
+        """Let all who wait go without a slot: they are cancelled."""
+        servers = [scope.server for scope in self._scopes.values() if scope.server]
+        for scope in self._scopes.values():
+            for _, waiter in scope.waiting:
+                waiter.turn.cancel()
+        for server in servers:
+            server.cancel()
+        await asyncio.gather(*servers, return_exceptions=True)
+        self._scopes.clear()
+
+    def _try(self, paces: Sequence[Pace]) -> str | None:
+        """Take a slot of every scope, or none and return the key of the one that is due last."""
+        now = self._clock()
+        latest, blocking = now, None
+        for pace in paces:
+            scope = self._scope(pace.key)
+            due = scope.due if scope.left > 0 else math.inf
+            if due > latest:
+                latest, blocking = due, pace.key
+        if blocking is not None:
+            return blocking
+        for pace in paces:
+            self._take(self._scopes[pace.key], pace.interval, now)
+        return None
+
+    def _take(self, scope: _Scope, interval: float, now: float) -> None:
+        """Move the next slot on. Slots later than the slack are forfeited, or they would come as a burst."""
+        if interval:
+            scope.due = max(scope.due, now - max(interval, SLACK)) + interval
+            scope.left -= 1
+
+    def _scope(self, key: str) -> _Scope:
+        scope = self._scopes.get(key)
+        if scope is None:
+            if len(self._scopes) >= MOST_SCOPES:
+                self._drop_idle()
+            scope = self._scopes[key] = _Scope(left=math.inf if self._reserve is None else 0)
+        return scope
+
+    def _drop_idle(self) -> None:
+        now = self._clock()
+        self._scopes = {
+            key: scope
+            for key, scope in self._scopes.items()
+            if scope.due + SLACK > now or scope.waiting or scope.server
+        }
+
+    def _queue(self, key: str, number: int, waiter: _Waiter) -> None:
+        scope = self._scopes[key]
+        heapq.heappush(scope.waiting, (number, waiter))
+        if scope.server is None:
+            scope.server = asyncio.create_task(self._serve(key, scope))
+
+    async def _serve(self, key: str, scope: _Scope) -> None:
+        """Call the waiting of one scope as its slots come due, until nobody waits."""
+        try:
+            while scope.waiting:
+                if scope.left <= 0:
+                    await self._refill(key, scope)
+                await self._wait_for(scope)
+                self._call_next(key, scope)
+        finally:
+            scope.server = None
+
+    async def _wait_for(self, scope: _Scope) -> None:
+        while (wait := scope.due - self._clock()) > 0:
+            await self._sleep(wait)
+
+    def _call_next(self, key: str, scope: _Scope) -> None:
+        """Let the waiting go, or wait elsewhere, until this scope has no slot due."""
+        while scope.waiting and scope.left > 0 and scope.due <= self._clock():
+            number, waiter = heapq.heappop(scope.waiting)
+            if waiter.turn.done():
+                continue
+            blocking = self._try(waiter.paces)
+            if blocking is None:
+                waiter.turn.set_result(None)
+            else:
+                self._queue(blocking, number, waiter)
+
+    async def _refill(self, key: str, scope: _Scope) -> None:
+        assert self._reserve is not None
+        paces = (pace for _, waiter in scope.waiting for pace in waiter.paces if pace.key == key)
+        interval = max(pace.interval for pace in paces)
+        count = max(1, int(BLOCK / interval)) if interval else 1
+        wait = await self._reserve(key, interval, count)
+        scope.due, scope.left = max(scope.due, self._clock() + wait), count

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -12,9 +11,9 @@ from swath.flow.fragments import escape_marks, has_marks, quote
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_PLAIN = {str}
-_TEXT_OR_NOTHING = {str, type(None), UnsetType}
-_WHOLE = {int}
+_NOTHING = {type(None), UnsetType}
+_WORDS = {True: "true", False: "false", None: "", UNSET: ""}
+_QUOTED = (",", '"', "\n", "\r")
 
 
 class CellWriter:
@@ -32,19 +31,26 @@ class CellWriter:
 
     def write_column(self, column: Column) -> Sequence[str]:
         """Write a column at once; a value that is UNSET is an empty cell."""
-        values, kinds = column.values, column.kinds
-        if kinds == _WHOLE:
-            return list(map(str, values))
-        if not kinds <= _TEXT_OR_NOTHING:
-            return ["" if value is UNSET else self.write(value) for value in values]
-        texts: Sequence[Any] = values if kinds == _PLAIN else [value or "" for value in values]
-        if self._guarded or _needs_care("".join(texts)):
+        values, kinds = column.values, column.kinds - _NOTHING
+        if kinds == {str}:
+            return self._write_texts(values if kinds == column.kinds else [value or "" for value in values])
+        if kinds == {int}:
+            return [str(value) if type(value) is int else "" for value in values]
+        if kinds == {bool}:
+            return [_WORDS[value] for value in values]
+        return ["" if value is UNSET else self.write(value) for value in values]
+
+    def _write_texts(self, texts: Sequence[str]) -> Sequence[str]:
+        """Quote what must be quoted, testing cell by cell only for what there is in the whole column."""
+        everything = "".join(texts)
+        if self._guarded or has_marks(everything):
             return list(map(self.write, texts))
-        return texts
-
-
-def _needs_care(text: str) -> bool:
-    return "," in text or '"' in text or "\n" in text or "\r" in text or has_marks(text)
+        found = [mark for mark in _QUOTED if mark in everything]
+        if not found:
+            return texts
+        if found == [","]:
+            return [f'"{text}"' if "," in text else text for text in texts]
+        return list(map(quote, texts))
 
 
 def cell_text(value: Json) -> str:

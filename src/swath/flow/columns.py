@@ -86,9 +86,16 @@ class _Level:
 class Columnar:
     """Turns a batch of decoded responses into prepared writes."""
 
-    def __init__(self, root: Plan, sink: Callable[[CollectionPath], Sink | None], root_wanted: bool) -> None:
+    def __init__(
+        self,
+        root: Plan,
+        sink: Callable[[CollectionPath], Sink | None],
+        leads_on: Callable[[CollectionPath], bool],
+        root_wanted: bool,
+    ) -> None:
         self._root = root
         self._sink = sink
+        self._leads_on = leads_on
         self._root_wanted = root_wanted
         self._commits: list[Commit] = []
         self._done: set[CollectionPath] = set()
@@ -147,13 +154,14 @@ class Columnar:
     def _descend(
         self, level: _Level, depth: int, ancestors: Columns, counts: list[int] | None, inputs: Sequence[str]
     ) -> None:
-        if not level.arrays:
+        arrays = [each for each in level.arrays if self._leads_on(each[0])]
+        if not arrays:
             return
         below: Columns = {name: level.columns[name] for name in level.scalars}
         for name, column in ancestors.items():
             below[name] = column.remake(lambda values: spread(values, counts))
         inputs = spread(inputs, counts)
-        for path, items, lists in level.arrays:
+        for path, items, lists in arrays:
             self._rows(path, depth + 1, items, lists, below, inputs)
 
     def _prepare(

@@ -103,7 +103,7 @@ class Extractor:
         self._decode = decoder(number)
         self._sieve = compile_filters(extraction.filters)
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
-        self._walk = Walk(extraction.key_value_paths, root_wanted=self._root_wanted)
+        self._walk = Walk(extraction.key_value_paths, leads_on=self._leads_on, root_wanted=self._root_wanted)
         self._sheets: dict[CollectionPath, Sheet | None] = {}
         self._mould = Mould(number) if compiled and not extraction.key_value_paths else None
         self._input_names = extraction.input_names if extraction.include_inputs else ()
@@ -172,7 +172,7 @@ class Extractor:
         batch, self._batch, self._batch_size = self._batch, [], 0
         if not batch or self._mould is None:
             return
-        columnar = Columnar(self._mould.plan, self._known_sheet, self._root_wanted)
+        columnar = Columnar(self._mould.plan, self._known_sheet, self._leads_on, self._root_wanted)
         inputs = [self._write_inputs(page.inputs) for page, _ in batch]
         try:
             columnar.write([fitting for _, fitting in batch], inputs)
@@ -206,6 +206,12 @@ class Extractor:
     def _is_wanted(self, path: CollectionPath) -> bool:
         wanted = self._extraction.result_collections
         return wanted is None or write_path(path) in wanted or (not path and "" in wanted)
+
+    def _leads_on(self, path: CollectionPath) -> bool:
+        """Tell whether the array at `path`, or one below it, is wanted."""
+        name = write_path(path)
+        wanted = self._extraction.result_collections
+        return wanted is None or any(each == name or each.startswith(f"{name}.") for each in wanted)
 
     def _write_inputs(self, inputs: Mapping[str, Json]) -> str:
         """Write an item's inputs as the end of its rows."""

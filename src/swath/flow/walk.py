@@ -9,7 +9,7 @@
 - An object at one of the `key_values` paths is read as an array of its values, each row with its key first.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from swath.flow.definition import Json
@@ -43,8 +43,16 @@ class _Found:
 class Walk:
     """Walks responses; the same settings for all of them."""
 
-    def __init__(self, key_values: Collection[CollectionPath] = (), *, root_wanted: bool = False) -> None:
+    def __init__(
+        self,
+        key_values: Collection[CollectionPath] = (),
+        *,
+        leads_on: Callable[[CollectionPath], bool] = lambda path: True,
+        root_wanted: bool = False,
+    ) -> None:
+        """`leads_on` tells whether an array or anything below it is wanted; what is not may be left out."""
         self._key_values = frozenset(key_values)
+        self._leads_on = leads_on
         self._root_wanted = root_wanted
 
     def rows(self, value: Json) -> Iterator[Row]:
@@ -60,8 +68,7 @@ class Walk:
         found = self._search(value, (), _Found())
         if found.scalars or (self._root_wanted and found.cells):
             yield Row((), 0, found.cells, [])
-        for path, array in found.arrays:
-            yield from self._elements(path, array, found.scalars, 1, [])
+        yield from self._below(found, found.scalars, 1)
 
     def _elements(
         self, path: CollectionPath, array: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
@@ -97,9 +104,13 @@ class Walk:
         found.scalars.extend(keys)
         self._search(value, path, found)
         yield Row(path, depth, found.cells, ancestors)
-        below = found.scalars + ancestors if found.arrays else []
-        for child, array in found.arrays:
-            yield from self._elements(child, array, below, depth + 1, [])
+        if found.arrays:
+            yield from self._below(found, found.scalars + ancestors, depth + 1)
+
+    def _below(self, found: _Found, ancestors: list[Cell], depth: int) -> Iterator[Row]:
+        for path, array in found.arrays:
+            if self._leads_on(path):
+                yield from self._elements(path, array, ancestors, depth, [])
 
     def _search(self, value: dict[str, Json], path: CollectionPath, found: _Found) -> _Found:
         for key, child in value.items():

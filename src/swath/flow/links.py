@@ -34,7 +34,7 @@ def _read_params(value: str, position: int) -> tuple[dict[str, str], int]:
     params: dict[str, str] = {}
     while param := _PARAM.match(value, position):
         name, quoted, token = param.groups()
-        text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token or ""
+        text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (token or "").strip("'")
         params.setdefault(name.lower(), text)
         position = param.end()
     return params, position

@@ -164,8 +164,8 @@ def resolve(base: str, target: Json) -> str:
     """
     try:
         origin = Url(base)
-        url = origin.join(str(target)).with_fragment(None)
-    except ValueError:
+        url = origin.join(target).with_fragment(None)
+    except (ValueError, TypeError):
         raise ItemFailed("bad_next_url", "the next URL cannot be read") from None
     if url.scheme not in ("http", "https") or not url.host_str:
         raise ItemFailed("bad_next_url", f"the next URL has the scheme {url.scheme}")

@@ -10,7 +10,7 @@ from swath.flow.definition import RetryPolicy
 
 Header = tuple[str, str]
 
-_SECONDS = re.compile(r"-?\d{1,12}(?:\.\d+)?", re.ASCII)
+_SECONDS = re.compile(r"-?\d{1,16}(?:\.\d+)?", re.ASCII)
 _ITEM = re.compile(r"\b(r|remaining|t|reset)\s*=\s*(\d{1,12})", re.ASCII | re.IGNORECASE)
 _REMAINING: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
 _RESET: Final = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset-after")

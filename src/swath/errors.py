@@ -54,7 +54,7 @@ class TooManyRequests(FieldError):
 
 @dataclass(eq=False)
 class ItemFailed(SwathError):
-    """One input item cannot go on. `code` stands in the failure ledger as `error_code`, the rest beside it."""
+    """One input item cannot go on. `code` stands in the ledger as `error_code`, the rest beside it."""
 
     code: str
     message: str

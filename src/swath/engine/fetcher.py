@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
+from typing import NamedTuple
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ClientClosedError, PyreqwestError
@@ -30,6 +32,9 @@ from swath.flow.request import Request
 
 #: Clients kept, the least recently used are dropped. One costs about 7 ms and 0.1 MB.
 MOST_CLIENTS = 200
+#: Pairs of an exit and a host remembered, and for how many seconds the guard is not asked again.
+MOST_KNOWN = 10_000
+KNOWN_AGE = 5.0
 #: Bytes read at a time: most bodies whole, and of large ones a part, with a look at the stop flag between.
 CHUNK = 256 * 1024
 #: Addresses of one name that one exchange tries to connect to.
@@ -58,14 +63,20 @@ class Answer:
     hops: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(NamedTuple):
     """What a client is built for: an exit, and the addresses that names are pinned to."""
 
     proxy: str | None
     pins: Pins
     connect_timeout: float
     read_timeout: float
+
+
+class _Known(NamedTuple):
+    """What was found for an exit and a host, good `until` the guard must judge them again."""
+
+    route: _Route
+    until: float
 
 
 class Fetcher:
@@ -79,7 +90,8 @@ class Fetcher:
         self._roots = roots
         self._clients: OrderedDict[_Route, Client] = OrderedDict()
         self._building: dict[_Route, asyncio.Task[Client]] = {}
-        self._running: set[asyncio.Task[Answer]] = set()
+        self._known: dict[tuple[object, ...], _Known] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     async def fetch(
         self,
@@ -101,33 +113,65 @@ class Fetcher:
         if slots is not None:
             await slots.acquire()
         exchange = _Exchange(self, exit, limits, allowed_hosts, on_hop, stopping)
-        task = asyncio.create_task(exchange.run(request))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        if slots is not None:
-            held = slots
-            task.add_done_callback(lambda _: held.release())
-        return await asyncio.shield(task)
+        outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._running.add(asyncio.create_task(self._run(exchange, request, outcome, slots)))
+        return await outcome
 
     async def close(self) -> None:
         """End all exchanges that are under way, as faults, and close the clients."""
         clients = list(self._clients.values())
         self._clients.clear()
+        self._known.clear()
         for client in clients:
             await client.close()
         await asyncio.gather(*self._running, *self._building.values(), return_exceptions=True)
 
+    async def _run(
+        self,
+        exchange: "_Exchange",
+        request: Request,
+        outcome: "asyncio.Future[Answer]",
+        slots: asyncio.Semaphore | None,
+    ) -> None:
+        """Run an exchange to its end; whoever waited may be gone by then."""
+        try:
+            answer = await exchange.run(request)
+            if not outcome.done():
+                outcome.set_result(answer)
+        except asyncio.CancelledError:
+            outcome.cancel()
+            raise
+        except Exception as error:
+            if not outcome.done():
+                outcome.set_exception(error)
+        finally:
+            if slots is not None:
+                slots.release()
+            task = asyncio.current_task()
+            assert task is not None
+            self._running.discard(task)
+
     async def client_for(self, exit: Exit, host: str, limits: Limits) -> tuple[Client, str | None]:
         """Return the client for a host through an exit, and the address it connects to, if ours to say."""
-        pins = await self.judge(exit, host)
-        connect = min(limits.connect_timeout, limits.timeout * CONNECT_SHARE)
-        route = _Route(exit.url, pins, connect, limits.read_timeout)
-        address = pins[0][1] if pins and exit.url is None else None
+        key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout)
+        known = self._known.get(key)
+        if known is None or known.until <= self._guard.now():
+            known = self._known[key] = await self._find(exit, host, limits)
+        route = known.route
+        address = route.pins[0][1] if route.pins and exit.url is None else None
         client = self._clients.get(route)
         if client is None:
             return await self._build_once(route), address
         self._clients.move_to_end(route)
         return client, address
+
+    async def _find(self, exit: Exit, host: str, limits: Limits) -> _Known:
+        until = self._guard.now() + KNOWN_AGE
+        pins = await self.judge(exit, host)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        connect = min(limits.connect_timeout, limits.timeout * CONNECT_SHARE)
+        return _Known(_Route(exit.url, pins, connect, limits.read_timeout), until)
 
     async def judge(self, exit: Exit, host: str) -> Pins:
         """Ask the guard about all that a request connects to. Returns the pins, raises AddressBlocked."""
@@ -141,7 +185,10 @@ class Fetcher:
 
     def avoid(self, host: str, address: str | None) -> bool:
         """Note that an address could not be connected to; tells whether there is another to try."""
-        return address is not None and self._guard.avoid(host, address)
+        if address is None:
+            return False
+        self._known.clear()
+        return self._guard.avoid(host, address)
 
     async def _pin(self, host: str) -> Pins:
         address = await self._guard.pin(host)
@@ -166,6 +213,8 @@ class Fetcher:
 
 class _Exchange:
     """One request through one exit, and the redirects that follow from it."""
+
+    __slots__ = ("_allowed_hosts", "_begun", "_exit", "_fetcher", "_limits", "_on_hop", "_stopping")
 
     def __init__(
         self,
@@ -308,7 +357,7 @@ def _values(headers: HeaderMap, name: str) -> list[str]:
 
 
 def _check_headers(headers: Headers, most: int) -> None:
-    if sum([len(name) + len(value) for name, value in headers]) > most:
+    if sum(map(len, chain.from_iterable(headers))) > most:
         raise _too_large("headers_too_large", f"the headers are longer than {most} bytes")
 
 

@@ -17,7 +17,7 @@ from pyreqwest.http import Url
 
 from swath.errors import AddressBlocked, FetchFault, SetupError
 
-__all__ = ["Guard", "Url", "is_allowed", "look_up", "read_proxy_url", "read_url", "target_of"]
+__all__ = ["PIN_AGE", "Guard", "Url", "is_allowed", "look_up", "read_proxy_url", "read_url", "target_of"]
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -79,6 +79,9 @@ class Guard:
         self._clock = clock
         self._pins: OrderedDict[str, _Pin] = OrderedDict()
         self._lookups: dict[str, asyncio.Task[_Pin]] = {}
+
+    def now(self) -> float:
+        return self._clock()
 
     async def pin(self, host: str) -> str | None:
         """Return the address that `host` must be pinned to; None for an address, which needs no pin.

@@ -109,8 +109,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRule:
-    """A predicate on an answer and what to do with it; all given conditions must hold, the first rule that fits decides.
+    """A predicate on an answer and what to do with it.
 
+    All given conditions must hold; the first rule that fits decides.
     `status` is a code, a class (`"5xx"`), or a list of these; `header` maps names to regular expressions;
     `path`/`op`/`value` judge the JSON body as a filter does; `body_contains` judges its text.
     """

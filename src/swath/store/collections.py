@@ -156,12 +156,12 @@ def add_some(connection: Connection, some: Sequence[Prepared], number: int, vers
     rows = [
         {
             "collection": number,
-            "position": base + item.place,
-            "digest": item.digest,
-            "value": item.value,
+            "position": base + place,
+            "digest": digest,
+            "value": value,
             "added": version,
         }
-        for item in some
+        for digest, place, value in some
     ]
     statement = upsert(connection, items, {}).on_conflict_do_nothing()
     return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
@@ -174,7 +174,7 @@ def remove_some(connection: Connection, some: Sequence[Prepared], number: int, v
         .where(items.c.collection == number, items.c.digest == bindparam("wanted"), items.c.removed.is_(None))
         .values(removed=version)
     )
-    return connection.execute(statement, [{"wanted": item.digest} for item in some]).rowcount
+    return connection.execute(statement, [{"wanted": digest} for digest, _, _ in some]).rowcount
 
 
 def remove_up_to(connection: Connection, number: int, version: int, after: int) -> int | None:

@@ -16,9 +16,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool, StaticPool
+
+__all__ = ["Connection", "Database", "Row", "migrate", "open_database", "sqlite_module", "upsert"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

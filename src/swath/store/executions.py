@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason
+from swath.flow.shard import ShardProgress
 from swath.store.database import upsert
-from swath.store.ledger import record_failures
+from swath.store.ledger import record_events, record_failures
 from swath.store.schema import executions, frames, idempotency_keys, results, shards, tallies
 
 #: A shard that was claimed so often without getting any further is given up.
@@ -296,6 +297,17 @@ def find_progress(connection: Connection, execution_id: str, number: int) -> byt
     return connection.execute(query).scalar()
 
 
+def find_declared(connection: Connection, execution_id: str) -> dict[int, tuple[int, int]]:
+    """Return the items whose declared total is not what was fetched: item -> (declared, fetched)."""
+    query = select(shards.c.progress).where(
+        shards.c.execution_id == execution_id, shards.c.progress.is_not(None)
+    )
+    declared: dict[int, tuple[int, int]] = {}
+    for progress in connection.execute(query).scalars():
+        declared |= ShardProgress.decode(progress).declared
+    return declared
+
+
 def set_parts(connection: Connection, execution_id: str, number: int, parts: str) -> None:
     connection.execute(
         update(shards)
@@ -330,7 +342,12 @@ class ShardLine:
     failures: Sequence[Mapping[str, Any]] = ()
 
 
-def commit_checkpoint(connection: Connection, execution_id: str, lines: Sequence[ShardLine]) -> list[int]:
+def commit_checkpoint(
+    connection: Connection,
+    execution_id: str,
+    lines: Sequence[ShardLine],
+    events: Sequence[Mapping[str, Any]] = (),
+) -> list[int]:
     """Make a segment and the progress it stands for true, in this transaction.
 
     A line whose shard was claimed by another is left out, the rest commits. Returns the shards left out.
@@ -342,6 +359,7 @@ def commit_checkpoint(connection: Connection, execution_id: str, lines: Sequence
         for place, count in line.tallies.items():
             counts[place] = counts.get(place, 0) + count
     _add_tallies(connection, execution_id, counts)
+    record_events(connection, execution_id, events)
     _add_to(
         connection,
         execution_id,

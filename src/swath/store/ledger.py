@@ -31,6 +31,12 @@ def record_event(
     connection.execute(insert(events).values(values))
 
 
+def record_events(connection: Connection, execution_id: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write events as they were noted: `at`, `kind`, and `data` as JSON."""
+    if found:
+        connection.execute(insert(events), [{"execution_id": execution_id, **event} for event in found])
+
+
 def find_events(connection: Connection, execution_id: str, after: int, limit: int) -> Sequence[Row[Any]]:
     """Return events in order, beginning behind number `after`."""
     query = select(events).where(events.c.execution_id == execution_id, events.c.number > after)

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
@@ -35,6 +36,11 @@ class Objects:
         """Keep a file's bytes as `name`, without holding them in memory."""
         await obstore.put_async(self._store, name, path)
         await self._sync(name)
+
+    async def move_file(self, name: str, path: Path) -> None:
+        """Keep a file's bytes as `name`, and remove the file."""
+        await self.put_file(name, path)
+        await asyncio.to_thread(path.unlink)
 
     async def get(self, name: str) -> bytes:
         return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
@@ -95,7 +101,7 @@ def _open(place: str) -> ObjectStore:
     return LocalStore(prefix=place, mkdir=True)
 
 
-def _found(store: ObjectStore, name: str) -> obstore.GetResult:
+def _found(store: ObjectStore, name: str) -> Any:
     try:
         return obstore.get(store, name)
     except FileNotFoundError as error:

@@ -33,7 +33,7 @@ def find_some(
 
 
 def find_all_usable(connection: Connection, user_id: str, kind: str) -> Sequence[Row[Any]]:
-    """Return all proxies of a type that a user may use, oldest first, and whether their owner is an `admin`."""
+    """Return all proxies of a type that a user may use, oldest first, and whether the owner is an `admin`."""
     query = select(proxies, users.c.admin).join(users).where(_usable(user_id), proxies.c.type == kind)
     return connection.execute(query.order_by(proxies.c.created_at, proxies.c.id)).all()
 

@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("first_item", sa.BigInteger(), nullable=False),
+        sa.Column("first_page", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_frames")),
         sa.UniqueConstraint(
             "execution_id", "shard", "object", name=op.f("uq_frames_execution_id_shard_object")
@@ -117,7 +119,9 @@ def upgrade() -> None:
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("claim", sa.Integer(), nullable=False),
-        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
+        sa.Column("fruitless", sa.Integer(), nullable=False),
         sa.Column("progress", sa.LargeBinary(), nullable=True),
         sa.Column("parts", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("execution_id", "number", name=op.f("pk_shards")),

@@ -1,0 +1,83 @@
+"""Wires the parts together: the one place that knows which part needs which."""
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from swath.engine.combine import Combiner
+from swath.engine.durable import Engine
+from swath.engine.fetcher import Fetcher
+from swath.engine.guard import Guard
+from swath.engine.pacing import Pacer
+from swath.engine.worker import Worker
+from swath.errors import SetupError
+from swath.operations.context import Context
+from swath.operations.users import ensure_admin
+from swath.settings import Settings
+from swath.store import executions
+from swath.store.database import open_database
+from swath.store.objects import Objects
+from swath.store.vault import open_vault
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[Context]:
+    """Open everything a server needs, go on with unfinished executions, and drain at the end."""
+    if settings.database_url:
+        raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
+    _prepare_folder(settings.data_dir)
+    with _only_process(settings.data_dir):
+        database = open_database(settings.data_dir / "swath.db")
+        try:
+            await database.write(executions.write_off_attempts)
+            vault = open_vault(settings)
+            objects = Objects(settings.storage_url or str(settings.data_dir / "objects"))
+            worker = Worker(
+                settings=settings,
+                database=database,
+                objects=objects,
+                vault=vault,
+                fetcher=Fetcher(Guard(settings.allowed_private_hosts)),
+                pacer=Pacer(),
+                combiner=Combiner(database, objects, vault, settings.data_dir / "scratch"),
+            )
+            engine = Engine(worker, settings.data_dir)
+            context = Context(
+                settings=settings, database=database, vault=vault, objects=objects, engine=engine
+            )
+            await ensure_admin(context)
+            await engine.launch()
+            try:
+                yield context
+            finally:
+                await engine.drain()
+        finally:
+            database.close()
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make the data folder, readable by its owner only: it holds answers and sealed secrets."""
+    (folder / "scratch").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for left in (folder / "scratch").iterdir():
+        left.unlink(missing_ok=True)  # of a process that was killed; nothing refers to it
+
+
+@contextmanager
+def _only_process(folder: Path) -> Iterator[None]:
+    """Hold the data folder. Raises SetupError where another process holds it."""
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise SetupError(
+                f"The data folder {folder} is in use by process {lock.read().strip() or 'unknown'}. "
+                "Stop that one, or choose another folder with --data-dir."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

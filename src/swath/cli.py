@@ -1,0 +1,75 @@
+"""The command line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from swath.api.app import build_app
+from swath.bootstrap import open_house
+from swath.demo.story import tell
+from swath.errors import SetupError
+from swath.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, help=__doc__, pretty_exceptions_enable=False)
+
+#: Seconds that open answers get to end when the server stops.
+GRACE = 5
+
+
+@app.callback()
+def about() -> None:
+    """Lists in, very many similar API requests through proxies, one flat table out."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8400,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of all data.")] = None,
+) -> None:
+    """Serve the API and work on executions, in one process."""
+    settings = Settings.from_environment(data_dir=data_dir)
+    api = build_app(settings, open_house)
+    config = uvicorn.Config(
+        api, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False
+    )
+    server = Announcing(config, settings)
+    server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+class Announcing(uvicorn.Server):
+    """A server that says where it is once it can be reached."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started and self.servers:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"Swath serves http://{host}:{port} (data in {self._settings.data_dir})", flush=True)
+            print(f"Token: see {self._settings.data_dir / 'token'}", flush=True)
+
+
+@app.command()
+def demo(
+    page: Annotated[Path | None, typer.Option(help="The documentation page whose program to run.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Folder for the demonstration's data.")] = Path("demo-data"),
+) -> None:
+    """Run the documented example program against a server, an upstream and proxies of our own."""
+    raise typer.Exit(tell(page, data_dir))
+
+
+def run() -> None:
+    """Run the command line; what an operator can mend is said in a sentence, without a traceback."""
+    try:
+        app()
+    except SetupError as error:
+        print(f"swath: {error}", file=sys.stderr)
+        sys.exit(2)

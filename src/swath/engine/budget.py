@@ -1,0 +1,53 @@
+"""The attempts that an execution may still make: taken from the database in blocks, before sending."""
+
+import asyncio
+
+from swath.store import executions
+from swath.store.database import Database
+
+#: Attempts reserved at a time. After a crash the unconfirmed part of a block stays spent.
+BLOCK = 32
+
+
+class Budget:
+    """One process's hold on the budget of one execution. Without a limit it only ever says yes."""
+
+    def __init__(self, database: Database, execution_id: str, limit: int | None) -> None:
+        self._database = database
+        self._execution_id = execution_id
+        self._limit = limit
+        self._held = 0
+        self._lock = asyncio.Lock()
+        #: Whether the database refused: nothing is left, or nothing that this process does not hold.
+        self.exhausted = False
+
+    async def take(self) -> bool:
+        """Take one attempt; False when none is left."""
+        if self._limit is None:
+            return True
+        if not self._held:
+            await self._reserve()
+        if not self._held:
+            return False
+        self._held -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Return an attempt of which nothing was sent."""
+        if self._limit is not None:
+            self._held += 1
+            self.exhausted = False
+
+    async def close(self) -> None:
+        """Give back what was reserved and not used."""
+        async with self._lock:
+            if self._held:
+                unused, self._held = self._held, 0
+                await self._database.write(executions.return_attempts, self._execution_id, unused)
+
+    async def _reserve(self) -> None:
+        async with self._lock:
+            if self._held or self.exhausted:
+                return
+            self._held += await self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
+            self.exhausted = not self._held

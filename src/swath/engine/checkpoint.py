@@ -1,0 +1,188 @@
+"""Group commit: finished pages gather in one open segment per process and execution.
+
+Every second, or after a few megabytes, what has gathered is sealed into object storage, and then one
+transaction makes the segment and the progress it stands for true. The pages and the progress are taken
+at one moment of the event loop, so they cannot disagree.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from swath.engine.times import now_ms
+from swath.flow.execution import StopReason
+from swath.flow.segment import FrameEntry, PageRecord, seal
+from swath.flow.shard import ShardProgress
+from swath.store import executions
+from swath.store.database import Database
+from swath.store.executions import ShardLine
+from swath.store.objects import Objects
+
+log = structlog.get_logger()
+
+#: Seconds between checkpoints.
+INTERVAL = 1.0
+#: Bytes of bodies that end the wait early, and that hold back whoever adds more.
+SEAL_AT = 4 * 1024 * 1024
+HOLD_AT = 32 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class OpenShard:
+    """A shard that this process works on: its progress, and what no checkpoint has recorded yet."""
+
+    number: int
+    claim: int
+    progress: ShardProgress
+    pages: list[PageRecord] = field(default_factory=list)
+    attempts: int = 0
+    tallies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: list[Mapping[str, Any]] = field(default_factory=list)
+    changed: bool = False
+    #: Bytes of the bodies in `pages`.
+    gathered: int = 0
+    #: Another worker has claimed the shard: nothing of ours can be committed any more.
+    fenced: bool = False
+
+    def add(self, page: PageRecord) -> None:
+        """Put a finished page into the open segment."""
+        self.pages.append(page)
+        self.gathered += len(page.body)
+        self.changed = True
+
+    def end(self, item: int, reason: StopReason) -> None:
+        """Note that an item ended."""
+        self.progress.end(item, reason)
+        self.tallies["stop", reason] += 1
+        self.changed = True
+
+    def count_attempt(self, amount: int = 1) -> None:
+        self.attempts += amount
+        self.changed = True
+
+    def take_line(self) -> ShardLine:
+        """Return what a checkpoint must record, and begin anew."""
+        line = ShardLine(
+            number=self.number,
+            claim=self.claim,
+            progress=self.progress.encode(),
+            frame=None,
+            pages=len(self.pages),
+            bytes=self.gathered,
+            attempts=self.attempts,
+            tallies=self.tallies,
+            failures=self.failures,
+        )
+        self.pages, self.failures, self.tallies = [], [], Counter()
+        self.attempts, self.gathered, self.changed = 0, 0, False
+        return line
+
+
+class Checkpoints:
+    """The open segment of one execution in this process."""
+
+    def __init__(self, database: Database, objects: Objects, execution_id: str) -> None:
+        self._database = database
+        self._objects = objects
+        self._execution_id = execution_id
+        self._shards: dict[int, OpenShard] = {}
+        self._events: list[Mapping[str, Any]] = []
+        self._full = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._one_at_a_time = asyncio.Lock()
+
+    def note(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Note an event; the next checkpoint records it."""
+        self._events.append({"at": now_ms(), "kind": kind, "data": json.dumps(dict(data))})
+
+    def open(self, shard: OpenShard) -> None:
+        self._shards[shard.number] = shard
+
+    async def close(self, shard: OpenShard) -> None:
+        """Record all that the shard has left, then forget it."""
+        await self.commit()
+        self._shards.pop(shard.number, None)
+
+    async def make_room(self) -> None:
+        """Ask for a checkpoint when much has gathered, and wait for one when too much has."""
+        gathered = sum(shard.gathered for shard in self._shards.values())
+        if gathered >= SEAL_AT:
+            self._full.set()
+        while gathered >= HOLD_AT:
+            self._room.clear()
+            await self._room.wait()
+            gathered = sum(shard.gathered for shard in self._shards.values())
+
+    async def keep_committing(self, every: Callable[[], Any]) -> None:
+        """Commit once an interval, or when enough has gathered, until cancelled; then call `every`."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), INTERVAL)
+            await self.commit()
+            await every()
+
+    async def commit(self) -> None:
+        """Record all that has gathered. Tries for as long as it takes: what was fetched is not given up.
+
+        Once begun it goes on to its end when the caller is cancelled: pages that were taken out of the
+        open segment and not recorded would be lost, while a later checkpoint would call them done.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._commit()))
+
+    async def _commit(self) -> None:
+        async with self._one_at_a_time:
+            changed = [shard for shard in self._shards.values() if shard.changed and not shard.fenced]
+            if not changed and not self._events:
+                return
+            events, self._events = self._events, []
+            pages = {shard.number: shard.pages for shard in changed if shard.pages}
+            lines = [shard.take_line() for shard in changed]
+            self._full.clear()
+            self._room.set()
+            await self._record(pages, lines, events)
+
+    async def _record(
+        self,
+        pages: Mapping[int, Sequence[PageRecord]],
+        lines: Sequence[ShardLine],
+        events: Sequence[Mapping[str, Any]],
+    ) -> None:
+        wait = 0.1
+        while True:
+            try:
+                await self._keep_segment(pages, lines)
+                fenced = await self._database.write(
+                    executions.commit_checkpoint, self._execution_id, lines, events
+                )
+            except Exception as error:
+                log.warning("checkpoint_delayed", execution=self._execution_id, error=str(error), wait=wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+            else:
+                break
+        for number in fenced:
+            self._shards[number].fenced = True
+
+    async def _keep_segment(
+        self, pages: Mapping[int, Sequence[PageRecord]], lines: Sequence[ShardLine]
+    ) -> None:
+        if not pages:
+            return
+        name = f"segments/{self._execution_id}/{uuid4().hex}.seg"
+        data, entries = await asyncio.to_thread(seal, pages)
+        await self._objects.put(name, data)
+        frames = {entry.shard: _place(name, entry) for entry in entries}
+        for line in lines:
+            line.frame = frames.get(line.number)
+
+
+def _place(name: str, entry: FrameEntry) -> tuple[str, int, int, int, int, int]:
+    return name, entry.offset, entry.length, len(entry.pages), *entry.first

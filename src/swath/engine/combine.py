@@ -1,0 +1,242 @@
+"""From segments to files: shards are extracted as they finish, the last step unites and writes.
+
+Both are pure functions of what is stored, so both can be repeated at will; the work itself is done by
+worker processes, for the event loop has requests to send.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from swath.engine.extract import Frame, MapJob, Mapped, ReduceJob, map_shard, reduce_table, start_worker
+from swath.engine.frozen import open_frozen
+from swath.engine.manifest import Findings, write_manifest
+from swath.engine.times import now_ms
+from swath.flow.definition import Definition
+from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
+from swath.flow.filters import bind_filters
+from swath.flow.names import CollectionPath
+from swath.flow.rows import Extraction
+from swath.flow.shard import ShardProgress
+from swath.flow.table import Table, find_dynamic, name_files, order_tables, unite
+from swath.flow.writers import Written
+from swath.store import executions
+from swath.store.database import Database, Row
+from swath.store.objects import Objects
+from swath.store.vault import Vault
+
+T = TypeVar("T")
+
+#: Rounds of finding objects that are really lists of keys; each round looks one level deeper.
+MOST_ROUNDS = 5
+
+
+def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ...] = ()) -> Extraction:
+    """Return how the rows of an execution are to be extracted."""
+    workflow, variables = definition.workflow, definition.endpoint.variables
+    names = dict.fromkeys(mapping.target_variable_name for mapping in workflow.mappings)
+    names.update(dict.fromkeys(source.variable for axis in definition.axes for source in axis.sources))
+    shown = (name for name in names if not (name in variables and variables[name].secret))
+    return Extraction(
+        filters=bind_filters(workflow.filters, {**definition.constants, **definition.parameters}),
+        include_inputs=workflow.include_inputs,
+        input_names=tuple(shown),
+        result_collections=workflow.result_collections,
+        key_value_paths=key_value_paths,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The execution whose files are made."""
+
+    row: Row[Any]
+    definition: Definition
+
+    @property
+    def id(self) -> str:
+        return str(self.row.id)
+
+
+class Combiner:
+    """Makes row parts and files in worker processes, started when first needed."""
+
+    def __init__(self, database: Database, objects: Objects, vault: Vault, scratch: Path) -> None:
+        self._database = database
+        self._objects = objects
+        self._vault = vault
+        self._scratch = scratch
+        self._pool: ProcessPoolExecutor | None = None
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def extract(self, execution_id: str, number: int) -> None:
+        """Extract a finished shard and remember its parts; again where that was done before."""
+        subject = await self._open(execution_id)
+        mapped = await self._map(subject, number, ())
+        stored = msgspec.json.encode(mapped).decode()
+        await self._database.write(executions.set_parts, execution_id, number, stored)
+
+    async def combine(self, execution_id: str, revision: int) -> int:
+        """Write the files and end the execution. Returns how many files there are."""
+        subject = await self._open(execution_id)
+        if subject.row.status in TERMINAL:
+            return 0
+        mapped, dynamic = await self._map_all(subject)
+        tables = order_tables(
+            unite(part for each in mapped for part in each.parts),
+            subject.definition.workflow.primary_collection,
+        )
+        files = [
+            await self._write_file(subject, revision, place, table, name, mapped)
+            for place, (table, name) in enumerate(_named(tables))
+        ]
+        await self._end(subject, revision, files, Findings(mapped, tables, dynamic))
+        return len(files)
+
+    async def _open(self, execution_id: str) -> Subject:
+        row = await self._database.read(executions.find, execution_id)
+        assert row is not None
+        return Subject(row, open_frozen(row.definition, self._vault).definition)
+
+    # --- map
+
+    async def _map_all(self, subject: Subject) -> tuple[list[Mapped], tuple[CollectionPath, ...]]:
+        """Return the parts of all shards, in order, and the objects that became key/value rows."""
+        found = await self._database.read(executions.find_shards, subject.id)
+        stored = {row.number: row.parts for row in found}
+        mapped = await self._gather(subject, stored, ())
+        dynamic: tuple[CollectionPath, ...] = ()
+        for _ in range(MOST_ROUNDS):
+            parts = (part for each in mapped for part in each.parts)
+            more = find_dynamic(parts, shape_rows(subject.definition).key_value_threshold)
+            if not more:
+                break
+            dynamic += more
+            mapped = await self._gather(subject, dict.fromkeys(stored), dynamic)
+        return mapped, dynamic
+
+    async def _gather(
+        self, subject: Subject, stored: dict[int, str | None], dynamic: tuple[CollectionPath, ...]
+    ) -> list[Mapped]:
+        async def get(number: int, parts: str | None) -> Mapped:
+            if parts is not None:
+                return msgspec.json.decode(parts, type=Mapped)
+            return await self._map(subject, number, dynamic)
+
+        return list(await asyncio.gather(*(get(*shard) for shard in sorted(stored.items()))))
+
+    async def _map(self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...]) -> Mapped:
+        rows = await self._database.read(executions.find_frames, subject.id, number)
+        progress = await self._database.read(executions.find_progress, subject.id, number)
+        definition = subject.definition
+        job = MapJob(
+            place=self._objects.place,
+            scratch=str(self._scratch),
+            target=f"parts/{subject.id}/{number}-{uuid4().hex}.parts",
+            frames=[
+                Frame(row.object, row.offset, row.length, (row.first_item, row.first_page)) for row in rows
+            ],
+            cuts=ShardProgress.decode(progress).cuts if progress else {},
+            axes=definition.axes,
+            join=definition.workflow.join,
+            extraction=shape_rows(definition, dynamic),
+            output_format=definition.options.output_aggregation_format,
+        )
+        return await self._run(map_shard, job)
+
+    # --- reduce
+
+    async def _write_file(
+        self,
+        subject: Subject,
+        revision: int,
+        place: int,
+        table: Table | None,
+        name: str,
+        mapped: Sequence[Mapped],
+    ) -> dict[str, Any]:
+        """Write one table's file and keep it; return the row that will name it."""
+        output_format = subject.definition.options.output_aggregation_format
+        sources = [(part, each.object) for each in mapped for part in each.parts if _is_of(part.path, table)]
+        job = ReduceJob(
+            place=self._objects.place,
+            scratch=str(self._scratch),
+            table=table,
+            sources=sources,
+            output_format=output_format,
+        )
+        path, written = await self._run(reduce_table, job)
+        stored = f"results/{subject.id}/{revision}/{uuid4().hex}.{output_format}"
+        await self._objects.move_file(stored, Path(path))
+        return {
+            "id": str(uuid4()),
+            "execution_id": subject.id,
+            "revision": revision,
+            "position": place,
+            "collection": table.name if table else "",
+            "name": f"{name}.{output_format}",
+            "format": output_format,
+            "object": stored,
+            "secret": uuid4().hex,
+            "columns": json.dumps(table.header if table else []),
+            **_measures(written),
+        }
+
+    async def _end(
+        self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
+    ) -> None:
+        """Write the manifest, then make the end true in one transaction."""
+        counts = await self._database.read(executions.count_reasons, subject.id)
+        cancelled = subject.row.status == Status.STOPPING and subject.row.error is None
+        left = subject.row.items_total - sum(counts.values())
+        if left:
+            reason = StopReason.REQUEST_LIMIT if subject.row.truncated else StopReason.CANCELLED
+            counts[reason] = counts.get(reason, 0) + left
+        warnings = findings.warnings(sum(file["rows"] for file in files))
+        statuses = await self._database.read(executions.read_tallies, subject.id, "status")
+        declared = await self._database.read(executions.find_declared, subject.id)
+        manifest = write_manifest(subject.row, findings, files, counts, statuses, declared, warnings)
+        await self._objects.put(f"results/{subject.id}/manifest.json", manifest)
+        status = Status.FAILED if subject.row.error else judge_end(counts, cancelled=cancelled)
+        await self._database.write(
+            executions.end,
+            subject.id,
+            status=status,
+            error=None,
+            warnings=warnings,
+            rows=sum(file["rows"] for file in files),
+            files=files,
+            now=now_ms(),
+        )
+
+    async def _run(self, work: Callable[[Any], T], job: Any) -> T:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
+            )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, job)
+
+
+def _named(tables: Sequence[Table]) -> list[tuple[Table | None, str]]:
+    """Pair tables with file names; an execution without any rows still has one file."""
+    return list(zip(tables, name_files(tables), strict=True)) or [(None, "response")]
+
+
+def _is_of(path: CollectionPath, table: Table | None) -> bool:
+    return table is not None and path == table.path
+
+
+def _measures(written: Written) -> dict[str, Any]:
+    return {"rows": written.rows, "bytes": written.bytes, "sha256": written.sha256}

@@ -1,0 +1,196 @@
+"""One process's work on executions: begin them, hand out their shards, work on shards, combine."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from swath.engine.combine import Combiner
+from swath.engine.fetcher import Fetcher
+from swath.engine.frozen import open_frozen
+from swath.engine.inputs import freeze
+from swath.engine.live import LiveExecution
+from swath.engine.pacing import Pacer
+from swath.engine.runner import run_shard
+from swath.engine.times import now_ms
+from swath.errors import SwathError
+from swath.flow.execution import TERMINAL, Status
+from swath.flow.plan import count_shards, shard_bounds
+from swath.settings import Settings
+from swath.store import executions, ledger
+from swath.store.database import Database
+from swath.store.objects import Objects
+from swath.store.vault import Vault
+
+log = structlog.get_logger()
+
+#: Seconds after which a state is looked at again where nobody told of a change.
+LOOK_AGAIN = 1.0
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """Everything that the steps of the durable engine do, and what they share in this process."""
+
+    settings: Settings
+    database: Database
+    objects: Objects
+    vault: Vault
+    fetcher: Fetcher
+    pacer: Pacer
+    combiner: Combiner
+    live: dict[str, LiveExecution] = field(default_factory=dict)
+    #: Executions that this process has queued, so that they are not queued again while they wait.
+    dispatched: set[str] = field(default_factory=set)
+    draining: bool = False
+    _changes: dict[str, asyncio.Event] = field(default_factory=dict)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Set while this process works on no shard.
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._idle.set()
+
+    @property
+    def slots(self) -> int:
+        """How many shards this process works on at a time."""
+        return self.settings.worker_shards
+
+    # --- the execution
+
+    async def begin(self, execution_id: str) -> bool:
+        """Copy the inputs and mark the execution as running; False where it cannot or need not run."""
+        row = await self.database.read(executions.find, execution_id)
+        if row is None or row.status in TERMINAL:
+            return False
+        try:
+            definition = open_frozen(row.definition, self.vault).definition
+            for axis in definition.axes:
+                if axis.snapshot is not None:
+                    scratch = self.settings.data_dir / "scratch"
+                    await freeze(self.database, self.objects, *axis.snapshot, scratch)
+        except SwathError as error:
+            await self.fail(execution_id, str(error))
+            return False
+        await self.database.write(executions.start, execution_id, now_ms())
+        return True
+
+    async def fail(self, execution_id: str, reason: str) -> None:
+        """Stop an execution for a reason of its own; what was fetched is still combined."""
+        active = (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+        if await self.database.write(executions.move, execution_id, active, Status.STOPPING, reason):
+            await self.database.write(
+                ledger.record_event, execution_id, "failed", {"error": reason}, now_ms()
+            )
+        self.signal(execution_id)
+
+    async def hand_out(self, execution_id: str, batch: int) -> list[int]:
+        """Wait for room in the window, then return the shards to work on next; none when all has ended.
+
+        Repeatable: after a crash the same `batch` gives the same shards.
+        """
+        if known := await self.database.read(executions.find_batch, execution_id, batch):
+            return known
+        while True:
+            change = self._change(execution_id)
+            change.clear()
+            numbers, ended = await self._try_hand_out(execution_id, batch)
+            if numbers or ended:
+                return numbers
+            await self._wait(change)
+
+    async def _try_hand_out(self, execution_id: str, batch: int) -> tuple[list[int], bool]:
+        row = await self.database.read(executions.find, execution_id)
+        assert row is not None
+        counts = await self.database.read(executions.count_shards, execution_id)
+        handed = counts.get("handed", 0)
+        if row.status == Status.STOPPING or row.truncated:
+            return [], handed == 0
+        if row.status != Status.RUNNING:
+            return [], row.status in TERMINAL
+        total = count_shards(row.items_total, row.shard_size)
+        left = total - counts.get("done", 0) - handed
+        room = 2 * self.slots - handed
+        if not left or room <= 0:
+            return [], not left and not handed
+        next_shard = 1 + await self.database.read(executions.last_shard, execution_id)
+        fresh = [
+            (number, *shard_bounds(row.items_total, row.shard_size, number))
+            for number in range(next_shard, min(next_shard + room, total))
+        ]
+        return await self.database.write(executions.hand_out, execution_id, batch, room, fresh), False
+
+    async def combine(self, execution_id: str, revision: int) -> int:
+        """Make the files and end the execution. Returns how many files there are."""
+        await self._pause_while_draining()
+        self.dispatched.discard(execution_id)
+        return await self.combiner.combine(execution_id, revision)
+
+    # --- a shard
+
+    async def work_shard(self, execution_id: str, number: int) -> int:
+        """Work on a shard until it is done or told to stop; extract its rows when it is done."""
+        await self._pause_while_draining()
+        live = await self._enter(execution_id)
+        try:
+            ended, done = await run_shard(live, number)
+        finally:
+            await self._leave(live)
+        if done:
+            await self.combiner.extract(execution_id, number)
+        self._change(execution_id).set()
+        if not done:
+            await self._pause_while_draining()
+        return ended
+
+    async def _enter(self, execution_id: str) -> LiveExecution:
+        async with self._opening:
+            live = self.live.get(execution_id)
+            if live is None:
+                row = await self.database.read(executions.find, execution_id)
+                assert row is not None
+                live = self.live[execution_id] = await LiveExecution.open(self, row)
+            live.users += 1
+            self._idle.clear()
+            return live
+
+    async def _leave(self, live: LiveExecution) -> None:
+        async with self._opening:
+            live.users -= 1
+            if not live.users:
+                await live.close()
+                self.live.pop(live.id, None)
+            if not self.live:
+                self._idle.set()
+
+    # --- signals
+
+    def signal(self, execution_id: str) -> None:
+        """Tell whoever waits on an execution that its state has changed."""
+        self._change(execution_id).set()
+        if execution_id in self.live:
+            self.live[execution_id].look_soon()
+
+    async def drain(self) -> None:
+        """Have every shard record what it has, and take no more."""
+        self.draining = True
+        for live in list(self.live.values()):
+            live.stop()
+        await self._idle.wait()
+        self.combiner.close()
+        await self.fetcher.close()
+
+    async def _pause_while_draining(self) -> None:
+        """Never return while the process is ending: the step then counts as unfinished, and is repeated."""
+        if self.draining:
+            await asyncio.Event().wait()
+
+    def _change(self, execution_id: str) -> asyncio.Event:
+        return self._changes.setdefault(execution_id, asyncio.Event())
+
+    async def _wait(self, change: asyncio.Event) -> None:
+        await self._pause_while_draining()
+        try:
+            await asyncio.wait_for(change.wait(), LOOK_AGAIN)
+        except TimeoutError:
+            return

@@ -1,0 +1,54 @@
+"""What became of a shard's items: the progress that a checkpoint makes true together with its segment."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from swath.flow.execution import STOP_CODES, StopReason
+from swath.flow.paging import Progress
+
+_CODES = {reason: code for code, reason in enumerate(STOP_CODES, start=1)}
+
+
+class ShardProgress(msgspec.Struct):
+    """One byte an item (0: not ended), and where each begun item stands."""
+
+    first: int
+    outcomes: bytearray
+    begun: dict[int, Progress]
+    #: Declared totals of ended items that differ from the rows fetched: item -> (declared, fetched).
+    declared: dict[int, tuple[int, int]] = {}
+    #: Items of which only the first pages count: a loop was seen after some repeated ones were taken.
+    cuts: dict[int, int] = {}
+
+    @classmethod
+    def new(cls, first: int, count: int) -> "ShardProgress":
+        return cls(first=first, outcomes=bytearray(count), begun={})
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "ShardProgress":
+        return msgspec.msgpack.decode(stored, type=cls)
+
+    def encode(self) -> bytes:
+        return msgspec.msgpack.encode(self)
+
+    def end(self, item: int, reason: StopReason) -> None:
+        """Note that `item` ended; where it stood is forgotten."""
+        self.outcomes[item - self.first] = _CODES[reason]
+        self.begun.pop(item, None)
+
+    def unfinished(self) -> Iterator[int]:
+        """Yield the items that have not ended, in order."""
+        for offset, code in enumerate(self.outcomes):
+            if not code:
+                yield self.first + offset
+
+    def reasons(self) -> Counter[StopReason]:
+        """Count the ended items by stop reason."""
+        counts = Counter(self.outcomes)
+        return Counter({STOP_CODES[code - 1]: count for code, count in counts.items() if code})
+
+    def reason_of(self, item: int) -> StopReason | None:
+        code = self.outcomes[item - self.first]
+        return STOP_CODES[code - 1] if code else None

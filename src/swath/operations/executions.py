@@ -1,0 +1,252 @@
+"""Trigger executions, look at them, and stop them."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from swath.engine.times import now_ms
+from swath.errors import Conflict, InvalidInput, NotFound
+from swath.flow.definition import Json
+from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
+from swath.operations.context import Context, User
+from swath.store import executions, ledger
+from swath.store.database import Connection, Row
+
+ACTIVE = STATUS_GROUPS["active"]
+
+
+ExecutionView = dict[str, Any]
+
+
+async def list_for(
+    context: Context,
+    user: User,
+    *,
+    workflow_id: str | None,
+    group: str | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[ExecutionView], str | None]:
+    """Return executions, newest first, and the cursor of the next page if there is one."""
+    if group is not None and group not in STATUS_GROUPS and group not in set(Status):
+        raise InvalidInput("status", f"Must be one of: {', '.join(STATUS_GROUPS)}.")
+    statuses = None if group is None else STATUS_GROUPS.get(group) or {Status(group)}
+    if cursor is not None and not cursor.isdecimal():
+        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
+    rows = await context.database.read(
+        executions.find_some,
+        user.id,
+        workflow_id=workflow_id,
+        statuses=statuses,
+        before=None if cursor is None else int(cursor),
+        limit=limit + 1,
+    )
+    views = await context.database.read(_view_all, rows[:limit])
+    return views, str(rows[limit - 1].number) if len(rows) > limit else None
+
+
+async def show(context: Context, user: User, execution_id: str) -> ExecutionView:
+    """Return one execution. Raises NotFound where it is unknown or another user's."""
+    return await context.database.read(_show, user, execution_id)
+
+
+def _show(connection: Connection, user: User, execution_id: str) -> ExecutionView:
+    return _view_all(connection, [_own(connection, user, execution_id)])[0]
+
+
+def _own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
+    row = executions.find(connection, execution_id, user.id)
+    if row is None:
+        raise NotFound("id", "No execution of yours has this id.")
+    return row
+
+
+def _view_all(connection: Connection, rows: Sequence[Row[Any]]) -> list[ExecutionView]:
+    found = executions.find_results(connection, [row.id for row in rows if row.completed_at])
+    files: dict[str, list[dict[str, Any]]] = {}
+    for file in found:
+        files.setdefault(file.execution_id, []).append(_view_file(file))
+    return [_view(connection, row, files.get(row.id, [])) for row in rows]
+
+
+def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]]) -> ExecutionView:
+    return {
+        "id": row.id,
+        "workflow_id": row.workflow_id,
+        "execution_parameters": row.parameters,
+        "created_at": iso(row.created_at),
+        "completed_at": iso(row.completed_at),
+        "results": files,
+        "status": row.status,
+        "error": row.error,
+        "warnings": json.loads(row.warnings),
+        "execution_name": row.name,
+        "started_at": iso(row.started_at),
+        "truncated": row.truncated,
+        "counters": _counters(connection, row),
+        "progress": row.items_ended / row.items_total if row.items_total else 1.0,
+        "seconds_left": _estimate(row),
+    }
+
+
+def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
+    return {
+        "items": row.items_total,
+        "items_ended": row.items_ended,
+        "pages": row.pages,
+        "requests": row.attempts,
+        "attempts": row.attempts,
+        "attempts_unknown": row.attempts_unknown,
+        "rows": row.rows,
+        "bytes": row.bytes,
+        "statuses": executions.read_tallies(connection, row.id, "status"),
+        "stop_reasons": executions.read_tallies(connection, row.id, "stop"),
+    }
+
+
+def _estimate(row: Row[Any]) -> float | None:
+    """Guess the seconds left from the pace so far; None while there is no pace, or no need."""
+    if row.completed_at or not row.started_at or not row.items_ended:
+        return None
+    elapsed = (now_ms() - row.started_at) / 1e3
+    return float(round(elapsed * (row.items_total - row.items_ended) / row.items_ended, 1))
+
+
+def _view_file(file: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "url": f"/results/{file.secret}/{file.name}",
+        "name": file.name,
+        "collection": file.collection,
+        "format": file.format,
+        "rows": file.rows,
+        "columns": len(json.loads(file.columns)),
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+    }
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """Return a time as the API writes it: UTC, milliseconds, `Z`."""
+    if milliseconds is None:
+        return None
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+# --- control
+
+
+async def cancel(context: Context, user: User, execution_id: str) -> ExecutionView:
+    """Stop an execution; what was fetched so far is combined. One that has ended stays as it is."""
+    await _steer(context, user, execution_id, ACTIVE - {Status.STOPPING}, Status.STOPPING, "cancelled")
+    return await show(context, user, execution_id)
+
+
+async def pause(context: Context, user: User, execution_id: str) -> ExecutionView:
+    """Hold a running execution: nothing more is sent until it is resumed."""
+    allowed = frozenset({Status.RUNNING})
+    if not await _steer(context, user, execution_id, allowed, Status.PAUSED, "paused"):
+        await _refuse(context, user, execution_id, Status.PAUSED, "Only a running execution can be paused")
+    return await show(context, user, execution_id)
+
+
+async def resume(context: Context, user: User, execution_id: str) -> ExecutionView:
+    """Let a paused execution go on."""
+    allowed = frozenset({Status.PAUSED})
+    if not await _steer(context, user, execution_id, allowed, Status.RUNNING, "resumed"):
+        await _refuse(context, user, execution_id, Status.RUNNING, "Only a paused execution can be resumed")
+    return await show(context, user, execution_id)
+
+
+async def cancel_of_workflow(context: Context, user: User, workflow_id: str) -> None:
+    """Cancel all executions of a workflow that have not ended."""
+    rows = await context.database.read(
+        executions.find_some, user.id, workflow_id=workflow_id, statuses=ACTIVE, before=None, limit=100_000
+    )
+    for row in rows:
+        await cancel(context, user, row.id)
+
+
+async def _steer(
+    context: Context, user: User, execution_id: str, allowed: frozenset[Status], to: Status, event: str
+) -> bool:
+    changed = await context.database.write(_move, user, execution_id, allowed, to, event)
+    context.engine.signal(execution_id)
+    return changed
+
+
+def _move(
+    connection: Connection, user: User, execution_id: str, allowed: frozenset[Status], to: Status, event: str
+) -> bool:
+    _own(connection, user, execution_id)
+    changed = executions.move(connection, execution_id, allowed, to)
+    if changed:
+        now = now_ms()
+        ledger.record_event(connection, execution_id, event, {"by": user.name}, now)
+    return changed
+
+
+async def _refuse(context: Context, user: User, execution_id: str, wanted: Status, message: str) -> None:
+    """Raise Conflict, unless the execution is already as it was to become."""
+    row = await context.database.read(_own, user, execution_id)
+    if row.status != wanted:
+        raise Conflict("status", f"{message}; this one is {row.status}.")
+
+
+# --- what went wrong
+
+
+async def failures(
+    context: Context, user: User, execution_id: str, limit: int, cursor: str | None
+) -> tuple[list[dict[str, Json]], str | None]:
+    """Return the failed items, in order, and the cursor of the next page."""
+    await context.database.read(_own, user, execution_id)
+    after = _after(cursor, -1)
+    rows = await context.database.read(ledger.find_failures, execution_id, after, limit + 1)
+    views = [_view_failure(row) for row in rows[:limit]]
+    return views, str(rows[limit - 1].item) if len(rows) > limit else None
+
+
+def _view_failure(row: Row[Any]) -> dict[str, Json]:
+    view = dict(row._mapping)
+    del view["execution_id"]
+    return view | {"inputs": json.loads(row.inputs), "at": iso(row.at)}
+
+
+async def events(
+    context: Context, user: User, execution_id: str, limit: int, cursor: str | None
+) -> tuple[list[dict[str, Json]], str | None]:
+    """Return the events, oldest first, and the cursor of the next page."""
+    await context.database.read(_own, user, execution_id)
+    after = _after(cursor, 0)
+    rows = await context.database.read(ledger.find_events, execution_id, after, limit + 1)
+    views = [
+        {"id": row.number, "at": iso(row.at), "kind": row.kind, "data": json.loads(row.data)}
+        for row in rows[:limit]
+    ]
+    return views, str(rows[limit - 1].number) if len(rows) > limit else None
+
+
+def _after(cursor: str | None, default: int) -> int:
+    if cursor is None:
+        return default
+    if not cursor.isdecimal():
+        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
+    return int(cursor)
+
+
+async def manifest(context: Context, user: User, execution_id: str) -> dict[str, Json]:
+    """Return what can be said about an ended execution's files. Raises Conflict while it runs."""
+    row = await context.database.read(_own, user, execution_id)
+    if row.status not in TERMINAL:
+        raise Conflict("id", "This execution has not ended; its manifest is written with its files.")
+    found: dict[str, Json] = msgspec.json.decode(await context.objects.get(manifest_name(row.id)))
+    return found
+
+
+def manifest_name(execution_id: str) -> str:
+    return f"results/{execution_id}/manifest.json"

@@ -1,0 +1,154 @@
+"""Trigger executions: freeze what they are to be, and queue them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+
+from swath.engine.extract import WRITERS
+from swath.engine.frozen import Frozen
+from swath.engine.times import now_ms
+from swath.errors import Conflict, InvalidInput
+from swath.flow.definition import Axis, Definition, Json, Options, OutputFormat, ProxyChoice, ProxyType
+from swath.flow.masking import MASK
+from swath.flow.plan import choose_shard_size, count_items, lay_axes
+from swath.flow.request import RequestTemplate
+from swath.operations import proxies, workflows
+from swath.operations.context import Context, User
+from swath.store import collections, executions
+from swath.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What the caller of an execution may ask for; every part is optional."""
+
+    proxy: ProxyChoice | None = None
+    execution_parameters: Mapping[str, Json] | None = None
+    maximum_requests_count: int | None = None
+    output_aggregation_format: OutputFormat | None = None
+    do_proxy_hot_swap: bool | None = None
+    execution_name: str | None = None
+    send_completion_email: bool | None = None
+
+
+async def trigger(
+    context: Context, user: User, workflow_id: str, asked: Trigger, idempotency_key: str | None = None
+) -> str:
+    """Queue an execution of a workflow and return its id.
+
+    The definition and the collections are frozen as they are at this moment: the definition in the
+    execution's row, the collections by their version. The same idempotency key gives the same id.
+    """
+    _check(asked)
+    frozen = await _freeze(context, user, workflow_id, asked)
+    digest = sha256(msgspec.json.encode([workflow_id, asked], order="sorted")).hexdigest()
+    execution_id = await context.database.write(
+        _insert, context, user, workflow_id, asked, frozen, idempotency_key, digest
+    )
+    context.engine.wake()
+    return execution_id
+
+
+def _check(asked: Trigger) -> None:
+    if asked.maximum_requests_count is not None and asked.maximum_requests_count < 1:
+        raise InvalidInput("maximum_requests_count", "Must be at least 1; leave it out for no limit.")
+    if asked.output_aggregation_format not in (None, *WRITERS):
+        raise InvalidInput("output_aggregation_format", f"Must be one of: {', '.join(WRITERS)}.")
+
+
+async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger) -> Frozen:
+    """Gather what the execution is to be, but for its inputs, which are laid in the transaction."""
+    workflow, endpoint = await workflows.load(context, user, workflow_id)
+    choice, ways = await proxies.choose(context, user, asked.proxy)
+    parameters = dict(asked.execution_parameters or {})
+    secret = {name for name, variable in endpoint.variables.items() if variable.secret}
+    sealed = {
+        name: context.vault.seal_value(value) if name in secret else value
+        for name, value in parameters.items()
+    }
+    known = RequestTemplate(endpoint).names | endpoint.variables.keys()
+    scalars = {name: sealed[name] for name in sealed.keys() & known if not isinstance(sealed[name], list)}
+    definition = Definition(
+        endpoint=endpoint,
+        workflow=workflow,
+        constants={**workflow.inputs, **scalars},
+        parameters=sealed,
+        options=Options(
+            proxy=choice,
+            maximum_requests_count=asked.maximum_requests_count,
+            output_aggregation_format=asked.output_aggregation_format or "csv",
+            do_proxy_hot_swap=bool(asked.do_proxy_hot_swap),
+        ),
+    )
+    return Frozen(definition=definition, exits=[_seal_exit(context, way) for way in ways])
+
+
+def _seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, Json]:
+    name, kind, location, url = way
+    return name, kind, location, context.vault.seal_value(url)
+
+
+def _insert(
+    connection: Connection,
+    context: Context,
+    user: User,
+    workflow_id: str,
+    asked: Trigger,
+    frozen: Frozen,
+    key: str | None,
+    digest: str,
+) -> str:
+    if key is not None and (known := executions.find_repeat(connection, user.id, key)) is not None:
+        if known.digest != digest:
+            raise Conflict("Idempotency-Key", "This key was used with another request; take a new one.")
+        return str(known.execution_id)
+    axes = _lay(connection, frozen.definition)
+    definition = replace(frozen.definition, axes=axes)
+    items = count_items(axes, definition.workflow.join)
+    execution_id = str(uuid4())
+    stored = Frozen(definition=definition, exits=frozen.exits)
+    executions.add(
+        connection,
+        {
+            "id": execution_id,
+            "owner_id": user.id,
+            "workflow_id": workflow_id,
+            "name": asked.execution_name,
+            "definition": msgspec.json.encode(stored).decode(),
+            "parameters": json.dumps(_shown(definition, asked.execution_parameters or {})),
+            "created_at": now_ms(),
+            "items_total": items,
+            "shard_size": choose_shard_size(items),
+            "maximum_requests_count": asked.maximum_requests_count,
+        },
+    )
+    if key is not None:
+        executions.remember_key(connection, user.id, key, digest, execution_id)
+    return execution_id
+
+
+def _lay(connection: Connection, definition: Definition) -> tuple[Axis, ...]:
+    """Lay the axes from the collections' versions of this moment, and pin those."""
+    workflow, endpoint = definition.workflow, definition.endpoint
+    listable = frozenset(RequestTemplate(endpoint).names | endpoint.variables.keys())
+
+    def look_up(collection_id: str) -> tuple[int, int, int]:
+        row = collections.find(connection, collection_id)
+        if row is None:
+            raise Conflict("mappings", f"Collection {collection_id} of this workflow is gone.")
+        collections.pin(connection, row.number, row.version)
+        return row.number, row.version, row._mapping["count"]
+
+    return lay_axes(workflow.mappings, definition.parameters, listable, look_up, workflow.join)
+
+
+def _shown(definition: Definition, parameters: Mapping[str, Json]) -> dict[str, Json]:
+    variables = definition.endpoint.variables
+    return {
+        name: MASK if name in variables and variables[name].secret else value
+        for name, value in parameters.items()
+    }

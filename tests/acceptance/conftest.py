@@ -1,0 +1,41 @@
+"""A server, an upstream and proxies, each real and each on loopback."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from swath.demo.upstream import Behaviour, Upstream
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from server import Server  # noqa: E402 - beside this file, which is no package
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A running server with a data folder of its own."""
+    with Server(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """The sample upstream, without a limit and without hiccups; a test gives it what it needs."""
+    running = Upstream(Behaviour(hiccup_every=0, limit=None))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def documentation() -> Path:
+    """The page of the original documentation, which lies beside the checkout."""
+    place = Path(os.environ.get("SWATH_DOCUMENTATION", ""))
+    if not place.is_file():
+        place = Path(__file__).parents[3] / "shared" / "seed" / "workflow-execution-api.txt"
+    if not place.is_file():
+        pytest.skip("the documentation page is not beside this checkout; set SWATH_DOCUMENTATION to its path")
+    return place

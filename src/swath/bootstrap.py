@@ -9,6 +9,7 @@ from pathlib import Path
 from swath.engine.combine import Combiner
 from swath.engine.durable import Engine
 from swath.engine.fetcher import Fetcher
+from swath.engine.frozen import Opened
 from swath.engine.guard import Guard
 from swath.engine.pacing import Pacer
 from swath.engine.worker import Worker
@@ -33,15 +34,16 @@ async def open_house(settings: Settings) -> AsyncIterator[Context]:
         try:
             await database.write(executions.write_off_attempts)
             vault = open_vault(settings)
+            opened = Opened(vault)
             objects = Objects(settings.storage_url or str(settings.data_dir / "objects"))
             worker = Worker(
                 settings=settings,
                 database=database,
                 objects=objects,
-                vault=vault,
+                opened=opened,
                 fetcher=Fetcher(Guard(settings.allowed_private_hosts)),
                 pacer=Pacer(),
-                combiner=Combiner(database, objects, vault, settings.data_dir / "scratch"),
+                combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
             )
             engine = Engine(worker, settings.data_dir)
             context = Context(

@@ -18,7 +18,7 @@ from uuid import uuid4
 import msgspec
 
 from swath.engine.extract import Frame, MapJob, Mapped, ReduceJob, map_shard, reduce_table, start_worker
-from swath.engine.frozen import open_frozen
+from swath.engine.frozen import Opened
 from swath.engine.manifest import Findings, write_manifest
 from swath.engine.times import now_ms
 from swath.flow.definition import Definition
@@ -32,7 +32,6 @@ from swath.flow.writers import Written
 from swath.store import executions
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
-from swath.store.vault import Vault
 
 T = TypeVar("T")
 
@@ -70,10 +69,10 @@ class Subject:
 class Combiner:
     """Makes row parts and files in worker processes, started when first needed."""
 
-    def __init__(self, database: Database, objects: Objects, vault: Vault, scratch: Path) -> None:
+    def __init__(self, database: Database, objects: Objects, opened: Opened, scratch: Path) -> None:
         self._database = database
         self._objects = objects
-        self._vault = vault
+        self._opened = opened
         self._scratch = scratch
         self._pool: ProcessPoolExecutor | None = None
 
@@ -108,7 +107,7 @@ class Combiner:
     async def _open(self, execution_id: str) -> Subject:
         row = await self._database.read(executions.find, execution_id)
         assert row is not None
-        return Subject(row, open_frozen(row.definition, self._vault).definition)
+        return Subject(row, self._opened.of(row).definition)
 
     # --- map
 

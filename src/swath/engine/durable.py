@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
+from swath.engine.fetcher import Fetcher
 from swath.engine.worker import Worker
 from swath.store import executions
 from swath.store.database import sqlite_module
@@ -86,6 +87,11 @@ class Engine:
         self._path = folder / "engine.db"
         self._wake = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """For single requests, which are no executions."""
+        return self._worker.fetcher
 
     async def launch(self) -> None:
         """Take up unfinished work, then look for new."""

@@ -5,6 +5,7 @@ everything; one that a target bans, or cannot be reached through, rests for that
 """
 
 import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,11 +17,17 @@ __all__ = ["DIRECT", "Exit", "ExitPool", "parse_proxy_url"]
 
 #: Faults of the exit itself, whatever the target was.
 OF_THE_EXIT = frozenset({"proxy_unreachable", "proxy_auth_required"})
+#: Faults that leave no doubt at the first sight.
+CERTAIN = frozenset({"proxy_auth_required"})
 #: Seconds of the first quarantine; each further one without a success between is twice as long.
 FIRST_REST = 10.0
 LONGEST_REST = 600.0
-#: Faults or bans in a row after which an exit rests; one is enough of those that leave no doubt.
+#: Faults or bans in a row after which an exit rests.
 MOST_IN_A_ROW = 3
+#: Seconds in which a probe should have ended; then there is another.
+PROBE_TIME = 60.0
+#: Targets of which the order of the exits is remembered.
+MOST_LINES = 100
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -79,17 +86,14 @@ def parse_proxy_url(text: str, field: str = "proxy.url") -> str:
 
 @dataclass(slots=True)
 class _Health:
-    """Of an exit, or of an exit towards one target."""
+    """Of an exit, or of an exit towards one target. One that nothing is known of has none."""
 
     row: int = 0
     rests: int = 0
+    #: The end of its rest; 0 where it has none.
     until: float = 0.0
-    #: The one request that tries whether it is well again is under way.
-    trying: bool = False
-
-    @property
-    def resting(self) -> bool:
-        return self.until > 0.0
+    #: The request that tries whether it is well again is under way.
+    probing: bool = False
 
 
 Report = Callable[[str, dict[str, Json]], None]
@@ -99,7 +103,7 @@ class ExitPool:
     """The exits of one execution in this process. `report(kind, data)` is told of events of the execution.
 
     Once a quarantine is over, one request is let through as the probe: its success revives the exit, its
-    fault doubles the rest. `sticky` keeps an item on its exit while that one is well.
+    fault makes the rest twice as long. `sticky` keeps an item on its exit while that one is well.
     """
 
     def __init__(
@@ -114,11 +118,11 @@ class ExitPool:
         self._sticky = sticky
         self._report = report or (lambda kind, data: None)
         self._clock = clock
-        self._ticks = 0
-        self._used: dict[tuple[str, str], int] = {}
-        self._of_exit: dict[str, _Health] = {}
-        self._of_pair: dict[tuple[str, str], _Health] = {}
-        self._item_exits: dict[int, Exit] = {}
+        #: Of each target, the exits in the order of their last use towards it.
+        self._lines: OrderedDict[str, deque[Exit]] = OrderedDict()
+        self._ill: dict[str, _Health] = {}
+        self._ill_towards: dict[tuple[str, str], _Health] = {}
+        self._kept: dict[int, Exit] = {}
 
     def __len__(self) -> int:
         return len(self._exits)
@@ -127,84 +131,86 @@ class ExitPool:
         """Return the exit for a request: the least recently used one towards the target that is well.
 
         `avoid` is the exit that just failed. Where none is well, the one whose rest ends first: an
-        execution whose exits are all ill still goes on, and its items tell of the faults.
+        execution whose exits are all ill goes on, and its items tell of the faults.
         """
         if len(self._exits) == 1:
             return self._exits[0]
-        exit = self._kept(target, item, avoid) or self._pick(target, avoid)
-        self._ticks += 1
-        self._used[exit.id, target] = self._ticks
+        exit = self._of_item(target, item, avoid) or self._next(target, avoid)
         for health in self._healths(exit, target):
-            health.trying = health.resting
+            if health.until:
+                health.probing, health.until = True, self._clock() + PROBE_TIME
         if self._sticky and item is not None:
-            self._item_exits[item] = exit
+            self._kept[item] = exit
         return exit
 
     def forget(self, item: int) -> None:
-        """An item has ended: its exit need not be kept for it."""
-        self._item_exits.pop(item, None)
+        """An item has ended: no exit need be kept for it."""
+        self._kept.pop(item, None)
 
     def report_success(self, exit: Exit, target: str) -> None:
         """An answer came through: the exit is well, also towards this target."""
-        for health in self._healths(exit, target):
-            if health.resting:
-                self._tell("exit_revived", exit, target)
-            health.row, health.rests, health.until, health.trying = 0, 0, 0.0, False
+        if not self._ill and not self._ill_towards:
+            return
+        found = (self._ill.pop(exit.id, None), self._ill_towards.pop((exit.id, target), None))
+        if any(health is not None and health.until for health in found):
+            self._tell("exit_revived", exit, target)
 
     def report_fault(self, exit: Exit, target: str, code: str = "proxy_unreachable") -> None:
         """An exchange failed by the exit's fault; `code` is the FetchFault's."""
         if code in OF_THE_EXIT:
-            health = self._of_exit.setdefault(exit.id, _Health())
-            certain = code == "proxy_auth_required"
+            health = self._ill.setdefault(exit.id, _Health())
         else:
-            health, certain = self._of_pair.setdefault((exit.id, target), _Health()), False
-        self._count(health, exit, target, code, certain)
+            health = self._ill_towards.setdefault((exit.id, target), _Health())
+        self._count(health, exit, target, code)
 
     def report_ban(self, exit: Exit, target: str, code: str = "banned") -> None:
-        """The target refused what came through this exit, by status or by rule."""
-        self._count(self._of_pair.setdefault((exit.id, target), _Health()), exit, target, code, False)
+        """The target refused what came through this exit, as its status or a rule tells."""
+        self._count(self._ill_towards.setdefault((exit.id, target), _Health()), exit, target, code)
 
     def report_swap(self, before: Exit, after: Exit, target: str, code: str) -> None:
         """A request goes on through another exit."""
-        if before.id != after.id:
+        if before != after:
             self._report("exit_swapped", {"from": before.id, "to": after.id, "target": target, "code": code})
 
     def is_well(self, exit: Exit, target: str) -> bool:
-        """Tell whether a request may go through: no rest, or one that is over and waits for its probe."""
+        """Tell whether a request may go through: there is no rest, or it is over and waits for a probe."""
         now = self._clock()
-        return all(
-            not health.resting or (health.until <= now and not health.trying)
-            for health in self._healths(exit, target)
-        )
+        return all(health.until <= now for health in self._healths(exit, target))
 
-    def _kept(self, target: str, item: int | None, avoid: Exit | None) -> Exit | None:
-        if item is None or not self._sticky:
-            return None
-        exit = self._item_exits.get(item)
-        if exit is None or exit == avoid or not self.is_well(exit, target):
-            return None
-        return exit
+    def _of_item(self, target: str, item: int | None, avoid: Exit | None) -> Exit | None:
+        exit = self._kept.get(item) if item is not None else None
+        return exit if exit is not None and exit != avoid and self.is_well(exit, target) else None
 
-    def _pick(self, target: str, avoid: Exit | None) -> Exit:
-        well = [exit for exit in self._exits if exit != avoid and self.is_well(exit, target)]
-        if well:
-            return min(well, key=lambda exit: self._used.get((exit.id, target), 0))
+    def _next(self, target: str, avoid: Exit | None) -> Exit:
+        line = self._line(target)
+        for _ in range(len(line)):
+            exit = line[0]
+            line.rotate(-1)
+            if exit != avoid and self.is_well(exit, target):
+                return exit
         others = [exit for exit in self._exits if exit != avoid]
-        return min(others, key=lambda exit: max((h.until for h in self._healths(exit, target)), default=0.0))
+        return min(others, key=lambda exit: max(health.until for health in self._healths(exit, target)))
+
+    def _line(self, target: str) -> deque[Exit]:
+        line = self._lines.get(target)
+        if line is None:
+            line = self._lines[target] = deque(self._exits)
+            if len(self._lines) > MOST_LINES:
+                self._lines.popitem(last=False)
+        return line
 
     def _healths(self, exit: Exit, target: str) -> list[_Health]:
-        found = (self._of_exit.get(exit.id), self._of_pair.get((exit.id, target)))
+        found = (self._ill.get(exit.id), self._ill_towards.get((exit.id, target)))
         return [health for health in found if health is not None]
 
-    def _count(self, health: _Health, exit: Exit, target: str, code: str, certain: bool) -> None:
-        tried = health.resting
+    def _count(self, health: _Health, exit: Exit, target: str, code: str) -> None:
+        if health.until and not health.probing:
+            return  # the fault of a request from before the rest
         health.row += 1
-        if tried and not health.trying:
-            return  # a request from before the rest
-        if tried or certain or health.row >= MOST_IN_A_ROW:
-            health.rests += 1
-            rest = min(FIRST_REST * 2 ** (health.rests - 1), LONGEST_REST)
-            health.until, health.trying, health.row = self._clock() + rest, False, 0
+        if health.probing or code in CERTAIN or health.row >= MOST_IN_A_ROW:
+            rest = min(FIRST_REST * 2**health.rests, LONGEST_REST)
+            health.row, health.rests, health.probing = 0, health.rests + 1, False
+            health.until = self._clock() + rest
             self._tell("exit_quarantined", exit, target, code=code, seconds=rest)
 
     def _tell(self, kind: str, exit: Exit, target: str, **more: Json) -> None:

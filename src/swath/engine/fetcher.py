@@ -7,12 +7,14 @@ the waiting.
 
 import asyncio
 import time
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ClientClosedError, PyreqwestError
@@ -24,7 +26,7 @@ from pyreqwest.response import ResponseBodyReader
 from swath import __version__
 from swath.engine import redirects
 from swath.engine.blame import fault_of
-from swath.engine.exits import Exit
+from swath.engine.exits import DIRECT, Exit
 from swath.engine.guard import Guard, read_url
 from swath.errors import FetchFault
 from swath.flow.definition import Limits
@@ -37,6 +39,8 @@ MOST_KNOWN = 10_000
 KNOWN_AGE = 5.0
 #: Bytes read at a time: most bodies whole, and of large ones a part, with a look at the stop flag between.
 CHUNK = 256 * 1024
+#: Seconds in which a proxy must show a sign of life.
+KNOCK_TIME = 5.0
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
 #: Of the whole time, what connecting may take at most.
@@ -92,6 +96,8 @@ class Fetcher:
         self._building: dict[_Route, asyncio.Task[Client]] = {}
         self._known: dict[tuple[object, ...], _Known] = {}
         self._running: set[asyncio.Task[None]] = set()
+        #: By proxy URL: until when the answer holds, and the answer.
+        self._alive: dict[str, tuple[float, asyncio.Task[bool]]] = {}
 
     async def fetch(
         self,
@@ -159,11 +165,7 @@ class Fetcher:
             known = self._known[key] = await self._find(exit, host, limits)
         route = known.route
         address = route.pins[0][1] if route.pins and exit.url is None else None
-        client = self._clients.get(route)
-        if client is None:
-            return await self._build_once(route), address
-        self._clients.move_to_end(route)
-        return client, address
+        return await self._client(route), address
 
     async def _find(self, exit: Exit, host: str, limits: Limits) -> _Known:
         until = self._guard.now() + KNOWN_AGE
@@ -172,6 +174,36 @@ class Fetcher:
             self._known.clear()
         connect = min(limits.connect_timeout, limits.timeout * CONNECT_SHARE)
         return _Known(_Route(exit.url, pins, connect, limits.read_timeout), until)
+
+    async def is_alive(self, exit: Exit) -> bool:
+        """Ask a proxy itself, as if it were a web server: any sign of life in a few seconds counts.
+
+        The target sees nothing of it. Asked once in a while for all who want to know.
+        """
+        if exit.url is None:
+            return True
+        asked = self._alive.get(exit.url)
+        if asked is None or asked[0] <= self._guard.now():
+            if len(self._alive) >= MOST_KNOWN:
+                self._alive.clear()
+            asked = (self._guard.now() + KNOWN_AGE, asyncio.create_task(self._knock(exit, exit.url)))
+            self._alive[exit.url] = asked
+        return await asyncio.shield(asked[1])
+
+    async def _knock(self, exit: Exit, proxy: str) -> bool:
+        url = Url(proxy)
+        door = Url(f"{'https' if url.scheme == 'https' else 'http'}://{url.authority.rpartition('@')[2]}/")
+        try:
+            pins = () if exit.exempt else await self._pin(door.host_str or "")
+            client = await self._client(_Route(None, pins, KNOCK_TIME, KNOCK_TIME))
+            request = client.get(door).headers(_credentials(url)).timeout(timedelta(seconds=KNOCK_TIME))
+            async with request.build_streamed():
+                return True
+        except PyreqwestError as error:
+            fault = _fault(error, DIRECT, door)
+            return fault.sent and fault.code != "timeout"
+        except FetchFault:
+            return False
 
     async def judge(self, exit: Exit, host: str) -> Pins:
         """Ask the guard about all that a request connects to. Returns the pins, raises AddressBlocked."""
@@ -194,8 +226,12 @@ class Fetcher:
         address = await self._guard.pin(host)
         return ((host, address),) if address else ()
 
-    async def _build_once(self, route: _Route) -> Client:
-        """Build in a thread, once for all who want the same client."""
+    async def _client(self, route: _Route) -> Client:
+        """Return the client of a route; it is built in a thread, once for all who want the same."""
+        client = self._clients.get(route)
+        if client is not None:
+            self._clients.move_to_end(route)
+            return client
         building = self._building.get(route)
         if building is None:
             building = self._building[route] = asyncio.create_task(self._build(route))
@@ -261,16 +297,22 @@ class _Exchange:
 
     async def _send(self, request: Request, url: Url) -> Taken:
         host = url.host_str or ""
-        for tries in range(1, MOST_ADDRESSES + 1):
+        tries = 0
+        while True:
             client, address = await self._fetcher.client_for(self._exit, host, self._limits)
             try:
                 return await self._exchange(_prepare(client, request, url, self._time_left()))
             except PyreqwestError as error:
                 fault = _fault(error, self._exit, url)
-            elsewhere = not fault.sent and self._fetcher.avoid(host, address)
-            if not elsewhere or tries == MOST_ADDRESSES:
+            tries += 1
+            if fault.sent or not self._fetcher.avoid(host, address) or tries == MOST_ADDRESSES:
+                await self._settle_blame(fault)
                 raise fault
-        raise AssertionError("unreachable")
+
+    async def _settle_blame(self, fault: FetchFault) -> None:
+        """Where exit and target may both be at fault, it is the exit's if it shows no sign of life."""
+        if fault.blame == "unknown":
+            fault.blame = "target" if await self._fetcher.is_alive(self._exit) else "exit"
 
     async def _exchange(self, prepared: StreamRequest) -> Taken:
         async with prepared as response:
@@ -379,6 +421,13 @@ def _fault(error: PyreqwestError, exit: Exit, url: Url) -> FetchFault:
     details = getattr(error, "details", None) or {}
     causes = [cause["message"] for cause in details.get("causes") or ()]
     return fault_of(causes, exit.scheme, url.scheme == "http")
+
+
+def _credentials(proxy: Url) -> Headers:
+    if not proxy.username:
+        return ()
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return (("Proxy-Authorization", f"Basic {b64encode(login.encode()).decode()}"),)
 
 
 def _host_of(proxy: str) -> str:

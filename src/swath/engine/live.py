@@ -10,7 +10,7 @@ from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
 from swath.engine.checkpoint import Checkpoints
 from swath.engine.exits import Exit, ExitPool
-from swath.engine.frozen import Frozen, open_frozen, secrets_of
+from swath.engine.frozen import Frozen, secrets_of
 from swath.engine.scopes import Scopes
 from swath.flow.definition import Json
 from swath.flow.execution import Status
@@ -61,7 +61,7 @@ class LiveExecution:
 
     @classmethod
     async def open(cls, worker: "Worker", row: Any) -> "LiveExecution":
-        live = cls(worker, row, open_frozen(row.definition, worker.vault))
+        live = cls(worker, row, worker.opened.of(row))
         live._committing = asyncio.create_task(live.checkpoints.keep_committing(live.look))
         await live.look()
         return live

@@ -7,7 +7,7 @@ import structlog
 
 from swath.engine.combine import Combiner
 from swath.engine.fetcher import Fetcher
-from swath.engine.frozen import open_frozen
+from swath.engine.frozen import Opened
 from swath.engine.inputs import freeze
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pacer
@@ -20,7 +20,6 @@ from swath.settings import Settings
 from swath.store import executions, ledger
 from swath.store.database import Database
 from swath.store.objects import Objects
-from swath.store.vault import Vault
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class Worker:
     settings: Settings
     database: Database
     objects: Objects
-    vault: Vault
+    opened: Opened
     fetcher: Fetcher
     pacer: Pacer
     combiner: Combiner
@@ -64,7 +63,7 @@ class Worker:
         if row is None or row.status in TERMINAL:
             return False
         try:
-            definition = open_frozen(row.definition, self.vault).definition
+            definition = self.opened.of(row).definition
             for axis in definition.axes:
                 if axis.snapshot is not None:
                     scratch = self.settings.data_dir / "scratch"

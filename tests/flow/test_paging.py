@@ -488,6 +488,11 @@ class TestSizesAndTotals:
         )
         assert (ending.stop, len(ending.requests)) == (StopReason.COMPLETE, 3)
 
+    def test_has_more_without_a_next_token_is_not_complete(self) -> None:
+        """Nothing ends with silent loss: the rows so far stay, and the item says what was missing."""
+        ending = walk(lambda values: ({"rows": rows(0, 2), "more": True}, ()), has_more_path="more", **CURSOR)
+        assert (ending.stop, ending.failure, ending.rows) == (StopReason.FAILED, "next_missing", rows(0, 2))
+
     def test_has_more_that_is_absent_says_nothing(self) -> None:
         """Null or missing is not false."""
         ending = walk(numbered(30, more=lambda page: None), has_more_path="more", **PAGES)

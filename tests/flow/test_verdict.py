@@ -407,7 +407,7 @@ class TestWaits:
             ("limit=100, remaining=0, reset=30", 30),
             ("limit=100, remaining=1, reset=30", None),
             ('"default";r=0;t=30', 30),
-            ('"burst";r=5;t=2, "daily";r=0;t=900', 900),
+            ('"burst";r=5;t=2000, "daily";r=0;t=900', 900),
             ('"default";r=5;t=30', None),
             ("nonsense", None),
         ],

@@ -177,7 +177,7 @@ def _stop(
     if _is_wanted_end(paginator, page, parameters):
         return StopReason.STOP_WHEN
     if found.following is None:
-        return StopReason.COMPLETE
+        return StopReason.COMPLETE if paginator.type == "none" else _at_last_token(found)
     stop = (
         _after_rows(paginator, progress, page, found)
         if found.rows
@@ -186,6 +186,16 @@ def _stop(
     if stop is None and progress.page >= (paginator.max_pages_per_item or progress.page + 1):
         return StopReason.PAGE_LIMIT
     return stop
+
+
+def _at_last_token(found: _Findings) -> StopReason:
+    """Say how an item ends that names no next page: failed, where the upstream says that it has more."""
+    if found.more and found.rows:
+        found.failure = ItemFailed(
+            "next_missing", "the upstream says that it has more, but names no next page"
+        )
+        return StopReason.FAILED
+    return StopReason.COMPLETE
 
 
 def _is_wanted_end(paginator: Paginator, page: Page, parameters: Mapping[str, Json]) -> bool:

@@ -65,10 +65,10 @@ def walk(body: Json, keys: tuple[str, ...]) -> list[Json]:
 
 def digest(*parts: Json) -> bytes:
     """Return 8 bytes that stand for JSON values."""
-    seal = hashlib.blake2b(digest_size=DIGEST_SIZE)
+    seal = hashlib.sha256()  # twice as fast as blake2b where the processor knows it
     for part in parts:
         seal.update(part if isinstance(part, bytes) else dump(part))
-    return seal.digest()
+    return seal.digest()[:DIGEST_SIZE]
 
 
 def asked_size(url: str) -> int:

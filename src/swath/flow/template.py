@@ -153,6 +153,7 @@ class Templates:
             names = frozenset(jinja.undeclared_variables_in_str(text))
         except minijinja.TemplateError as error:
             raise ValueError(_explain(error)) from None
+        _try_out(jinja, title, names)
         tag = TAG.fullmatch(text)
         value = _capturing(text, names) if tag and text.startswith("{{") else None
         return Text(_rendering(jinja, title, names), names, value=value)
@@ -198,8 +199,8 @@ def _rendering(jinja: minijinja.Environment, title: str, names: frozenset[str]) 
             return str(jinja.render_template(title, **context))
         except minijinja.TemplateError as error:
             raise _item_error(error, names - context.keys()) from None
-        except (ValueError, TypeError, OverflowError) as error:  # a filter that cannot use its value
-            raise ItemFailed("template_error", f"a template could not be filled: {error}") from None
+        except (ValueError, TypeError, OverflowError):  # its text would tell the value
+            raise ItemFailed("template_error", "a filter of a template cannot use its value") from None
 
     return render
 
@@ -268,10 +269,22 @@ def _explain(error: minijinja.TemplateError) -> str:
 
 
 def _item_error(error: minijinja.TemplateError, missing: Collection[str]) -> ItemFailed:
+    """Say what was wrong, but not the details: they may tell values."""
     if error.kind == "UndefinedError":
         what = ", ".join(sorted(missing)) or "a part of a value"
         return ItemFailed("input_missing", f"the template needs {what}, which has no value")
-    return ItemFailed("template_error", f"a template could not be filled: {_explain(error)}")
+    return ItemFailed("template_error", f"a template could not be filled ({error.kind})")
+
+
+def _try_out(jinja: minijinja.Environment, title: str, names: Collection[str]) -> None:
+    """Refuse filters, tests and functions that do not exist: minijinja tells of them only when it renders."""
+    try:
+        jinja.render_template(title, **dict.fromkeys(names, "1"))
+    except minijinja.TemplateError as error:
+        if error.kind in ("UnknownFilter", "UnknownTest", "UnknownFunction"):
+            raise ValueError(_explain(error)) from None
+    except (ValueError, TypeError, OverflowError, ItemFailed):
+        return  # the sample value is at fault
 
 
 def _date(value: Json, form: str = "%Y-%m-%d") -> str:

@@ -23,6 +23,10 @@ BLOCK = 0.15
 #: Scopes remembered before those that are idle are dropped.
 MOST_SCOPES = 10_000
 
+#: Requests per second that the automatic mode begins with and keeps between, and what it adds per second.
+FIRST_RATE, LOWEST_RATE, HIGHEST_RATE = 4.0, 0.1, 10_000.0
+GROWTH = 1.0
+
 #: Takes the next `count` slots of a scope (key, interval, count) that other processes share; returns the
 #: seconds until the first of them is due.
 Reserve = Callable[[str, float, int], Awaitable[float]]
@@ -196,3 +200,32 @@ class Pacer:
         count = max(1, int(BLOCK / interval)) if interval else 1
         wait = await self._reserve(key, interval, count)
         scope.due, scope.left = max(scope.due, self._clock() + wait), count
+
+
+@dataclass(slots=True)
+class Tempo:
+    """Finds the pace that a target bears, where nothing is configured and the user asked for it.
+
+    The rate doubles every second until the target first strains; from then on it grows by a little with
+    every answer, and falls by a third at each strain. One burst of refusals counts as one strain.
+    """
+
+    key: str
+    rate: float = FIRST_RATE
+    _searching: bool = True
+    _strained_at: float = -math.inf
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(self.key, self.rate)
+
+    def succeed(self) -> None:
+        """An answer came, and the target did not mind."""
+        growth = 1.0 if self._searching else GROWTH / self.rate
+        self.rate = min(self.rate + growth, HIGHEST_RATE)
+
+    def strain(self, now: float) -> None:
+        """The target refused for being asked too often, or broke down."""
+        if now - self._strained_at >= 1.0:
+            self._strained_at, self._searching = now, False
+            self.rate = max(self.rate * 2 / 3, LOWEST_RATE)

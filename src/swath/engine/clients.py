@@ -1,0 +1,146 @@
+"""Which client a request goes out on: one for each exit and the addresses that it may connect to."""
+
+import asyncio
+from collections import OrderedDict
+from datetime import timedelta
+from typing import NamedTuple
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.proxy import ProxyBuilder
+
+from swath import __version__
+from swath.engine.exits import Exit
+from swath.engine.guard import Guard, read_proxy_url
+from swath.flow.definition import Limits
+
+#: Clients kept; the least recently used are dropped. One costs about 7 ms and 0.1 MB.
+MOST_CLIENTS = 200
+#: Pairs of an exit and a host remembered, and for how many seconds the guard is not asked again.
+MOST_KNOWN = 10_000
+KNOWN_AGE = 5.0
+#: Of the whole time, what connecting may take at most.
+CONNECT_SHARE = 0.8
+USER_AGENT = f"swath/{__version__}"
+
+#: Names, and the one address that each may connect to.
+Pins = tuple[tuple[str, str], ...]
+
+
+class Route(NamedTuple):
+    """What a client is built for."""
+
+    proxy: str | None
+    pins: Pins
+    connect_timeout: float
+    read_timeout: float
+
+    @property
+    def address(self) -> str | None:
+        """The address that a name without a proxy is pinned to."""
+        return self.pins[0][1] if self.pins and self.proxy is None else None
+
+
+class Clients:
+    """The clients of a process. `roots` are certificates in PEM to trust beside the usual ones."""
+
+    def __init__(self, guard: Guard, roots: bytes | None = None) -> None:
+        self._guard = guard
+        self._roots = roots
+        self._clients: OrderedDict[Route, Client] = OrderedDict()
+        self._building: dict[Route, asyncio.Task[Client]] = {}
+        #: What the guard said, and until when that holds.
+        self._known: dict[tuple[object, ...], tuple[Route, float]] = {}
+
+    async def find(self, exit: Exit, host: str, limits: Limits) -> tuple[Client, Route]:
+        """Return the client for a host through an exit. Raises AddressBlocked, and FetchFault of no address."""
+        key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout)
+        known = self._known.get(key)
+        if known is None or known[1] <= self._guard.now():
+            known = await self._judge_anew(key, exit, host, limits)
+        return await self.of(known[0]), known[0]
+
+    async def of(self, route: Route) -> Client:
+        """Return the client of a route; it is built in a thread, once for all who want the same."""
+        client = self._clients.get(route)
+        if client is not None:
+            self._clients.move_to_end(route)
+            return client
+        building = self._building.get(route)
+        if building is None:
+            building = self._building[route] = asyncio.create_task(self._build(route))
+            building.add_done_callback(lambda _: self._building.pop(route, None))
+        return await asyncio.shield(building)
+
+    async def judge(self, exit: Exit, host: str) -> Pins:
+        """Ask the guard about all that a request connects to, and return the pins. Raises as `find` does."""
+        if exit.url is None:
+            return await self.pin(host)
+        pins = await self.pins_of_proxy(exit)
+        if exit.scheme == "socks5":
+            return pins + await self.pin(host)
+        await self._guard.judge_name(host)
+        return pins
+
+    async def pins_of_proxy(self, exit: Exit) -> Pins:
+        """Return where the proxy's own name may connect; an administrator's proxy stands where it stands."""
+        url = read_proxy_url(exit.url or "")
+        return () if exit.exempt or url is None else await self.pin(url.host_str or "")
+
+    async def pin(self, host: str) -> Pins:
+        address = await self._guard.pin(host)
+        return ((host, address),) if address else ()
+
+    def avoid(self, host: str, route: Route) -> bool:
+        """Note that a name's address could not be connected to; tells whether there is another to try."""
+        if route.address is None:
+            return False
+        self._known.clear()
+        return self._guard.avoid(host, route.address)
+
+    async def close(self) -> None:
+        """Close all clients; what is under way on them ends as a fault."""
+        await asyncio.gather(*self._building.values(), return_exceptions=True)
+        clients = list(self._clients.values())
+        self._clients.clear()
+        self._known.clear()
+        for client in clients:
+            await client.close()
+
+    async def _judge_anew(
+        self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits
+    ) -> tuple[Route, float]:
+        until = self._guard.now() + KNOWN_AGE
+        connect = min(limits.connect_timeout, limits.timeout * CONNECT_SHARE)
+        route = Route(exit.url, await self.judge(exit, host), connect, limits.read_timeout)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        known = self._known[key] = route, until
+        return known
+
+    async def _build(self, route: Route) -> Client:
+        client = await asyncio.to_thread(_build_client, route, self._roots)
+        self._clients[route] = client
+        while len(self._clients) > MOST_CLIENTS:
+            # Dropped, not closed: what is under way on it ends as it would have.
+            self._clients.popitem(last=False)
+        return client
+
+
+def _build_client(route: Route, roots: bytes | None) -> Client:
+    builder = (
+        ClientBuilder()
+        .no_proxy()  # what the environment names is not ours to use
+        .follow_redirects(False)
+        .referer(False)
+        .user_agent(USER_AGENT)
+        .http1_ignore_invalid_headers_in_responses(True)
+        .connect_timeout(timedelta(seconds=route.connect_timeout))
+        .read_timeout(timedelta(seconds=route.read_timeout))
+    )
+    for host, address in route.pins:
+        builder = builder.resolve(host, address, 0)  # a port here would replace the scheme's
+    if roots is not None:
+        builder = builder.add_root_certificate_pem(roots)
+    if route.proxy is not None:
+        builder = builder.proxy(ProxyBuilder.all(route.proxy))
+    return builder.build()

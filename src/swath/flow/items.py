@@ -21,9 +21,9 @@ def digest_text(value: str) -> bytes:
     return sha256(value.encode()).digest()[:DIGEST]
 
 
-def digest_object(value: dict[str, Json]) -> bytes:
+def digest_object(value: dict[str, Json], *, has_decimals: bool = True) -> bytes:
     """Return the digest of a JSON object, whatever the order of its keys and the spelling of its numbers."""
-    return sha256(_canonical.encode(_normalise(value))).digest()[:DIGEST]
+    return sha256(_canonical.encode(_normalise(value) if has_decimals else value)).digest()[:DIGEST]
 
 
 def write_object(value: dict[str, Json]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -114,6 +114,11 @@ def migrate(database: Database, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
     database.write_now(upgrade)
+
+
+def answers(connection: Connection) -> bool:
+    """Ask the database for nothing but an answer."""
+    return connection.execute(select(1)).scalar() == 1
 
 
 def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> Any:

@@ -1,0 +1,123 @@
+"""Routes of collections: their bodies and answers may be far larger than memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from swath.api.auth import caller
+from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, read_body
+from swath.api.faults import respond
+from swath.api.openapi import says
+from swath.errors import InvalidInput
+from swath.operations import collections
+from swath.store.spool import Spool
+from swath.wire import schemas
+from swath.wire.answers import show, write_collection_start, write_items
+from swath.wire.bodies import parse
+from swath.wire.items import ItemsBody, Received, read_items
+
+router = APIRouter(tags=["collections"])
+
+#: A collection of up to so many items is answered in one piece.
+WHOLE = 5_000
+
+ItemLimit = Annotated[int | None, Query(ge=1, le=100_000, description="Page through the items.")]
+
+
+@router.get("/collections", **says(schemas.CollectionLine, many=True))
+async def list_collections(request: Request, limit: Limit = MOST_OBJECTS, cursor: Cursor = None) -> Response:
+    """List your collections, newest first, without their items."""
+    page = await collections.list_for(*caller(request), limit=limit, cursor=cursor)
+    return many(map(show, page.objects), page.next_cursor)
+
+
+@router.post("/collections", **says(schemas.CollectionLine, body=schemas.NewCollection))
+async def create_collection(request: Request) -> Response:
+    """Create a collection, with items or without."""
+    with ExitStack() as stack:
+        body = await _read_items(request, stack)
+        new = parse(schemas.NewCollectionKeys, body.given)
+        if new.kind and body.spool.kind not in (None, new.kind):
+            raise InvalidInput("items", f"The kind is {new.kind}, but the items are {body.spool.kind}.")
+        view = await collections.create(*caller(request), new.name, new.kind, body.spool)
+    return one(show(view))
+
+
+@router.get("/collections/{collection_id}", **says(schemas.CollectionObject))
+async def get_collection(
+    request: Request, collection_id: str, limit: ItemLimit = None, cursor: Cursor = None
+) -> Response:
+    """Read a collection: all its items, or with `limit` a page of them."""
+    is_page = limit is not None or cursor is not None
+    view, values, next_cursor = await collections.read_some(
+        *caller(request), collection_id, limit=limit or WHOLE, cursor=cursor
+    )
+    if not is_page and next_cursor is not None:
+        return _stream(request, collection_id)
+    more = b"" if next_cursor is None else b',"next_cursor":"%b"' % next_cursor.encode()
+    start = write_collection_start(view)
+    return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))
+
+
+def _stream(request: Request, collection_id: str) -> Response:
+    """Answer with all items of one moment, never holding more than a slice of them."""
+    stack = ExitStack()
+    view, slices = stack.enter_context(collections.read_all(*caller(request), collection_id))
+
+    async def body() -> AsyncIterator[bytes]:
+        with stack:
+            yield write_collection_start(view)
+            comma = b""
+            async for values in slices:
+                yield comma + write_items(view.kind, values)
+                comma = b","
+            yield b"]}}"
+
+    return StreamingResponse(body(), media_type="application/json")
+
+
+@router.post("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.CollectionChange))
+async def change_collection(request: Request, collection_id: str) -> Response:
+    """Add, remove or replace items; known ones are not added again, absent ones not removed."""
+    context, user = caller(request)
+    await collections.show(context, user, collection_id)
+    with ExitStack() as stack:
+        body = await _read_items(request, stack)
+        asked = parse(schemas.ChangeKeys, body.given)
+        if not body.has_items:
+            raise InvalidInput("items", "Blank.")
+        view = await collections.change(context, user, collection_id, asked.method, body.spool)
+    return one(show(view))
+
+
+@router.api_route(
+    "/collections/{collection_id}",
+    methods=["PATCH", "PUT"],
+    **says(schemas.CollectionLine, body=schemas.Renaming),
+)
+async def rename_collection(request: Request, collection_id: str) -> Response:
+    """Rename a collection."""
+    name = parse(schemas.Renaming, await read_body(request)).name
+    return one(show(await collections.rename(*caller(request), collection_id, name)))
+
+
+@router.delete("/collections/{collection_id}", **says(schemas.Deleted))
+async def delete_collection(request: Request, collection_id: str) -> Response:
+    """Delete a collection that no workflow uses."""
+    await collections.delete(*caller(request), collection_id)
+    return deleted(collection_id)
+
+
+async def _read_items(request: Request, stack: ExitStack) -> ItemsBody:
+    """Take in the body and prepare its items; both are dropped with the stack."""
+    context, _ = caller(request)
+    folder = context.settings.data_dir / "scratch"
+    received = stack.enter_context(Received(folder))
+    spool = stack.enter_context(Spool(folder))
+    await received.receive(request.stream())
+    return await asyncio.to_thread(read_items, received, spool)

@@ -1,0 +1,121 @@
+"""Routes of executions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from swath.api.auth import caller
+from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body
+from swath.api.openapi import says
+from swath.operations import executions, triggers, workflows
+from swath.operations.triggers import Trigger
+from swath.wire import schemas
+from swath.wire.answers import show_execution
+from swath.wire.bodies import parse
+
+router = APIRouter(tags=["executions"])
+
+Status = Annotated[
+    str | None, Query(description="`active`, `completed`, `failed`, `cancelled`, or a status itself.")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=255, description="Makes the request repeatable: the same key, the same execution."),
+]
+
+
+@router.post("/workflows/{workflow_id}/executions", **says(schemas.Triggered, body=Trigger))
+async def trigger_execution(
+    request: Request, workflow_id: str, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Execute a workflow; poll the execution until `completed_at` is set."""
+    asked = parse(Trigger, await read_body(request))
+    return one({"id": await triggers.trigger(*caller(request), workflow_id, asked, idempotency_key)})
+
+
+@router.get("/workflows/{workflow_id}/executions", **says(schemas.ExecutionObject, many=True))
+async def list_workflow_executions(
+    request: Request,
+    workflow_id: str,
+    status: Status = None,
+    limit: Limit = MOST_OBJECTS,
+    cursor: Cursor = None,
+) -> Response:
+    """List a workflow's executions, newest first, those of a deleted one too."""
+    answer = await _list(request, workflow_id, status, limit, cursor)
+    if answer is None:
+        await workflows.show(*caller(request), workflow_id)
+    return answer or many([], None)
+
+
+@router.get("/executions", **says(schemas.ExecutionObject, many=True))
+async def list_executions(
+    request: Request, status: Status = None, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
+) -> Response:
+    """List all your executions, newest first."""
+    return await _list(request, None, status, limit, cursor) or many([], None)
+
+
+async def _list(
+    request: Request, workflow_id: str | None, status: str | None, limit: int, cursor: str | None
+) -> Response | None:
+    """Return the answer; None where there is no execution."""
+    views, next_cursor = await executions.list_for(
+        *caller(request), workflow_id=workflow_id, group=status, limit=limit, cursor=cursor
+    )
+    public = public_url(request)
+    return many((show_execution(view, public) for view in views), next_cursor) if views else None
+
+
+@router.api_route(
+    "/workflows/executions/{execution_id}", methods=["GET", "POST"], **says(schemas.ExecutionObject)
+)
+async def get_execution(request: Request, execution_id: str) -> Response:
+    """Read an execution: its state, its progress and, once it has ended, its results."""
+    view = await executions.show(*caller(request), execution_id)
+    return one(show_execution(view, public_url(request)))
+
+
+@router.post("/workflows/executions/{execution_id}/cancel", **says(schemas.ExecutionObject))
+async def cancel_execution(request: Request, execution_id: str) -> Response:
+    """End an execution; what was fetched can be downloaded."""
+    view = await executions.cancel(*caller(request), execution_id)
+    return one(show_execution(view, public_url(request)))
+
+
+@router.post("/workflows/executions/{execution_id}/pause", **says(schemas.ExecutionObject))
+async def pause_execution(request: Request, execution_id: str) -> Response:
+    """Hold an execution."""
+    view = await executions.pause(*caller(request), execution_id)
+    return one(show_execution(view, public_url(request)))
+
+
+@router.post("/workflows/executions/{execution_id}/resume", **says(schemas.ExecutionObject))
+async def resume_execution(request: Request, execution_id: str) -> Response:
+    """Let a paused execution go on."""
+    view = await executions.resume(*caller(request), execution_id)
+    return one(show_execution(view, public_url(request)))
+
+
+@router.get("/workflows/executions/{execution_id}/failures", **says(schemas.Failure, many=True))
+async def list_failures(
+    request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
+) -> Response:
+    """List the items that failed, in their order, and why."""
+    return many(*await executions.failures(*caller(request), execution_id, limit, cursor))
+
+
+@router.get("/workflows/executions/{execution_id}/events", **says(schemas.Event, many=True))
+async def list_events(
+    request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
+) -> Response:
+    """List what happened to an execution, oldest first."""
+    return many(*await executions.events(*caller(request), execution_id, limit, cursor))
+
+
+@router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))
+async def get_manifest(request: Request, execution_id: str) -> Response:
+    """Read what can be said about an ended execution's files."""
+    return one(await executions.manifest(*caller(request), execution_id))

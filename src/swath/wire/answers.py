@@ -1,0 +1,83 @@
+"""From what operations return to JSON: envelopes, times, masked secrets."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from swath.errors import FieldError
+from swath.flow.definition import Json
+from swath.flow.template import dump
+from swath.operations.collections import CollectionView
+from swath.operations.endpoints import EndpointView
+from swath.operations.executions import iso
+from swath.operations.users import TokenView
+from swath.operations.workflows import WorkflowView
+from swath.store.vault import mask_sealed
+
+
+def write_object(value: Json) -> bytes:
+    """Return the answer that is one object."""
+    return dump({"object": value})
+
+
+def write_list(values: Iterable[Json], next_cursor: str | None) -> bytes:
+    """Return the answer that is a list; `next_cursor` stands beside it only where more remain."""
+    more = {} if next_cursor is None else {"next_cursor": next_cursor}
+    return dump({"objects": list(values), **more})
+
+
+def write_errors(fields: Iterable[tuple[str, str]]) -> bytes:
+    return dump({"errors": [{field: message} for field, message in fields]})
+
+
+def write_error(error: FieldError) -> bytes:
+    return write_errors(error.fields)
+
+
+def show(view: Any) -> dict[str, Json]:
+    """Return a view with its times as clients read them."""
+    return _with_times(msgspec.to_builtins(view))
+
+
+def show_token(view: TokenView) -> dict[str, Json]:
+    """Return a token as it stands in lists."""
+    shown = show(view)
+    del shown["token"]
+    return shown
+
+
+def write_collection_start(view: CollectionView) -> bytes:
+    """Return a collection's answer up to its first item: `]}}` behind the last one ends it."""
+    return dump({"object": show(view)}).removesuffix(b"}}") + b',"items":['
+
+
+def write_items(kind: str | None, values: Sequence[str]) -> bytes:
+    """Return items as JSON, commas between them; objects are kept as JSON already."""
+    return ",".join(values).encode() if kind == "json" else dump(values)[1:-1]
+
+
+def show_endpoint(view: EndpointView) -> dict[str, Json]:
+    definition = mask_sealed(msgspec.to_builtins(view.endpoint))
+    names = {"variable_names": view.variable_names}
+    return {"id": view.id, **definition, **names, **_times(view.created_at, view.updated_at)}
+
+
+def show_workflow(view: WorkflowView) -> dict[str, Json]:
+    definition = mask_sealed(msgspec.to_builtins(view.workflow))
+    definition["mappings"] = [{"id": None, **mapping} for mapping in definition["mappings"]]
+    return {"id": view.id, **definition, **_times(view.created_at, view.updated_at)}
+
+
+def show_execution(view: Mapping[str, Json], public_url: str) -> dict[str, Json]:
+    """Return an execution with its results' addresses in full."""
+    results = [{**file, "url": f"{public_url}{file['url']}"} for file in view["results"]]
+    return {**view, "results": results}
+
+
+def _times(created_at: int, updated_at: int) -> dict[str, Json]:
+    return {"created_at": iso(created_at), "updated_at": iso(updated_at)}
+
+
+def _with_times(view: dict[str, Json]) -> dict[str, Json]:
+    return {name: iso(value) if name.endswith("_at") else value for name, value in view.items()}

@@ -1,0 +1,268 @@
+"""What bodies and answers consist of, as the OpenAPI document says it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from swath.flow.definition import Endpoint, Json, OutputFormat, ProxyChoice, VariableMapping, Workflow
+from swath.flow.execution import Status, StopReason
+from swath.flow.items import Kind
+from swath.operations.collections import Method
+
+# --- bodies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleRequest:
+    """One request, now. `format` of `json` adds the parsed answer."""
+
+    inputs: Mapping[str, Json] | None = None
+    proxy: ProxyChoice | None = None
+    format: Literal["json", "text"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCollectionKeys:
+    """The keys of a new collection beside its items."""
+
+    name: str
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCollection(NewCollectionKeys):
+    """A new collection. Its kind is that of its first item."""
+
+    items: list[str | int | float | dict[str, Json]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeKeys:
+    """The keys of a change beside its items."""
+
+    method: Method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionChange(ChangeKeys):
+    """A change to a collection's items."""
+
+    items: list[str | int | float | dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renaming:
+    """A new name."""
+
+    name: str
+
+
+# --- answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """What is wrong, field by field."""
+
+    errors: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What is gone."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointObject(Endpoint):
+    """A stored endpoint; secret defaults are masked."""
+
+    id: str
+    variable_names: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowLine:
+    """A workflow in a list."""
+
+    id: str
+    name: str
+    endpoint_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowObject(Workflow):
+    """A stored workflow; secret inputs are masked."""
+
+    id: str
+    mappings: tuple[VariableMapping, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionLine:
+    """A collection without its items."""
+
+    id: str
+    name: str
+    count: int
+    kind: Kind | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionObject(CollectionLine):
+    """A collection."""
+
+    items: list[str] | list[dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyObject:
+    """A proxy; its password is masked, and its URL shown to its owner only."""
+
+    id: str
+    type: Literal["shared", "dedicated"]
+    location: str
+    url: str | None
+    shared: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenObject:
+    """A token, without the token itself."""
+
+    id: str
+    name: str
+    user: str
+    admin: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokenObject(TokenObject):
+    """A token as it is shown once."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggered:
+    """The execution that was queued."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFile:
+    """A combined file; its address needs no token."""
+
+    id: str
+    url: str
+    name: str
+    collection: str
+    format: OutputFormat
+    rows: int
+    columns: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCounters:
+    """What an execution has done so far."""
+
+    items: int
+    items_ended: int
+    pages: int
+    requests: int
+    attempts: int
+    attempts_unknown: int
+    rows: int
+    bytes: int
+    statuses: dict[str, int]
+    stop_reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionObject:
+    """An execution. `completed_at` is set once every result can be downloaded."""
+
+    id: str
+    workflow_id: str
+    execution_parameters: str
+    created_at: datetime
+    completed_at: datetime | None
+    results: list[ResultFile]
+    status: Status
+    error: str | None
+    warnings: list[str]
+    execution_name: str | None
+    started_at: datetime | None
+    truncated: bool
+    counters: ExecutionCounters
+    progress: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An item that failed."""
+
+    item: int
+    page: int
+    stop_reason: StopReason
+    error_code: str
+    message: str
+    retryable: bool
+    attempts: int
+    last_status: int | None
+    exit: str | None
+    inputs: dict[str, Json]
+    sample: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to an execution."""
+
+    id: int
+    at: datetime
+    kind: str
+    data: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What can be said about an ended execution's files: rows, columns, digests, names, totals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamAnswer:
+    """What the upstream answered; `response_json` only where it was asked for, null if it is not JSON."""
+
+    status_code: int
+    headers: dict[str, str]
+    response_text: str
+    response_json: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleAnswer:
+    """One request's inputs, its way out and its answer."""
+
+    inputs: dict[str, Json]
+    proxy: ProxyChoice | None
+    response: UpstreamAnswer

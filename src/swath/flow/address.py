@@ -8,8 +8,9 @@ from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
 from swath.flow.definition import Endpoint
+from swath.flow.encoding import encode_part, write
 from swath.flow.pairs import Add, Pairs, encode_query, join_pairs
-from swath.flow.template import TAG, Templates, Text, Values, encode_part, whole_variable, write
+from swath.flow.template import TAG, Templates, Text, Values, whole_variable
 
 Render = Callable[[Values], str]
 

@@ -15,15 +15,9 @@ from pyreqwest.http import Url
 from swath.errors import InvalidInput, ItemFailed
 from swath.flow.address import compile_address
 from swath.flow.definition import Endpoint, Json, Variable
+from swath.flow.encoding import encode_header
 from swath.flow.payload import compile_body
-from swath.flow.template import (
-    TAG,
-    UNSET,
-    Templates,
-    Text,
-    Values,
-    encode_header,
-)
+from swath.flow.template import TAG, UNSET, Templates, Text, Values
 
 __all__ = ["UNSET", "Request", "RequestTemplate"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from swath.errors import InvalidInput
+from swath.flow.complaints import explain, is_error_only, is_html, reads_as
 from swath.flow.definition import Action, Json, ResponseRule
-from swath.flow.explain import explain, is_error_only, is_html, reads_as
 from swath.flow.filters import matches
 from swath.flow.paths import MISSING, compile_path
 from swath.flow.waits import RATE_STATUSES, backoff, wait_hint

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from swath.api.auth import caller
-from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, read_body
-from swath.api.faults import respond
+from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, read_body, respond
 from swath.api.openapi import says
 from swath.errors import InvalidInput
 from swath.operations import collections
@@ -95,11 +94,8 @@ async def change_collection(request: Request, collection_id: str) -> Response:
     return one(show(view))
 
 
-@router.api_route(
-    "/collections/{collection_id}",
-    methods=["PATCH", "PUT"],
-    **says(schemas.CollectionLine, body=schemas.Renaming),
-)
+@router.patch("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.Renaming))
+@router.put("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.Renaming))
 async def rename_collection(request: Request, collection_id: str) -> Response:
     """Rename a collection."""
     name = parse(schemas.Renaming, await read_body(request)).name

@@ -36,9 +36,8 @@ async def get_endpoint(request: Request, endpoint_id: str) -> Response:
     return one(show_endpoint(await endpoints.show(*caller(request), endpoint_id)))
 
 
-@router.api_route(
-    "/endpoints/{endpoint_id}", methods=["PATCH", "PUT"], **says(schemas.EndpointObject, body=Endpoint)
-)
+@router.patch("/endpoints/{endpoint_id}", **says(schemas.EndpointObject, body=Endpoint))
+@router.put("/endpoints/{endpoint_id}", **says(schemas.EndpointObject, body=Endpoint))
 async def update_endpoint(request: Request, endpoint_id: str) -> Response:
     """Replace the given keys of an endpoint."""
     revise = reviser(Endpoint, await read_body(request))

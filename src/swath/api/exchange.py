@@ -7,7 +7,6 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from swath.api.faults import respond
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.operations.context import Context
@@ -30,6 +29,10 @@ async def read_body(request: Request) -> dict[str, Json]:
         if len(body) > LARGEST_BODY:
             raise InvalidInput("body", f"Larger than {LARGEST_BODY >> 20} MB.")
     return bodies.read_object(bytes(body))
+
+
+def respond(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, media_type="application/json")
 
 
 def one(value: Json) -> Response:

@@ -69,9 +69,8 @@ async def _list(
     return many((show_execution(view, public) for view in views), next_cursor) if views else None
 
 
-@router.api_route(
-    "/workflows/executions/{execution_id}", methods=["GET", "POST"], **says(schemas.ExecutionObject)
-)
+@router.get("/workflows/executions/{execution_id}", **says(schemas.ExecutionObject))
+@router.post("/workflows/executions/{execution_id}", **says(schemas.ExecutionObject))
 async def get_execution(request: Request, execution_id: str) -> Response:
     """Read an execution: its state, its progress and, once it has ended, its results."""
     view = await executions.show(*caller(request), execution_id)

@@ -1,5 +1,6 @@
 """Whatever goes wrong is answered in the envelope: `{"errors": [{field: message}]}`."""
 
+import re
 from typing import Any
 
 import structlog
@@ -7,9 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from swath.api.exchange import respond
+from swath.api.openapi import describe
 from swath.errors import FieldError
 from swath.wire import answers, bodies
 
@@ -51,10 +53,6 @@ class Faults:
             await respond(500, answers.write_errors([("server", message)]))(scope, receive, send)
 
 
-def respond(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status, headers, media_type="application/json")
-
-
 async def _answer_http(request: Request, error: Exception) -> Response:
     """Answer what the router raises: an unknown path, or a method that is not for it."""
     assert isinstance(error, HTTPException)
@@ -69,10 +67,15 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return respond(error.status_code, answers.write_errors([(field, message)]))
 
 
-def _allowed(request: Request) -> set[str]:
-    """Return the methods of all routes for the request's path."""
-    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in routes for method in getattr(route, "methods", None) or ()}
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that the request's path takes."""
+    path = request.scope["path"]
+    return [
+        method.upper()
+        for template, operations in describe(request.app)["paths"].items()
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+        for method in operations
+    ]
 
 
 async def _answer_query(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from swath.api.faults import respond
+from swath.api.exchange import respond
 from swath.flow.template import dump
 from swath.operations.context import Context
 from swath.operations.health import check

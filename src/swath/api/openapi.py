@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from swath.api.auth import BASE
-from swath.api.faults import respond
+from swath.api.exchange import respond
 from swath.flow.definition import Json
 from swath.flow.template import dump
 from swath.wire.schemas import Errors

@@ -36,7 +36,8 @@ async def get_proxy(request: Request, proxy_id: str) -> Response:
     return one(show(await proxies.show(*caller(request), proxy_id)))
 
 
-@router.api_route("/proxies/{proxy_id}", methods=["PATCH", "PUT"], **says(schemas.ProxyObject, body=Proxy))
+@router.patch("/proxies/{proxy_id}", **says(schemas.ProxyObject, body=Proxy))
+@router.put("/proxies/{proxy_id}", **says(schemas.ProxyObject, body=Proxy))
 async def update_proxy(request: Request, proxy_id: str) -> Response:
     """Replace the given keys of a proxy."""
     revise = reviser(Proxy, await read_body(request))

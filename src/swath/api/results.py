@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from swath.api.faults import respond
+from swath.api.exchange import respond
 from swath.operations.context import Context
 from swath.operations.results import OpenResult, open_result
 from swath.wire import answers
@@ -16,7 +16,8 @@ router = APIRouter(tags=["results"])
 _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))\Z", re.ASCII)
 
 
-@router.api_route("/results/{secret}/{name}", methods=["GET", "HEAD"])
+@router.get("/results/{secret}/{name}")
+@router.head("/results/{secret}/{name}")
 async def download(request: Request, secret: str, name: str) -> Response:
     """Download a result; no token is needed."""
     context: Context = request.app.state.context

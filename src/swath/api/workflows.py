@@ -36,9 +36,8 @@ async def get_workflow(request: Request, workflow_id: str) -> Response:
     return one(show_workflow(await workflows.show(*caller(request), workflow_id)))
 
 
-@router.api_route(
-    "/workflows/{workflow_id}", methods=["PATCH", "PUT"], **says(schemas.WorkflowObject, body=Workflow)
-)
+@router.patch("/workflows/{workflow_id}", **says(schemas.WorkflowObject, body=Workflow))
+@router.put("/workflows/{workflow_id}", **says(schemas.WorkflowObject, body=Workflow))
 async def update_workflow(request: Request, workflow_id: str) -> Response:
     """Replace the given keys of a workflow."""
     revise = reviser(Workflow, await read_body(request))

@@ -56,6 +56,8 @@ class Part(msgspec.Struct):
     own_keys: list[str] = []
     ancestor_keys: list[str] = []
     blocks: list[Block] = []
+    #: Objects whose keys turned out to be data while the shard was extracted (see `table.find_dynamic`).
+    dynamic: list[CollectionPath] = []
 
 
 def quote(text: str) -> str:

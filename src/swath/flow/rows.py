@@ -20,6 +20,7 @@ from swath.flow.fragments import Part, quote
 from swath.flow.names import CollectionPath, write_path
 from swath.flow.shapes import MISFIT, Mould
 from swath.flow.sheets import Blocks, CsvLines, JsonLines, Sheet
+from swath.flow.table import find_dynamic
 from swath.flow.walk import Walk
 
 #: All blocks are written when together they hold so many bytes.
@@ -109,6 +110,8 @@ class Extractor:
         self._input_names = extraction.input_names if extraction.include_inputs else ()
         self._batch: list[tuple[SourcePage, Any]] = []
         self._batch_size = 0
+        self._columns_judged = 0
+        self._dynamic: tuple[CollectionPath, ...] = ()
 
     def feed(self, page: SourcePage) -> None:
         """Take the rows of one page. Pages come in the order of (item, page)."""
@@ -131,7 +134,10 @@ class Extractor:
     def finish(self) -> list[Part]:
         """Write what is left and return the parts, in the order in which their collections appeared."""
         self._write_batch()
-        return [sheet.finish() for sheet in self._sheets.values() if sheet is not None]
+        parts = [sheet.finish() for sheet in self._sheets.values() if sheet is not None]
+        for part in parts:
+            part.dynamic = list(self._dynamic)
+        return parts
 
     def _read(self, page: SourcePage, counts: Counts) -> Json:
         """Return what the page says and the filters leave of it, or NOTHING."""
@@ -152,6 +158,8 @@ class Extractor:
 
     def _take(self, page: SourcePage, value: Json) -> None:
         """Walk one response."""
+        while crowded := self._walk.find_crowded(value, self._extraction.key_value_threshold):
+            self._turn_dynamic(crowded)
         inputs = self._write_inputs(page.inputs)
         for row in self._walk.rows(value):
             sheet = self._sheet(row.path)
@@ -159,6 +167,7 @@ class Extractor:
                 sheet.add(row, inputs)
         if self._mould is not None:
             self._mould.learn(value)
+        self._keep_narrow()
         self._keep_flat()
 
     def _gather(self, page: SourcePage, fitting: Any) -> None:
@@ -187,6 +196,27 @@ class Extractor:
             for sheet in self._sheets.values():
                 if sheet is not None:
                     sheet.flush()
+
+    def _keep_narrow(self) -> None:
+        """Stop adding columns where the keys of many responses together are data.
+
+        The rows written so far have them still; the parts say so, and the caller extracts the shard again.
+        """
+        parts = [sheet.part for sheet in self._sheets.values() if sheet is not None]
+        columns = sum(len(part.own) for part in parts) + len(parts)
+        if columns >= self._columns_judged + self._extraction.key_value_threshold:
+            self._columns_judged = columns
+            self._turn_dynamic(find_dynamic(parts, self._extraction.key_value_threshold))
+
+    def _turn_dynamic(self, paths: tuple[CollectionPath, ...]) -> None:
+        """Read objects at these paths as keys and values from now on."""
+        if paths:
+            self._dynamic += paths
+            self._mould = None
+            self._walk = self._make_walk(self._extraction.key_value_paths + self._dynamic)
+
+    def _make_walk(self, key_values: tuple[CollectionPath, ...]) -> Walk:
+        return Walk(key_values, leads_on=self._leads_on, root_wanted=self._root_wanted)
 
     def _sheet(self, path: CollectionPath) -> Sheet | None:
         if path not in self._sheets:

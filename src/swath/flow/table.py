@@ -84,14 +84,17 @@ def find_dynamic(parts: Iterable[Part], threshold: int) -> tuple[CollectionPath,
     """Return the paths of objects with more than `threshold` different keys, in order of first appearance.
 
     Only the outermost of nested ones: what is inside will be seen when they are rows. Where there are any,
-    the shards are to be extracted again with these paths added to `Extraction.key_value_paths`.
+    the shards are to be extracted again with these paths added to `Extraction.key_value_paths`, until there
+    are none left.
     """
     keys: dict[CollectionPath, set[str]] = defaultdict(set)
+    crowded: dict[CollectionPath, None] = {}
     for part in parts:
-        for column in part.own:
+        crowded.update(dict.fromkeys(part.dynamic))
+        for column in part.own + part.ancestors:
             _note_keys(column, keys)
         _note_keys(part.path, keys)
-    crowded = [path for path, below in keys.items() if len(below) > threshold]
+    crowded.update(dict.fromkeys(path for path, below in keys.items() if len(below) > threshold))
     return tuple(path for path in crowded if not any(path[: len(up)] == up != path for up in crowded))
 
 

@@ -6,9 +6,11 @@
 - A row carries the scalars of the objects around it (its ancestors), nearest first, without their `[0]`.
 - The root object is a row where it has scalars of its own (or is asked for by name); a root that is itself a
   scalar is a row too. Null is a scalar; an empty array or object is nothing, but `{}` in an array is a row.
-- An object at one of the `key_values` paths is read as an array of its values, each row with its key first.
+- An object at one of the `key_values` paths is read as an array of its values, each row with its key first;
+  at a path that is given twice, so are the objects among these values.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
@@ -51,18 +53,40 @@ class Walk:
         root_wanted: bool = False,
     ) -> None:
         """`leads_on` tells whether an array or anything below it is wanted; what is not may be left out."""
-        self._key_values = frozenset(key_values)
+        self._levels = Counter(key_values)
         self._leads_on = leads_on
         self._root_wanted = root_wanted
 
     def rows(self, value: Json) -> Iterator[Row]:
         """Yield the rows of a response: an object's before those of the arrays in it."""
-        if isinstance(value, list) or (isinstance(value, dict) and () in self._key_values):
+        if isinstance(value, list) or (isinstance(value, dict) and self._levels[()]):
             yield from self._elements((), value, [], 1, [])
         elif isinstance(value, dict):
             yield from self._root(value)
         else:
             yield Row((), 0, [((), value)], [])
+
+    def find_crowded(self, value: Json, threshold: int) -> tuple[CollectionPath, ...]:
+        """Return the paths of the outermost objects that have more keys than `threshold` by themselves."""
+        found: dict[CollectionPath, None] = {}
+        self._find_crowded(value, (), 0, threshold, found)
+        return tuple(found)
+
+    def _find_crowded(
+        self, value: Json, path: CollectionPath, level: int, threshold: int, found: dict[CollectionPath, None]
+    ) -> None:
+        if isinstance(value, list):
+            for each in value:
+                self._find_crowded(each, path, level, threshold, found)
+        elif isinstance(value, dict) and level < self._levels[path]:
+            for child in value.values():
+                self._find_crowded(child, path, level + 1, threshold, found)
+        elif isinstance(value, dict) and len(value) > threshold:
+            found[path] = None
+        elif isinstance(value, dict):
+            for key, child in value.items():
+                if isinstance(child, dict | list):
+                    self._find_crowded(child, (*path, key), 0, threshold, found)
 
     def _root(self, value: dict[str, Json]) -> Iterator[Row]:
         found = self._search(value, (), _Found())
@@ -75,7 +99,8 @@ class Walk:
     ) -> Iterator[Row]:
         if isinstance(array, dict):
             for key, element in array.items():
-                yield from self._element(path, element, ancestors, depth, [((*path, KEY), key)])
+                column: ColumnPath = (*path, *[KEY] * len(keys), KEY)
+                yield from self._element(path, element, ancestors, depth, [*keys, (column, key)])
         else:
             for element in array:
                 yield from self._element(path, element, ancestors, depth, keys)
@@ -83,7 +108,8 @@ class Walk:
     def _element(
         self, path: CollectionPath, element: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
     ) -> Iterator[Row]:
-        if isinstance(element, list):
+        keyed = isinstance(element, dict) and len(keys) < self._levels[path]
+        if keyed or isinstance(element, list):
             yield from self._elements(path, element, ancestors, depth, keys)
         elif isinstance(element, dict):
             yield from self._object(path, element, ancestors, depth, keys)
@@ -116,7 +142,7 @@ class Walk:
         for key, child in value.items():
             where = (*path, key)
             if isinstance(child, dict):
-                if where in self._key_values:
+                if self._levels[where]:
                     found.arrays.append((where, child))
                 else:
                     self._search(child, where, found)
@@ -139,7 +165,7 @@ class Walk:
         elif isinstance(value, dict):
             for key, child in value.items():
                 where = (*path, key)
-                if not (isinstance(child, dict) and where in self._key_values):
+                if not (isinstance(child, dict) and self._levels[where]):
                     self._inner(child, (*column, key), where, cells)
         else:
             cells.append((column, value))

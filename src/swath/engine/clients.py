@@ -52,7 +52,7 @@ class Clients:
         self._known: dict[tuple[object, ...], tuple[Route, float]] = {}
 
     async def find(self, exit: Exit, host: str, limits: Limits) -> tuple[Client, Route]:
-        """Return the client for a host through an exit. Raises AddressBlocked, and FetchFault of no address."""
+        """Return the client for a host through an exit. Raises AddressBlocked, FetchFault."""
         key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout)
         known = self._known.get(key)
         if known is None or known[1] <= self._guard.now():

@@ -34,7 +34,10 @@ Reserve = Callable[[str, float, int], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A limit on one scope: at most `requests` in `per_seconds`. Without a number only pauses hold it."""
+    """A limit on one scope: at most `requests` in `per_seconds`. Without a number only pauses hold it.
+
+    Each limit needs a key of its own, also where two are on the same target.
+    """
 
     key: str
     requests: float | None = None
@@ -53,7 +56,7 @@ class Pace:
 class _Scope:
     """`due` is when the next slot is, `left` how many have been reserved from there on."""
 
-    due: float = -math.inf
+    due: float
     left: float = math.inf
     waiting: "list[tuple[int, _Waiter]]" = field(default_factory=list)
     server: asyncio.Task[None] | None = None
@@ -88,7 +91,7 @@ class Pacer:
         """Wait until every scope has a slot, and take them. Returns how many seconds it took."""
         if not paces:
             return 0.0
-        blocking = self._try(paces)
+        blocking = self._queued(paces) or self._try(paces)
         if blocking is None:
             return 0.0
         begun = self._clock()
@@ -123,33 +126,55 @@ class Pacer:
         await asyncio.gather(*servers, return_exceptions=True)
         self._scopes.clear()
 
-    def _try(self, paces: Sequence[Pace]) -> str | None:
+    def _queued(self, paces: Sequence[Pace]) -> str | None:
+        """Return the key of a scope that others wait for already: nobody overtakes them."""
+        for pace in paces:
+            scope = self._scopes.get(pace.key)
+            if scope is not None and scope.waiting:
+                return pace.key
+        return None
+
+    def _try(self, paces: Sequence[Pace], waited: bool = False) -> str | None:
         """Take a slot of every scope, or none and return the key of the one that is due last."""
-        now = self._clock()
-        latest, blocking = now, None
+        latest, blocking = self._clock(), None
         for pace in paces:
             scope = self._scope(pace.key)
-            due = scope.due if scope.left > 0 else math.inf
+            self._forfeit(scope, pace.interval, waited)
+            due = scope.due if scope.left > 0 or not pace.interval else math.inf
             if due > latest:
                 latest, blocking = due, pace.key
         if blocking is not None:
             return blocking
         for pace in paces:
-            self._take(self._scopes[pace.key], pace.interval, now)
+            scope = self._scopes[pace.key]
+            scope.due += pace.interval
+            scope.left -= pace.interval > 0
         return None
 
-    def _take(self, scope: _Scope, interval: float, now: float) -> None:
-        """Move the next slot on. Slots later than the slack are forfeited, or they would come as a burst."""
-        if interval:
-            scope.due = max(scope.due, now - max(interval, SLACK)) + interval
-            scope.left -= 1
+    def _forfeit(self, scope: _Scope, interval: float, waited: bool) -> None:
+        """Give up the slots that nobody took in time, or they would all be taken at once.
+
+        Slots that somebody waited for, and the process was too busy to hand out, may come a little late.
+        """
+        shared = scope.left != math.inf
+        slack = max(interval, SLACK) if waited or shared else 0.0
+        late = self._clock() - slack - scope.due
+        if late <= 0 or not interval:
+            return
+        if shared:
+            missed = math.ceil(late / interval)
+            scope.due += missed * interval
+            scope.left -= missed
+        else:
+            scope.due += late
 
     def _scope(self, key: str) -> _Scope:
         scope = self._scopes.get(key)
         if scope is None:
             if len(self._scopes) >= MOST_SCOPES:
                 self._drop_idle()
-            scope = self._scopes[key] = _Scope(left=math.inf if self._reserve is None else 0)
+            scope = _Scope(self._clock(), math.inf if self._reserve is None else 0)
+            self._scopes[key] = scope
         return scope
 
     def _drop_idle(self) -> None:
@@ -157,7 +182,7 @@ class Pacer:
         self._scopes = {
             key: scope
             for key, scope in self._scopes.items()
-            if scope.due + SLACK > now or scope.waiting or scope.server
+            if scope.due > now or scope.waiting or scope.server
         }
 
     def _queue(self, key: str, number: int, waiter: _Waiter) -> None:
@@ -170,10 +195,14 @@ class Pacer:
         """Call the waiting of one scope as its slots come due, until nobody waits."""
         try:
             while scope.waiting:
-                if scope.left <= 0:
-                    await self._refill(key, scope)
+                await self._refill(key, scope)
                 await self._wait_for(scope)
-                self._call_next(key, scope)
+                self._call_next(scope)
+        except Exception as error:
+            for _, waiter in scope.waiting:
+                if not waiter.turn.done():
+                    waiter.turn.set_exception(error)
+            scope.waiting.clear()
         finally:
             scope.server = None
 
@@ -181,23 +210,27 @@ class Pacer:
         while (wait := scope.due - self._clock()) > 0:
             await self._sleep(wait)
 
-    def _call_next(self, key: str, scope: _Scope) -> None:
+    def _call_next(self, scope: _Scope) -> None:
         """Let the waiting go, or wait elsewhere, until this scope has no slot due."""
-        while scope.waiting and scope.left > 0 and scope.due <= self._clock():
+        while scope.waiting and scope.due <= self._clock():
             number, waiter = heapq.heappop(scope.waiting)
             if waiter.turn.done():
                 continue
-            blocking = self._try(waiter.paces)
+            blocking = self._try(waiter.paces, waited=True)
             if blocking is None:
                 waiter.turn.set_result(None)
-            else:
-                self._queue(blocking, number, waiter)
+                continue
+            self._queue(blocking, number, waiter)
+            if self._scopes[blocking] is scope:
+                return
 
     async def _refill(self, key: str, scope: _Scope) -> None:
-        assert self._reserve is not None
+        """Reserve a block of slots where they are shared and used up."""
         paces = (pace for _, waiter in scope.waiting for pace in waiter.paces if pace.key == key)
         interval = max(pace.interval for pace in paces)
-        count = max(1, int(BLOCK / interval)) if interval else 1
+        if self._reserve is None or scope.left > 0 or not interval:
+            return
+        count = max(1, int(BLOCK / interval))
         wait = await self._reserve(key, interval, count)
         scope.due, scope.left = max(scope.due, self._clock() + wait), count
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, ParamSpec
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row
-
 from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.items import Kind
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.store import collections, definitions
+from swath.store.database import Connection, Row
 from swath.store.spool import Prepared, Spool
 
 P = ParamSpec("P")

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row
-
 from swath.errors import InvalidInput
+from swath.store.database import Row
 
 T = TypeVar("T")
 

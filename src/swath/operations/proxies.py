@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row
-
 from swath.engine.exits import parse_proxy_url
 from swath.engine.times import now_ms
 from swath.errors import InvalidInput, NotFound
@@ -15,6 +13,7 @@ from swath.flow.masking import MASK
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.store import proxies
+from swath.store.database import Connection, Row
 from swath.store.vault import Vault
 
 #: Id, type, location and URL of one way out. To the address guard a proxy that no administrator has

@@ -6,13 +6,12 @@ from secrets import token_urlsafe
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import Connection, Row
-
 from swath.engine.times import now_ms
 from swath.errors import InvalidInput, NotFound, Unauthenticated
 from swath.operations.context import Context, Session, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.store import users
+from swath.store.database import Connection, Row
 from swath.store.vault import write_private
 
 #: Milliseconds after which the use of a token is written down again.

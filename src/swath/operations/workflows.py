@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row
-
 from swath.engine.times import now_ms
 from swath.errors import InvalidInput, NotFound
 from swath.flow.checks import check_workflow
@@ -16,6 +14,7 @@ from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.operations.secrets import seal_workflow
 from swath.store import definitions
+from swath.store.database import Connection, Row
 from swath.store.schema import workflows
 from swath.store.vault import Vault
 

@@ -1,0 +1,94 @@
+"""Where SQL runs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, insert, select, update
+
+from swath.store import users
+from swath.store.database import Database, migrate, open_database
+from swath.store.schema import metadata
+from swath.store.schema import users as users_table
+
+
+def add_user(connection: Connection, name: str) -> None:
+    users.add_user(connection, {"id": name, "name": name, "admin": False, "created_at": 0})
+
+
+def count_up(connection: Connection) -> int:
+    """Read a number, then write it back one higher: what loses updates where transactions overlap."""
+    known = connection.execute(select(users_table.c.created_at)).scalar_one()
+    connection.execute(update(users_table).values(created_at=known + 1))
+    return int(known)
+
+
+async def test_no_concurrent_update_is_lost(database: Database) -> None:
+    """400 read-then-write transactions at once each see what the one before has written."""
+    await database.write(add_user, "counter")
+    seen = await asyncio.gather(*(database.write(count_up) for _ in range(400)))
+    assert sorted(seen) == list(range(400))
+    assert await database.read(lambda c: c.execute(select(users_table.c.created_at)).scalar()) == 400
+
+
+async def test_updates_of_two_connections_are_not_lost_either(tmp_path: Path) -> None:
+    """Two databases over one file wait for each other, as two processes would."""
+    one, other = open_database(tmp_path / "x.db"), open_database(tmp_path / "x.db")
+    await one.write(add_user, "counter")
+    seen = await asyncio.gather(*(place.write(count_up) for place in (one, other) for _ in range(50)))
+    assert sorted(seen) == list(range(100))
+    one.close()
+    other.close()
+
+
+async def test_a_story_that_fails_leaves_nothing(database: Database) -> None:
+    """A write is one transaction: all of it or none of it."""
+
+    def half(connection: Connection) -> None:
+        add_user(connection, "half")
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        await database.write(half)
+    assert await database.read(users.find_user, "half") is None
+
+
+async def test_a_write_ends_even_when_its_caller_is_cancelled(database: Database) -> None:
+    """Whoever is cancelled while a write waits its turn cannot know, but the write is whole."""
+    task = asyncio.create_task(database.write(add_user, "kept"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.write(add_user, "next")
+    assert await database.read(users.find_user, "kept") is not None
+
+
+async def test_a_snapshot_sees_one_moment(database: Database) -> None:
+    """What is written while a snapshot is held is not seen through it."""
+    with database.snapshot() as connection:
+        assert users.find_user(connection, "late") is None
+        await database.write(add_user, "late")
+        assert users.find_user(connection, "late") is None
+    with database.snapshot() as connection:
+        assert users.find_user(connection, "late") is not None
+
+
+def test_migrations_make_what_the_metadata_says(database: Database) -> None:
+    """The schema that migrations build is the one that the code speaks to."""
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert database.write_now(differences) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    """Every start migrates; data stays."""
+    database.write_now(
+        lambda c: c.execute(insert(users_table).values(id="a", name="a", admin=True, created_at=1))
+    )
+    migrate(database)
+    assert database.write_now(users.find_user, "a") is not None

@@ -11,7 +11,7 @@ from swath.demo.upstream import Behaviour, Upstream
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server import Server  # noqa: E402 - beside this file, which is no package
+from server import Server
 
 
 @pytest.fixture

@@ -31,8 +31,9 @@ class Server:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self._environment = {
-            **os.environ,
+            **inherited,
             "SWATH_ALLOWED_PRIVATE_HOSTS": "127.0.0.0/8",
             "SWATH_DATA_DIR": str(folder),
             **environment,
@@ -76,7 +77,8 @@ class Server:
         return self._reap()
 
     def _reap(self) -> int:
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()
         self.process = None

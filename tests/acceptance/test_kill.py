@@ -1,5 +1,7 @@
 """An execution survives the death of its process."""
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -69,9 +71,6 @@ def test_ctrl_c_drains_and_the_next_start_goes_on(tmp_path: Path, upstream: Upst
 def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     """The embedded mode is one process; the refusal says what to do."""
     with Server(tmp_path / "data") as server:
-        import subprocess
-        import sys
-
         second = subprocess.run(
             [sys.executable, "-m", "swath", "serve", "--port", "0", "--data-dir", str(server.folder)],
             capture_output=True,

@@ -15,10 +15,11 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from swath.demo import program
 from swath.demo.network import DOCUMENTED_USERS
 from swath.demo.page import fill_in, find_code
 
+#: Our own client, for where no page is given.
+PROGRAM = "swath.demo.program"
 WORKFLOW = "My Awesome Workflow"
 #: Seconds until the demonstration counts as failed.
 PATIENCE = 90
@@ -140,7 +141,7 @@ def _server(folder: Path) -> Iterator[str]:
 def _run_program(page: Path | None, base: str, token: str, ids: dict[str, str], folder: Path) -> None:
     """Run the page's own program, or ours where there is no page, as a separate process."""
     environment = {**os.environ, "SWATH_URL": base, "SWATH_TOKEN": token}
-    command = [sys.executable, "-m", program.__name__]
+    command = [sys.executable, "-m", PROGRAM]
     if page is not None:
         values = {
             "URL_BASE": repr(f"{base}/cloud/api/v1"),

@@ -76,9 +76,10 @@ class Combiner:
         self._scratch = scratch
         self._pool: ProcessPoolExecutor | None = None
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Let the worker processes end what they are at, and go."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
     async def extract(self, execution_id: str, number: int) -> None:
         """Extract a finished shard and remember its parts; again where that was done before."""

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
@@ -39,17 +40,27 @@ def _here() -> Worker:
 async def run_execution(execution_id: str) -> int:
     """Plan, hand out shards while there are any, then combine. Returns the number of shards handed out."""
     handed = 0
-    if await _begin(execution_id):
-        batch = 1
-        while numbers := await _hand_out(execution_id, batch):
-            for number in numbers:
-                priority = 1 + min(handed, 1_000_000)
-                name = f"{execution_id}:{number}:{batch}"
-                with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
-                    await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
-                handed += 1
-            batch += 1
-    await _combine(execution_id, 0)
+    try:
+        if await _begin(execution_id):
+            handed = await _fan_out(execution_id)
+        await _combine(execution_id, 0)
+    except Exception as error:
+        await _give_up(execution_id, f"{type(error).__name__}: {error}")
+    return handed
+
+
+async def _fan_out(execution_id: str) -> int:
+    """Queue shards for as long as any are handed out; return how many there were."""
+    handed = 0
+    batch = 1
+    while numbers := await _hand_out(execution_id, batch):
+        for number in numbers:
+            priority = 1 + min(handed, 1_000_000)
+            name = f"{execution_id}:{number}:{batch}"
+            with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
+                await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
+            handed += 1
+        batch += 1
     return handed
 
 
@@ -59,24 +70,33 @@ async def run_shard(execution_id: str, number: int) -> int:
     return await _work_shard(execution_id, number)
 
 
-@DBOS.step(name="begin")
+#: A step that fails is tried again with growing waits: a disk may be full for a while.
+_PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
+
+
+@DBOS.step(name="begin", **_PATIENT)
 async def _begin(execution_id: str) -> bool:
     return await _here().begin(execution_id)
 
 
-@DBOS.step(name="hand_out")
+@DBOS.step(name="hand_out", **_PATIENT)
 async def _hand_out(execution_id: str, batch: int) -> list[int]:
     return await _here().hand_out(execution_id, batch)
 
 
-@DBOS.step(name="work_shard")
+@DBOS.step(name="work_shard", **_PATIENT)
 async def _work_shard(execution_id: str, number: int) -> int:
     return await _here().work_shard(execution_id, number)
 
 
-@DBOS.step(name="combine")
+@DBOS.step(name="combine", **_PATIENT)
 async def _combine(execution_id: str, revision: int) -> int:
     return await _here().combine(execution_id, revision)
+
+
+@DBOS.step(name="give_up", **_PATIENT)
+async def _give_up(execution_id: str, reason: str) -> None:
+    await _here().give_up(execution_id, reason)
 
 
 class Engine:
@@ -153,7 +173,7 @@ def _configuration(path: Path) -> DBOSConfig:
         application_version=APPLICATION_VERSION,
         executor_id="embedded",
         serializer=DBOSPortableJSONSerializer(),
-        log_level="WARNING",
+        log_level="ERROR",
         enable_otlp=False,
     )
 

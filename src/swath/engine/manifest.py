@@ -91,7 +91,8 @@ def write_manifest(
 def _pair(
     tables: Sequence[Table], files: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Table | None, Mapping[str, Any]]]:
-    return list(zip(tables, files, strict=True)) or [(None, file) for file in files]
+    """Pair tables with their files; an execution without a table has one empty file."""
+    return list(zip(tables, files, strict=True)) if tables else [(None, file) for file in files]
 
 
 def _describe(table: Table | None, file: Mapping[str, Any]) -> dict[str, Json]:

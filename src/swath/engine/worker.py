@@ -125,6 +125,21 @@ class Worker:
         self.dispatched.discard(execution_id)
         return await self.combiner.combine(execution_id, revision)
 
+    async def give_up(self, execution_id: str, reason: str) -> None:
+        """End an execution that nothing can be made of; its responses stay, to be combined another time."""
+        log.error("execution_given_up", execution=execution_id, reason=reason)
+        failed = Status.FAILED
+        await self.database.write(
+            executions.end,
+            execution_id,
+            status=failed,
+            error=reason,
+            warnings=[],
+            rows=0,
+            files=[],
+            now=now_ms(),
+        )
+
     # --- a shard
 
     async def work_shard(self, execution_id: str, number: int) -> int:
@@ -176,7 +191,7 @@ class Worker:
         for live in list(self.live.values()):
             live.stop()
         await self._idle.wait()
-        self.combiner.close()
+        await self.combiner.close()
         await self.fetcher.close()
 
     async def _pause_while_draining(self) -> None:

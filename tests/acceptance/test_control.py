@@ -1,0 +1,89 @@
+"""Cancel, pause and resume at any moment; what was fetched is there, and counters are exact."""
+
+from server import Server, define_posts, wait_until
+
+from swath.demo.upstream import Behaviour, Upstream
+
+USERS = [str(3000 + n) for n in range(80)]
+
+
+def slow(upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(delay=0.1, hiccup_every=0, limit=None)
+
+
+def quick(upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(hiccup_every=0, limit=None)
+
+
+def attempts(server: Server, execution_id: str) -> int:
+    return int(server.execution(execution_id)["counters"]["attempts"])
+
+
+def test_a_cancelled_execution_keeps_what_it_has(server: Server, upstream: Upstream) -> None:
+    """Cancelled in the middle it ends as `cancelled`, with files of exactly the pages that were recorded."""
+    slow(upstream)
+    execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+    wait_until(lambda: server.execution(execution_id)["counters"]["pages"] >= 20, "20 pages")
+    server.post(f"/workflows/executions/{execution_id}/cancel")
+    execution = server.wait(execution_id)
+    assert execution["status"] == "cancelled"
+    counters = execution["counters"]
+    assert sum(counters["statuses"].values()) <= counters["attempts"] == len(upstream.seen())
+    manifest = server.get(f"/workflows/executions/{execution_id}/manifest")["object"]
+    assert sum(manifest["stop_reasons"].values()) == len(USERS)
+    assert manifest["stop_reasons"]["cancelled"] > 0
+    root = next(result for result in execution["results"] if result["collection"] == "response")
+    assert root["rows"] <= counters["pages"]
+    assert server.download(execution)
+
+
+def test_paused_it_sends_nothing_and_resumed_it_gives_the_same_files(
+    server: Server, upstream: Upstream
+) -> None:
+    """A pause holds at once and for as long as wanted; the files are those of an execution never held."""
+    workflow = define_posts(server, upstream.url, USERS)["workflow"]
+    calm = server.download(server.wait(server.trigger(workflow)))
+    upstream.reset()
+    slow(upstream)
+    execution_id = server.trigger(workflow)
+    wait_until(lambda: server.execution(execution_id)["counters"]["pages"] >= 20, "20 pages")
+    assert server.post(f"/workflows/executions/{execution_id}/pause")["status"] == "paused"
+    wait_until(lambda: attempts(server, execution_id) == len(upstream.seen()), "what was sent is recorded")
+    seen = len(upstream.seen())
+    held = server.trigger(workflow, maximum_requests_count=20)  # another one runs while this one is held
+    server.wait(held)
+    assert len(upstream.seen()) == seen + 20
+    assert server.execution(execution_id)["completed_at"] is None
+    quick(upstream)
+    server.post(f"/workflows/executions/{execution_id}/resume")
+    execution = server.wait(execution_id)
+    assert execution["status"] == "succeeded"
+    assert server.download(execution) == calm
+    kinds = [event["kind"] for event in server.get(f"/workflows/executions/{execution_id}/events")["objects"]]
+    assert kinds == ["paused", "resumed"]
+
+
+def test_what_cannot_be_is_said(server: Server, upstream: Upstream) -> None:
+    """Only what runs can be paused, only what is paused resumed; an ended one is cancelled in vain."""
+    execution = server.wait(server.trigger(define_posts(server, upstream.url, USERS[:2])["workflow"]))
+    for verb in ("pause", "resume"):
+        answer = server.ask("POST", f"/workflows/executions/{execution['id']}/{verb}")
+        assert answer.status_code == 409
+        assert "succeeded" in answer.json()["errors"][0]["status"]
+    assert server.post(f"/workflows/executions/{execution['id']}/cancel") == execution
+
+
+def test_a_deleted_workflow_cancels_what_runs_and_keeps_what_ended(
+    server: Server, upstream: Upstream
+) -> None:
+    """Finished executions and their files stay readable; running ones are cancelled."""
+    workflow = define_posts(server, upstream.url, USERS)["workflow"]
+    ended = server.wait(server.trigger(workflow))
+    slow(upstream)
+    running = server.trigger(workflow)
+    answer = server.ask("DELETE", f"/workflows/{workflow}")
+    assert answer.json() == {"object": {"id": workflow}}
+    assert server.wait(running)["status"] == "cancelled"
+    assert server.execution(ended["id"]) == ended
+    assert server.download(ended)
+    assert server.ask("GET", f"/workflows/{workflow}").status_code == 404

@@ -230,12 +230,18 @@ def test_D1_odd_json_comes_through_exactly() -> None:
 
 
 def test_D1_a_declared_charset_is_used() -> None:
-    """A body that is not UTF-8 is decoded as its content type says."""
-    file = io.BytesIO()
-    extractor = Extractor(Extraction(), file)
-    extractor.feed(SourcePage(0, 0, {}, b'{"a":"\xe9"}', "application/json; charset=ISO-8859-1"))
-    extractor.finish()
-    assert "é".encode() in file.getvalue()
+    """A body that is not UTF-8 is decoded as its content type says; what its first bytes say goes before."""
+    for body, charset in [
+        (b'{"a":"\xe9"}', "ISO-8859-1"),
+        (b'\xef\xbb\xbf{"a":"\xc3\xa9"}', "utf-8"),
+        ('{"a":"é"}'.encode("utf-16"), "utf-8"),
+        (b'{"a":"\xc3\xa9","b":"\\ud800"}', "no-such-charset"),
+    ]:
+        file = io.BytesIO()
+        extractor = Extractor(Extraction(), file)
+        extractor.feed(SourcePage(0, 0, {}, body, f'application/json; charset="{charset}"'))
+        extractor.finish()
+        assert "é".encode() in file.getvalue(), charset
 
 
 def test_D1_mended_bodies_are_counted() -> None:
@@ -275,10 +281,10 @@ def test_D5_formulas_are_exact_by_default_and_guarded_on_request() -> None:
     page = [{"=a": "=1+1", "b": "+x", "c": "-x", "d": "@x", "e": "\tx", "f": -5, "g": -1.5, "h": "x=1"}]
     exact = files_of([page])["response"]
     assert read_csv(exact)[1] == ["=1+1", "+x", "-x", "@x", "\tx", "-5", "-1.5", "x=1"]
-    sources = extract([page], spreadsheet_safe=True, inputs=[{"v": "=1"}])
+    sources = extract([page] * 3, spreadsheet_safe=True, inputs=[{"v": "=1"}] * 3)
     rows = read_csv(combine(sources, spreadsheet_safe=True)["response"])
     assert rows[0][0] == "'=a"
-    assert rows[1] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "-1.5", "x=1", "'=1"]
+    assert rows[1] == rows[3] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "-1.5", "x=1", "'=1"]
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -350,6 +356,20 @@ def test_filtered_rows_are_the_rows_of_what_is_left(values: list[Any], threshold
     filters = (Filter(path="rows.id", op=">", value=threshold),)
     for compiled in (True, False):
         assert files_of(values, filters=filters, compiled=compiled) == files_of(kept, compiled=False)
+
+
+def test_a_response_without_scalars_is_no_row_among_those_that_are() -> None:
+    pages = [{"id": 1, "r": [1]}, {"r": [2]}] * 5
+    assert files_of(pages)["response"] == "id,r[0]\n" + "1,1\n" * 5
+
+
+def test_the_least_depth_of_a_collection_counts() -> None:
+    """How deep an array stands is judged by where it stands least deep, in whatever order it is met."""
+    flat, deep = {"a": {"b": [1]}}, {"a": [{"b": [2]}]}
+    for pages in ([flat, deep], [deep, flat], [deep, flat, deep, deep], [flat, deep, deep]):
+        for split in ([], [1]):
+            depths = {table.name: table.depth for table in tables_of(extract(pages, split=split))}
+            assert depths == {"a.b": 1, "a": 1}
 
 
 def test_rows_of_one_path_at_two_places_stay_in_order() -> None:

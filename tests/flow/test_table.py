@@ -108,6 +108,14 @@ def test_file_names_are_safe_and_differ_whatever_the_case() -> None:
     assert all(name and len(name) < 120 and not set(name) & set('/\\:*?"<>| ') for name in names)
 
 
+def test_only_the_outermost_of_crowded_objects_is_found() -> None:
+    """What is inside of it will look different once it is rows."""
+    own: list[ColumnPath] = [("d", f"k{a}", "in", f"x{b}") for a in range(6) for b in range(6)]
+    assert find_dynamic([Part((), own=own), Part((), own=[("e", "x")])], 5) == (("d",),)
+    assert find_dynamic([Part((), own=own)], 6) == ()
+    assert find_dynamic([Part(("r",), ancestors=own)], 5) == (("d",),)
+
+
 def extract_settled(bodies: list[object], **settings: object) -> dict[str, str]:
     """Extract as often as it takes to know where keys are data, as the combine step does."""
     extraction = Extraction(**settings)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A request goes through an exit that is well; what is at fault rests: the exit, or its pair with a target."""
+"""A request goes through an exit that is well; what is at fault rests, be it an exit or a pair."""
 
 from typing import Any
 

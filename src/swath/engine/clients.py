@@ -41,10 +41,11 @@ class Route(NamedTuple):
 
 
 class Clients:
-    """The clients of a process. `roots` are certificates in PEM to trust beside the usual ones."""
+    """At most so many clients. `roots` are certificates in PEM to trust beside the usual ones."""
 
-    def __init__(self, guard: Guard, roots: bytes | None = None) -> None:
+    def __init__(self, guard: Guard, *, roots: bytes | None = None, most: int = MOST_CLIENTS) -> None:
         self._guard = guard
+        self._most = most
         self._roots = roots
         self._clients: OrderedDict[Route, Client] = OrderedDict()
         self._building: dict[Route, asyncio.Task[Client]] = {}
@@ -120,7 +121,7 @@ class Clients:
     async def _build(self, route: Route) -> Client:
         client = await asyncio.to_thread(_build_client, route, self._roots)
         self._clients[route] = client
-        while len(self._clients) > MOST_CLIENTS:
+        while len(self._clients) > self._most:
             # Dropped, not closed: what is under way on it ends as it would have.
             self._clients.popitem(last=False)
         return client

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from pyreqwest.client import Client
@@ -22,7 +23,7 @@ from pyreqwest.response import ResponseBodyReader
 
 from swath.engine import redirects
 from swath.engine.blame import fault_of
-from swath.engine.clients import KNOWN_AGE, MOST_KNOWN, Clients, Route
+from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients, Route
 from swath.engine.exits import DIRECT, Exit
 from swath.engine.guard import Guard, read_url
 from swath.errors import FetchFault
@@ -36,7 +37,7 @@ KNOCK_TIME = 5.0
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
 
-OnHop = Callable[[], Awaitable[None]]
+OnAttempt = Callable[[Request], Awaitable[None]]
 Headers = tuple[tuple[str, str], ...]
 #: Status, headers and body.
 Taken = tuple[int, Headers, bytes]
@@ -54,14 +55,22 @@ class Answer:
     hops: int = 0
 
 
+class Slots(Protocol):
+    """What bounds the concurrent exchanges: a semaphore, or something that knows more of whom it lets in."""
+
+    async def acquire(self) -> Any: ...
+
+    def release(self) -> None: ...
+
+
 class Fetcher:
     """Makes requests, through one client per exit and pinned host. One for the process.
 
-    `roots` are certificates in PEM to trust beside the usual ones.
+    `roots` are certificates in PEM to trust beside the usual ones; of clients it keeps `most_clients`.
     """
 
-    def __init__(self, guard: Guard, *, roots: bytes | None = None) -> None:
-        self.clients = Clients(guard, roots)
+    def __init__(self, guard: Guard, *, roots: bytes | None = None, most_clients: int = MOST_CLIENTS) -> None:
+        self.clients = Clients(guard, roots=roots, most=most_clients)
         self._now = guard.now
         self._running: set[asyncio.Task[None]] = set()
         #: By proxy URL: until when the answer holds, and the answer.
@@ -74,19 +83,28 @@ class Fetcher:
         limits: Limits,
         *,
         allowed_hosts: Sequence[str] = (),
-        on_hop: OnHop | None = None,
-        slots: asyncio.Semaphore | None = None,
+        on_attempt: OnAttempt | None = None,
+        slots: Slots | None = None,
         stopping: asyncio.Event | None = None,
     ) -> Answer:
         """Send a request and return the answer, whatever its status. Raises FetchFault, AddressBlocked.
 
-        `on_hop` is awaited before each redirect is followed: it is an attempt of its own, and what `on_hop`
-        raises ends the fetch. A fault's `sent` tells of the last attempt only. `slots` is held until the
-        exchange is over, also when the waiting is cancelled; `stopping` is looked at amid large bodies.
+        `slots` is held until the exchange is over, also when the waiting is cancelled. While it is held,
+        `on_attempt` is awaited before the request leaves, and before each redirect that is followed: it is
+        an attempt of its own. What `on_attempt` raises ends the fetch. A fault's `sent` tells of the last
+        attempt only. `stopping` is looked at amid large bodies and before redirects.
         """
         if slots is not None:
             await slots.acquire()
-        exchange = _Exchange(self, exit, limits, allowed_hosts, on_hop, stopping)
+        try:
+            if on_attempt is not None:
+                await on_attempt(request)
+        except BaseException:
+            if slots is not None:
+                slots.release()
+            raise
+        # From here on nothing is awaited before the exchange runs on its own: what was counted is sent.
+        exchange = _Exchange(self, exit, limits, allowed_hosts, on_attempt, stopping)
         outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._running.add(asyncio.create_task(self._run(exchange, request, outcome, slots)))
         return await outcome
@@ -102,7 +120,7 @@ class Fetcher:
         exchange: "_Exchange",
         request: Request,
         outcome: "asyncio.Future[Answer]",
-        slots: asyncio.Semaphore | None,
+        slots: Slots | None,
     ) -> None:
         """Run an exchange to its end; whoever waited may be gone by then."""
         try:
@@ -156,7 +174,7 @@ class Fetcher:
 class _Exchange:
     """One request through one exit, and the redirects that follow from it."""
 
-    __slots__ = ("_allowed_hosts", "_begun", "_exit", "_fetcher", "_limits", "_on_hop", "_stopping")
+    __slots__ = ("_allowed_hosts", "_begun", "_exit", "_fetcher", "_limits", "_on_attempt", "_stopping")
 
     def __init__(
         self,
@@ -164,14 +182,14 @@ class _Exchange:
         exit: Exit,
         limits: Limits,
         allowed_hosts: Sequence[str],
-        on_hop: OnHop | None,
+        on_attempt: OnAttempt | None,
         stopping: asyncio.Event | None,
     ) -> None:
         self._fetcher = fetcher
         self._exit = exit
         self._limits = limits
         self._allowed_hosts = allowed_hosts
-        self._on_hop = on_hop
+        self._on_attempt = on_attempt
         self._stopping = stopping
         self._begun = time.perf_counter()
 
@@ -200,8 +218,10 @@ class _Exchange:
         except FetchFault as fault:
             fault.sent = True  # for the last attempt is the one before, and that was answered
             raise
-        if self._on_hop is not None:
-            await self._on_hop()
+        if self._stopping is not None and self._stopping.is_set():
+            raise _stopped("told to stop before a redirect")
+        if self._on_attempt is not None:
+            await self._on_attempt(following)
         return following
 
     async def _send(self, request: Request, url: Url) -> Taken:
@@ -240,7 +260,7 @@ class _Exchange:
         parts, size = [bytes(body)], len(body)
         while size < most:
             if self._stopping is not None and self._stopping.is_set():
-                raise FetchFault("stopped", "told to stop amid the body", sent=True, blame="request")
+                raise _stopped("told to stop amid the body")
             more = await reader.read(min(CHUNK, most - size))
             if more is None:
                 return b"".join(parts)
@@ -311,10 +331,14 @@ def _too_large(code: str, message: str) -> FetchFault:
 
 def _fault(error: PyreqwestError, exit: Exit, url: Url) -> FetchFault:
     if isinstance(error, ClientClosedError):
-        return FetchFault("stopped", "the process is ending", sent=True, blame="request")
+        return _stopped("the process is ending")
     details = getattr(error, "details", None) or {}
     causes = [cause["message"] for cause in details.get("causes") or ()]
     return fault_of(causes, exit.scheme, url.scheme == "http")
+
+
+def _stopped(message: str) -> FetchFault:
+    return FetchFault("stopped", message, sent=True, blame="request")
 
 
 def _credentials(proxy: Url) -> Headers:

@@ -1,6 +1,6 @@
 """The stored form of responses: a sealed segment holds one compressed frame per shard.
 
-    magic | frame of shard a | frame of shard b | ... | footer | footer length, crc32 of all before | magic
+    magic | frame of shard a | frame of shard b | ... | footer | footer length | crc32 of all before | magic
 
 A frame is one zstd frame of page records, sorted by (item, page), and has its own crc32 in the footer, so
 that a frame can be read and trusted alone. Records are msgpack arrays, each behind its length.
@@ -68,7 +68,8 @@ def seal(pages: Mapping[int, Sequence[PageRecord]]) -> tuple[bytes, list[FrameEn
         out += frame
     footer = msgspec.msgpack.encode(entries)
     out += footer
-    out += _TAIL.pack(len(footer), crc32(out))
+    out += _LENGTH.pack(len(footer))
+    out += _LENGTH.pack(crc32(out))
     out += MAGIC
     return bytes(out), entries
 
@@ -106,6 +107,6 @@ def read_footer(segment: bytes) -> list[FrameEntry]:
     if tail < len(MAGIC) or not segment.startswith(MAGIC) or not segment.endswith(MAGIC):
         raise Damaged("This is not a whole segment.")
     length, checksum = _TAIL.unpack_from(segment, tail)
-    if crc32(memoryview(segment)[:tail]) != checksum:
+    if crc32(memoryview(segment)[: tail + _LENGTH.size]) != checksum:
         raise Damaged("A segment's checksum does not match its bytes.")
     return msgspec.msgpack.decode(segment[tail - length : tail], type=list[FrameEntry])

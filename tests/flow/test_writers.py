@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.reference_rows import combine, extract, files_of, parts_of, tables_of
 
-from swath.flow.fragments import Block, escape_marks, quote, restore, split_cells, split_rows, write_row
+from swath.flow.fragments import Block, escape_marks, quote, rearrange, restore, write_row
 from swath.flow.writers import combine_csv, combine_json, combine_jsonl
 
 
@@ -36,6 +36,12 @@ def test_json_keys_that_collide_are_renamed_alike_in_all_shards() -> None:
         '{"input":{},"response":{"a.b":1.0,"a.b_2":2}}',
         '{"input":{},"response":{"a.b":4,"a.b_2":3.50}}',
     ]
+
+
+def test_json_keys_that_need_escapes_are_moved_too() -> None:
+    pages = [b'[{"q\\"":1,"a":2}]', b'[{"a":3.50,"q\\"":4}]']
+    lines = files_of(pages, "jsonl", split=[1])["response"].splitlines()
+    assert lines[1] == '{"input":{},"response":{"q\\"":4,"a":3.50}}'
 
 
 def test_control_characters_survive() -> None:
@@ -92,17 +98,34 @@ def test_a_block_is_restored_into_any_wider_table(
     if not any(groups) and not any(more):
         return
     first, second, third = (",".join(quote(escape_marks(cell)) for cell in group) for group in groups)
-    row = write_row(first.split("never") if own else [], second, third)
+    row = write_row([first], second, third)
     block = Block(0, 0, 1, *map(len, groups), escaped="\x1b" in row)
     wide = [len(group) + extra for group, extra in zip(groups, more, strict=True)]
     text = restore((row * 2).encode(), block, *wide).decode()
     expected = [cell for group, extra in zip(groups, more, strict=True) for cell in group + [""] * extra]
     assert list(csv.reader(io.StringIO(text, newline=""))) == [expected] * 2
-    assert [
-        split_cells(group, len(cells)) for group, cells in zip(*split_groups(row, groups), strict=True)
-    ] == [[quote(escape_marks(cell)) for cell in group] for group in groups]
 
 
-def split_groups(row: str, groups: Any) -> tuple[tuple[str, str, str], Any]:
-    ((own, ancestors, inputs),) = split_rows(row.encode())
-    return (own, ancestors, inputs), groups
+orders = st.permutations(range(4))
+
+
+@given(own=cells, ancestors=cells, inputs=cells, order=orders, other=orders)
+def test_cells_are_moved_whole(
+    own: list[str], ancestors: list[str], inputs: list[str], order: list[int], other: list[int]
+) -> None:
+    """A block's cells come into any order, quoted or not; a place that it does not know is empty."""
+    first, second, third = (",".join(quote(cell) for cell in each) for each in (own, ancestors, inputs))
+    if any(mark in first + second + third for mark in "\x1b\x1d\x1e\x1f") or not (own and ancestors):
+        return
+    row = write_row([first], second, third)
+    known = Block(0, 0, 1, len(own), len(ancestors), len(inputs))
+    places = [place if place < len(own) else -1 for place in order]
+    others = [place if place < len(ancestors) else -1 for place in other]
+    for to, around in ((places, others), (places, None), (None, others)):
+        moved_own = own if to is None else [[*own, ""][place] for place in to]
+        moved_ancestors = ancestors if around is None else [[*ancestors, ""][place] for place in around]
+        sizes = len(moved_own), len(moved_ancestors), len(inputs)
+        moved = rearrange((row * 2).encode(), to, around, known)
+        text = restore(moved, Block(0, 0, 2, *sizes), *sizes).decode()
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        assert rows == [[*moved_own, *moved_ancestors, *inputs]] * 2

@@ -8,7 +8,8 @@ commas in place of these three marks. Marks inside of values are escaped with `\
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -102,12 +103,36 @@ def _end(known: int, wanted: int, more: bool) -> bytes:
     return b"," * (lacking + (more and wanted > 0))
 
 
-def split_rows(block: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield each row of a CSV block as its three groups, still quoted and escaped."""
+def rearrange(
+    block: bytes, own: Sequence[int] | None, ancestors: Sequence[int] | None, known: Block
+) -> bytes:
+    """Return a CSV block with the cells of its groups in another order.
+
+    `own` and `ancestors` give for each column of the new order its place among the known ones, or -1 for a
+    column that is not known; None leaves the group as it is.
+    """
+    move_own = _mover(own, known.own)
+    move_ancestors = _mover(ancestors, known.ancestors)
+    moved = []
     for row in block.decode().split(ROW_END)[:-1]:
-        own, rest = row.split(OWN_END)
-        ancestors, inputs = rest.split(ANCESTORS_END)
-        yield own, ancestors, inputs
+        first, rest = row.split(OWN_END)
+        if ancestors is not None:
+            second, inputs = rest.split(ANCESTORS_END)
+            rest = f"{move_ancestors(second)}{ANCESTORS_END}{inputs}"
+        moved.append(f"{move_own(first)}{OWN_END}{rest}{ROW_END}")
+    return "".join(moved).encode()
+
+
+def _mover(places: Sequence[int] | None, known: int) -> Callable[[str], str]:
+    """Return what moves the cells of a group: -1 takes the empty cell that is put behind them."""
+    if places is None:
+        return str
+    pick = itemgetter(*places) if len(places) > 1 else lambda cells: [cells[place] for place in places]
+
+    def move(group: str) -> str:
+        return ",".join(pick([*split_cells(group, known), ""]))
+
+    return move
 
 
 def split_cells(group: str, count: int) -> list[str]:

@@ -7,12 +7,14 @@ parsed wherever the columns they know are the first of the table's.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import astuple
 
 from swath.flow.cells import guard
-from swath.flow.fragments import Block, Part, quote, restore, split_cells, split_rows, write_row
+from swath.flow.fragments import Part, quote, rearrange, restore
 from swath.flow.names import ColumnPath
 from swath.flow.table import Table
 
@@ -83,81 +85,84 @@ def combine_json(table: Table | None, sources: Iterable[Source], out: BinaryIO) 
 
 
 def _csv_blocks(table: Table, part: Part, read: Read) -> Iterator[bytes]:
-    aligned = _starts(table.own, part.own) and _starts(table.ancestors, part.ancestors)
-    size = len(table.own), len(table.ancestors), len(table.inputs)
+    sizes = len(table.own), len(table.ancestors), len(table.inputs)
     for block in part.blocks:
         rows = read(block.offset, block.length)
-        if aligned or _fits(table, part, block):
-            yield restore(rows, block, *size)
-        else:
-            moved = msgspec.structs.replace(block, own=size[0], ancestors=size[1], inputs=size[2])
-            yield restore(_move_cells(rows, table, part, block), moved, *size)
+        own = _find_places(table.own, part.own[: block.own])
+        ancestors = _find_places(table.ancestors, part.ancestors[: block.ancestors])
+        known = block
+        if own is not None or ancestors is not None:
+            rows = rearrange(rows, own, ancestors, block)
+            known = msgspec.structs.replace(
+                block,
+                own=block.own if own is None else sizes[0],
+                ancestors=block.ancestors if ancestors is None else sizes[1],
+            )
+        yield restore(rows, known, *sizes)
 
 
-def _starts(whole: Sequence[ColumnPath], head: Sequence[ColumnPath]) -> bool:
-    return whole[: len(head)] == head
+def _find_places(whole: Sequence[ColumnPath], columns: Sequence[ColumnPath]) -> list[int] | None:
+    """Return the place of each of the table's columns among a block's (-1: unknown there).
 
-
-def _fits(table: Table, part: Part, block: Block) -> bool:
-    return _starts(table.own, part.own[: block.own]) and _starts(
-        table.ancestors, part.ancestors[: block.ancestors]
-    )
-
-
-def _move_cells(rows: bytes, table: Table, part: Part, block: Block) -> bytes:
-    """Bring the cells of a block into the table's order."""
-    own = _places(table.own, part.own[: block.own])
-    ancestors = _places(table.ancestors, part.ancestors[: block.ancestors])
-    moved = (
-        write_row(_place(first, own, len(table.own)), _join(second, ancestors, len(table.ancestors)), inputs)
-        for first, second, inputs in split_rows(rows)
-    )
-    return "".join(moved).encode()
-
-
-def _places(whole: Sequence[ColumnPath], columns: Sequence[ColumnPath]) -> list[int]:
-    place = {column: index for index, column in enumerate(whole)}
-    return [place[column] for column in columns]
-
-
-def _place(group: str, places: list[int], size: int) -> list[str]:
-    cells = [""] * size
-    for place, cell in zip(places, split_cells(group, len(places)), strict=True):
-        cells[place] = cell
-    return cells
-
-
-def _join(group: str, places: list[int], size: int) -> str:
-    return ",".join(_place(group, places, size))
+    None, where the block's are the table's first: then nothing has to be moved.
+    """
+    if whole[: len(columns)] == columns:
+        return None
+    places = {column: place for place, column in enumerate(columns)}
+    return [places.get(column, -1) for column in whole]
 
 
 def _json_blocks(table: Table | None, sources: Iterable[Source]) -> Iterator[bytes]:
     for part, read in sources:
-        keys = _keys(table, part) if table else {}
+        keys = _match_keys(table, part) if table else {}
+        rewrite = _rewriter(keys) if keys else bytes
         for block in part.blocks:
-            lines = read(block.offset, block.length)
-            yield _rewrite(lines, keys) if keys else lines
+            yield rewrite(read(block.offset, block.length))
 
 
-def _keys(table: Table, part: Part) -> dict[str, str]:
+def _match_keys(table: Table, part: Part) -> dict[str, str]:
     """Return the part's keys and the table's for them, in the table's order; empty, if they agree already."""
-    given = dict(
-        zip(part.own + part.ancestors, part.own_keys + part.ancestor_keys, strict=True),
-    )
+    given = dict(zip(part.own + part.ancestors, part.own_keys + part.ancestor_keys, strict=True))
     columns = zip(table.own + table.ancestors, table.keys, strict=True)
     pairs = {given[column]: key for column, key in columns if column in given}
     return {} if list(pairs) == list(pairs.values()) == list(given.values()) else pairs
 
 
-class _Line(msgspec.Struct):
+def _rewriter(keys: dict[str, str]) -> Callable[[bytes], bytes]:
+    """Return what brings the keys of JSON lines into the table's order and names.
+
+    Structs do it in msgspec; a key that cannot be made a struct's field goes the way of dictionaries.
+    """
+    encoder = msgspec.json.Encoder()
+    try:
+        before, after = _make_row(list(keys)), _make_row(list(keys.values()))
+    except ValueError:
+        plain = msgspec.json.Decoder(_Line[dict[str, msgspec.Raw]])
+        return lambda lines: encoder.encode_lines(
+            [_reorder(line, keys) for line in plain.decode_lines(lines)]
+        )
+    decoder = msgspec.json.Decoder(_Line[before])  # type: ignore[valid-type]
+    if list(keys) == list(keys.values()):
+        return lambda lines: encoder.encode_lines(decoder.decode_lines(lines))
+    return lambda lines: encoder.encode_lines(
+        [_Line(line.input, after(*astuple(line.response))) for line in decoder.decode_lines(lines)]
+    )
+
+
+_Row = TypeVar("_Row")
+
+
+class _Line(msgspec.Struct, Generic[_Row], gc=False):
     input: msgspec.Raw
-    response: dict[str, msgspec.Raw]
+    response: _Row
 
 
-def _rewrite(lines: bytes, keys: dict[str, str]) -> bytes:
-    """Bring the keys of JSON lines into the table's order and names."""
-    decoded = msgspec.json.Decoder(_Line).decode_lines(lines)
-    for line in decoded:
-        row = line.response
-        line.response = {key: row[given] for given, key in keys.items() if given in row}
-    return msgspec.json.Encoder().encode_lines(decoded)
+def _make_row(keys: list[str]) -> Any:
+    """Return a struct whose fields are these keys, each with its JSON as it stands. Raises ValueError."""
+    names = {f"f{number}": key for number, key in enumerate(keys)}
+    return msgspec.defstruct("Row", [(name, msgspec.Raw, UNSET) for name in names], rename=names, gc=False)
+
+
+def _reorder(line: Any, keys: dict[str, str]) -> Any:
+    row = line.response
+    return _Line(line.input, {key: row[given] for given, key in keys.items() if given in row})

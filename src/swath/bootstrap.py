@@ -12,6 +12,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.guard import Guard
 from swath.engine.pacing import Pacer
+from swath.engine.times import Clock
 from swath.engine.worker import Worker
 from swath.errors import SetupError
 from swath.operations.context import Context
@@ -24,8 +25,12 @@ from swath.store.vault import open_vault
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[Context]:
-    """Open everything a server needs, go on with unfinished executions, and drain at the end."""
+async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Context]:
+    """Open everything a server needs, go on with unfinished executions, and drain at the end.
+
+    `clock` is what requests are paced and retried by.
+    """
+    clock = clock or Clock()
     if settings.database_url:
         raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
     _prepare_folder(settings.data_dir)
@@ -42,7 +47,8 @@ async def open_house(settings: Settings) -> AsyncIterator[Context]:
                 objects=objects,
                 opened=opened,
                 fetcher=Fetcher(Guard(settings.allowed_private_hosts)),
-                pacer=Pacer(),
+                pacer=Pacer(clock=clock.steady, sleep=clock.sleep),
+                clock=clock,
                 combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
             )
             engine = Engine(worker, settings.data_dir)

@@ -21,14 +21,20 @@ class Budget:
         #: Whether the database refused: nothing is left, or nothing that this process does not hold.
         self.exhausted = False
 
+    @property
+    def limited(self) -> bool:
+        return self._limit is not None
+
     async def take(self) -> bool:
         """Take one attempt; False when none is left."""
         if self._limit is None:
             return True
-        if not self._held:
-            await self._reserve()
-        if not self._held:
-            return False
+        while not self._held:
+            if self.exhausted:
+                return False
+            await self._reserve()  # others may be quicker to take what it brings
+            if self._limit is None:
+                return True
         self._held -= 1
         return True
 
@@ -46,8 +52,12 @@ class Budget:
                 await self._database.write(executions.return_attempts, self._execution_id, unused)
 
     async def _reserve(self) -> None:
+        """Reserve a block; goes on when whoever wanted it is cancelled, for the database counts it."""
+        await asyncio.shield(asyncio.ensure_future(self._reserve_block()))
+
+    async def _reserve_block(self) -> None:
         async with self._lock:
-            if self._held or self.exhausted:
+            if self._held or self.exhausted or self._limit is None:
                 return
             self._held += await self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
             self.exhausted = not self._held

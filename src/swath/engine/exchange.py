@@ -1,7 +1,7 @@
-"""One page's request until there is an answer to take: pace, budget, exit, fetch, verdict, wait, again."""
+"""One page's request until there is an answer to take: exit, pace, budget, fetch, verdict, wait, again."""
 
-import asyncio
 import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from swath.engine.checkpoint import OpenShard
@@ -9,23 +9,35 @@ from swath.engine.exits import Exit
 from swath.engine.fetcher import Answer
 from swath.engine.guard import target_of
 from swath.engine.live import LiveExecution
+from swath.engine.pacing import Pace
 from swath.engine.times import now_ms
 from swath.errors import FetchFault, ItemFailed
 from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Json
 from swath.flow.request import Request
-from swath.flow.verdict import UNPARSED, Verdict, backoff, wait_hint
+from swath.flow.verdict import UNPARSED, Judge, Verdict, backoff, wait_hint
 
 #: Bytes of an answer that the ledger keeps as a sample.
 SAMPLE = 2_000
 #: Faults of exits that one request survives; more, and the exits are not worth trying.
 MOST_EXIT_FAULTS = 20
+#: Tokens that one request is refused with before it counts as refused.
+MOST_RENEWALS = 2
 #: Error codes by which a target refuses an exit rather than the request.
 BANS = frozenset({"blocked", "forbidden", "rate_limited", "proxy_auth_required"})
+#: Error codes of a target that breaks down under what it is asked.
+STRAINS = frozenset({"rate_limited", "service_unavailable", "gateway_timeout", "timeout"})
+
+#: Makes the request, given the variables that are not the item's own.
+Render = Callable[[Mapping[str, Json]], Request]
 
 
 class LimitReached(Exception):
     """The execution has no attempts left."""
+
+
+class Stopped(Exception):
+    """The execution is to stop; the item has not ended."""
 
 
 class ExecutionFailed(Exception):
@@ -48,17 +60,33 @@ class Obtained:
 
 
 @dataclass(slots=True)
+class Patience:
+    """The seconds that an item may still wait for its upstream, over all its pages."""
+
+    left: float
+
+
+@dataclass(slots=True)
 class Tried:
     """One request, and what has been tried for it so far."""
 
+    item: int
     request: Request
     target: str
     exit: Exit
+    patience: Patience
+    #: Requests that left, whoever was to blame.
     attempts: int = 0
+    #: Failures of the target, which are what `max_attempts` bounds.
+    failures: int = 0
+    #: Refusals for being too fast, and tokens that were refused.
+    limited: int = 0
+    renewals: int = 0
+    #: The execution's settings that the exit was chosen by.
+    revision: int = 0
+    #: Faults of exits, and the exits that this request has given up, by id.
     exit_faults: int = 0
-    #: Exits that this request has given up, by id.
     left: set[str] = field(default_factory=set)
-    waited: float = 0.0
     last: Answer | None = None
 
 
@@ -69,14 +97,37 @@ class Exchange:
         self._live = live
         self._shard = shard
 
-    async def obtain(self, item: int, request: Request) -> Obtained:
+    async def obtain(self, item: int, render: Render, patience: Patience) -> Obtained:
         """Send a request until its answer is a success.
 
-        Raises ItemFailed when it cannot be one, LimitReached when no attempts are left, and
-        ExecutionFailed when a rule says that nothing else is worth sending either.
+        Raises ItemFailed when it cannot be one, LimitReached when no attempts are left, Stopped when the
+        execution stops, and ExecutionFailed when a rule says that nothing else is worth sending either.
         """
-        target = target_of(request.url)
-        tried = Tried(request, target, self._live.exits.choose(target, item))
+        auth = self._live.auth
+        if auth is None:
+            return await self._insist(self._first(item, render({}), patience), self._live.judge)
+        await auth.ready(lambda request: self._ask(item, request, patience))
+        tried = self._first(item, render(auth.values), patience)
+        while True:
+            generation = auth.generation
+            try:
+                return await self._insist(tried, self._live.judge)
+            except Unauthorized as refused:
+                tried.renewals += 1
+                if tried.renewals > MOST_RENEWALS:
+                    raise refused.failed from None
+            await auth.renew(generation, lambda request: self._ask(item, request, patience))
+            tried.request = render(auth.values)
+
+    async def _ask(self, item: int, request: Request, patience: Patience) -> Json:
+        """Send a request that no page comes of, and that no rule of the workflow judges."""
+        return (await self._insist(self._first(item, request, patience), PLAIN)).value
+
+    def _first(self, item: int, request: Request, patience: Patience) -> Tried:
+        target, live = target_of(request.url), self._live
+        return Tried(item, request, target, live.choose_exit(target, item), patience, revision=live.revision)
+
+    async def _insist(self, tried: Tried, judge: Judge) -> Obtained:
         while True:
             started = now_ms()
             try:
@@ -85,34 +136,66 @@ class Exchange:
                 await self._after_fault(fault, tried)
                 continue
             value = parse(answer)
-            verdict = self._live.judge.judge(answer.status, answer.headers, answer.body, value)
+            verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
-                self._live.exits.report_success(tried.exit, target)
+                self._live.report_success(tried.target, tried.exit)
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else replace(answer, body=b"")
                 return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
             await self._after_verdict(verdict, answer, tried)
 
     async def _send(self, tried: Tried) -> Answer:
-        await self._live.pace(tried.target, tried.exit)
-        await self._spend(tried)
+        async def count(request: Request) -> None:
+            if request is not tried.request:  # a redirect
+                await self._live.gate.pass_again(lambda: self._live.paces(target_of(request.url), tried.exit))
+            await self._spend(tried)
+
         try:
             tried.last = await self._live.worker.fetcher.fetch(
                 tried.request,
                 tried.exit,
                 self._live.workflow.limits,
                 allowed_hosts=self._live.workflow.allowed_hosts,
-                on_hop=lambda: self._spend(tried),
-                slots=self._live.slots,
+                on_attempt=count,
+                slots=_Place(self, tried),
                 stopping=self._live.stopping,
             )
         except FetchFault as fault:
+            if fault.code == "stopped":
+                raise Stopped from None
             self._shard.tallies["status", fault.code] += 1
             if not fault.sent:
                 self._take_back(tried)
             raise
         self._shard.tallies["status", str(tried.last.status)] += 1
         return tried.last
+
+    def prepare(self, tried: Tried) -> Sequence[Pace]:
+        """Return the paces that a request must keep, now that it is about to wait for them.
+
+        An exit that is held is left for another as long as nothing of the request went through it: that is
+        no swap. Raises ItemFailed where all are held for longer than the item may wait.
+        """
+        live = self._live
+        if tried.revision != live.revision:
+            tried.revision, tried.exit = live.revision, live.choose_exit(tried.target, tried.item)
+        held = live.held_for(tried.target, tried.exit)
+        if held > 0 and tried.attempts == 0:
+            tried.exit = live.choose_exit(tried.target, tried.item)
+            held = live.held_for(tried.target, tried.exit)
+        if held > tried.patience.left:
+            told = f"The upstream asks for {held:.0f} s of silence, which passes the item's deadline."
+            raise self._failed("rate_limited", told, True, tried)
+        return live.paces(tried.target, tried.exit)
+
+    async def enter(self, tried: Tried) -> None:
+        """Pass the gate; what the item waited because its scope was held counts against its patience."""
+        held = self._live.held_for(tried.target, tried.exit)
+        await self._live.gate.enter(lambda: self.prepare(tried))
+        tried.patience.left -= held
+
+    def leave(self) -> None:
+        self._live.gate.leave()
 
     async def _spend(self, tried: Tried) -> None:
         """Take one attempt from the budget, counted before anything is sent."""
@@ -132,40 +215,53 @@ class Exchange:
     async def _after_fault(self, fault: FetchFault, tried: Tried) -> None:
         """Move to another exit, or wait before the next try, or raise ItemFailed where there is none."""
         policy = self._live.workflow.retry
-        of_exit = fault.blame == "exit"
-        if of_exit:
+        if fault.blame == "exit":
             tried.exit_faults += 1
             self._live.exits.report_fault(tried.exit, tried.target, fault.code)
             if self._swap(fault.code, tried):
                 return
-        tries = tried.exit_faults if of_exit else tried.attempts + (not fault.sent)
-        if not fault.retryable or tries >= (MOST_EXIT_FAULTS if of_exit else policy.max_attempts):
+            tries, most = tried.exit_faults, MOST_EXIT_FAULTS
+        else:
+            tried.failures += 1
+            self._live.report_trouble(tried.target, tried.exit, fault.code in STRAINS)
+            tries, most = tried.failures, policy.max_attempts
+        if not fault.retryable or tries >= most:
             raise self._failed(fault.code, fault.message, fault.retryable, tried)
-        tried.exit_faults += not fault.sent and not of_exit
         await self._wait(backoff(policy, tries, random.random()), fault.code, fault.message, tried)
 
     async def _after_verdict(self, verdict: Verdict, answer: Answer, tried: Tried) -> None:
         """Do what a verdict other than success says, or raise."""
-        policy = self._live.workflow.retry
         code, message = verdict.error_code or "failed", verdict.message or ""
         failed = self._failed(code, message, verdict.retryable, tried)
         if verdict.action == "fail_execution":
             raise ExecutionFailed(failed)
-        hint = wait_hint(answer.status, answer.headers, now_ms() / 1000)
-        again = backoff(policy, tried.attempts, random.random())
-        if verdict.action == "rate_limited":
-            again = hint if hint is not None else again
-            self._live.hold(tried.target, tried.exit, again)
+        if self._live.auth is not None and _is_unauthorized(verdict, answer):
+            raise Unauthorized(failed)
+        self._live.report_trouble(tried.target, tried.exit, code in STRAINS)
+        hint = wait_hint(answer.status, answer.headers, self._live.clock.epoch()) or 0.0
+        again = self._count(verdict, tried, hint)
         if self._is_ban(code, tried):
             self._live.exits.report_ban(tried.exit, tried.target, code)
             if self._swap(code, tried):
                 return
         if verdict.action == "rate_limited":
+            # The ledger calls it by this name whatever the rule does, for it is why the item ended.
+            await self._wait(again, "rate_limited", message, tried)
+        elif verdict.action == "retry" and tried.failures < self._live.workflow.retry.max_attempts:
             await self._wait(again, code, message, tried)
-        elif verdict.action == "retry" and tried.attempts < policy.max_attempts:
-            await self._wait(max(hint or 0.0, again), code, message, tried)
         else:
             raise failed
+
+    def _count(self, verdict: Verdict, tried: Tried, hint: float) -> float:
+        """Count a refusal as what it is, hold the scope where that is asked for; return the wait."""
+        policy = self._live.workflow.retry
+        if verdict.action != "rate_limited":
+            tried.failures += 1
+            return max(hint, backoff(policy, tried.failures, random.random()))
+        tried.limited += 1
+        again = max(hint, backoff(policy, tried.limited, random.random()))
+        self._live.hold(tried.target, tried.exit, again)
+        return again
 
     def _is_ban(self, code: str, tried: Tried) -> bool:
         """Tell whether the target may have something against the exit: a refusal, or 5xx again and again."""
@@ -177,7 +273,7 @@ class Exchange:
         tried.left.add(tried.exit.id)
         if not self._live.hot_swap:
             return False
-        after = self._live.exits.choose(tried.target, avoid=tried.exit)
+        after = self._live.exits.choose(tried.target, tried.item, avoid=tried.exit)
         if after.id in tried.left:
             return False
         self._live.exits.report_swap(tried.exit, after, tried.target, code)
@@ -186,11 +282,11 @@ class Exchange:
 
     async def _wait(self, seconds: float, code: str, message: str, tried: Tried) -> None:
         """Wait, unless that would pass the item's deadline."""
-        tried.waited += seconds
-        if tried.waited > self._live.workflow.retry.item_deadline:
+        if seconds > tried.patience.left:
             told = f"{message} Waiting {seconds:.0f} s more would pass the item's deadline."
             raise self._failed(code, told, True, tried)
-        await asyncio.sleep(seconds)
+        tried.patience.left -= seconds
+        await self._live.clock.sleep(seconds)
 
     def _failed(self, code: str, message: str, retryable: bool, tried: Tried) -> ItemFailed:
         last, mask = tried.last, self._live.masker.mask
@@ -205,6 +301,37 @@ class Exchange:
         )
 
 
+class Unauthorized(Exception):
+    """The token was refused; `failed` is what becomes of the item where no other helps."""
+
+    def __init__(self, failed: ItemFailed) -> None:
+        self.failed = failed
+        super().__init__(str(failed))
+
+
+class _Place:
+    """The place that one request takes among the concurrent ones, for the fetcher to hold."""
+
+    __slots__ = ("_exchange", "_tried")
+
+    def __init__(self, exchange: Exchange, tried: Tried) -> None:
+        self._exchange, self._tried = exchange, tried
+
+    async def acquire(self) -> None:
+        await self._exchange.enter(self._tried)
+
+    def release(self) -> None:
+        self._exchange.leave()
+
+
+def _is_unauthorized(verdict: Verdict, answer: Answer) -> bool:
+    return verdict.action == "refresh_auth" or (
+        answer.status == 401 and verdict.action == "fail_item" and verdict.error_code == "unauthorized"
+    )
+
+
+#: The defaults alone.
+PLAIN = Judge()
 #: For rules and paging a number is a float; rows are read again from the stored body, exactly.
 _decode = decoder(float)
 

@@ -7,13 +7,11 @@ the waiting.
 
 import asyncio
 import time
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 from pyreqwest.client import Client
 from pyreqwest.exceptions import ClientClosedError, PyreqwestError
@@ -23,8 +21,8 @@ from pyreqwest.response import ResponseBodyReader
 
 from swath.engine import redirects
 from swath.engine.blame import fault_of
-from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients, Route
-from swath.engine.exits import DIRECT, Exit
+from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients
+from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_url
 from swath.errors import FetchFault
 from swath.flow.definition import Limits
@@ -32,8 +30,12 @@ from swath.flow.request import Request
 
 #: Bytes read at a time: most bodies whole, and of large ones a part, with a look at the stop flag between.
 CHUNK = 256 * 1024
-#: Seconds in which a proxy must show a sign of life.
+#: Seconds in which a proxy answers what it can answer by itself, if it lives.
 KNOCK_TIME = 5.0
+#: An address of every machine's own, and a port where none listens.
+NOWHERE = Url("http://0.0.0.0:1/")
+#: Faults that only a proxy which lives can cause.
+SIGNS_OF_LIFE = frozenset({"proxy_refused", "proxy_auth_required", "bad_response", "headers_too_large"})
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
 
@@ -66,11 +68,20 @@ class Slots(Protocol):
 class Fetcher:
     """Makes requests, through one client per exit and pinned host. One for the process.
 
-    `roots` are certificates in PEM to trust beside the usual ones; of clients it keeps `most_clients`.
+    `roots` are certificates in PEM to trust beside the usual ones; of clients it keeps `most_clients`; and
+    `knock_time` are the seconds in which a proxy must show a sign of life.
     """
 
-    def __init__(self, guard: Guard, *, roots: bytes | None = None, most_clients: int = MOST_CLIENTS) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        roots: bytes | None = None,
+        most_clients: int = MOST_CLIENTS,
+        knock_time: float = KNOCK_TIME,
+    ) -> None:
         self.clients = Clients(guard, roots=roots, most=most_clients)
+        self._knock_time = knock_time
         self._now = guard.now
         self._running: set[asyncio.Task[None]] = set()
         #: By proxy URL: until when the answer holds, and the answer.
@@ -141,9 +152,9 @@ class Fetcher:
             self._running.discard(task)
 
     async def is_alive(self, exit: Exit) -> bool:
-        """Ask a proxy itself, as if it were a web server: any sign of life in a few seconds counts.
+        """Tell whether a proxy answers what it can answer by itself; the target sees nothing of it.
 
-        The target sees nothing of it. Asked once in a while for all who want to know.
+        Asked once in a while for all who want to know.
         """
         if exit.url is None:
             return True
@@ -151,22 +162,19 @@ class Fetcher:
         if asked is None or asked[0] <= self._now():
             if len(self._alive) >= MOST_KNOWN:
                 self._alive.clear()
-            asked = (self._now() + KNOWN_AGE, asyncio.create_task(self._knock(exit, exit.url)))
+            asked = (self._now() + KNOWN_AGE, asyncio.create_task(self._knock(exit)))
             self._alive[exit.url] = asked
         return await asyncio.shield(asked[1])
 
-    async def _knock(self, exit: Exit, proxy: str) -> bool:
-        url = Url(proxy)
-        door = Url(f"{'https' if url.scheme == 'https' else 'http'}://{url.authority.rpartition('@')[2]}/")
+    async def _knock(self, exit: Exit) -> bool:
+        """Ask a proxy to go where nobody listens: it must say so. Any words of its own are a sign of life."""
         try:
-            pins = await self.clients.pins_of_proxy(exit)
-            client = await self.clients.of(Route(None, pins, KNOCK_TIME, KNOCK_TIME))
-            request = client.get(door).headers(_credentials(url)).timeout(timedelta(seconds=KNOCK_TIME))
+            client = await self.clients.to_knock(exit, self._knock_time)
+            request = client.get(NOWHERE).timeout(timedelta(seconds=self._knock_time))
             async with request.build_streamed():
                 return True
         except PyreqwestError as error:
-            fault = _fault(error, DIRECT, door)
-            return fault.sent and fault.code != "timeout"
+            return _fault(error, exit, NOWHERE).code in SIGNS_OF_LIFE
         except FetchFault:
             return False
 
@@ -339,10 +347,3 @@ def _fault(error: PyreqwestError, exit: Exit, url: Url) -> FetchFault:
 
 def _stopped(message: str) -> FetchFault:
     return FetchFault("stopped", message, sent=True, blame="request")
-
-
-def _credentials(proxy: Url) -> Headers:
-    if not proxy.username:
-        return ()
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return (("Proxy-Authorization", f"Basic {b64encode(login.encode()).decode()}"),)

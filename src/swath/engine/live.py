@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from swath.engine.auth import Auth
 from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
 from swath.engine.checkpoint import Checkpoints
 from swath.engine.exits import Exit, ExitPool
 from swath.engine.frozen import Frozen, secrets_of
+from swath.engine.gate import Gate
+from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
 from swath.flow.definition import Json
 from swath.flow.execution import Status
@@ -27,6 +31,10 @@ log = structlog.get_logger()
 
 #: Characters from which on a secret is masked in stored answers too (settled point 16).
 LONG_SECRET = 12
+#: Secrets remembered when tokens come and go.
+MOST_SECRETS = 50
+#: Seconds of a pause from which on it is an event.
+NOTEWORTHY = 5.0
 
 
 class LiveExecution:
@@ -37,6 +45,7 @@ class LiveExecution:
         self.id: str = row.id
         self.owner_id: str = row.owner_id
         self.worker = worker
+        self.clock = worker.clock
         self.definition = definition
         self.workflow = definition.workflow
         self.template = RequestTemplate(definition.endpoint)
@@ -46,18 +55,30 @@ class LiveExecution:
         )
         #: What filters and rules may be filled with.
         self.parameters = {**definition.constants, **definition.parameters}
-        self.masker = Masker(secrets_of(definition))
-        self._echoes = [secret.encode() for secret in secrets_of(definition) if len(secret) >= LONG_SECRET]
-        self.exits = ExitPool([Exit(*exit) for exit in frozen.exits], report=self.note)
-        self.hot_swap = definition.options.do_proxy_hot_swap and len(self.exits) > 1
-        self._scopes = Scopes(self.owner_id, definition, worker.settings.proxy_rate)
+        self._secrets = secrets_of(definition)
+        self.masker = Masker(self._secrets)
+        self.auth = Auth(definition, self.clock, self._learn) if self.workflow.auth else None
+        #: Counts the changes of what follows while the execution runs.
+        self.revision = 0
+        self._use_exits([Exit(*exit) for exit in frozen.exits])
+        self._scopes = self._lay_scopes()
+        self.gate = Gate(worker.pacer, self.workflow.concurrency)
         self.budget = Budget(worker.database, self.id, row.maximum_requests_count)
         self.checkpoints = Checkpoints(worker.database, worker.objects, self.id)
-        #: One for each request that may be under way.
-        self.slots = asyncio.Semaphore(definition.workflow.concurrency)
         self.stopping = asyncio.Event()
         self.users = 0
         self._committing: asyncio.Task[None] | None = None
+
+    def _use_exits(self, exits: list[Exit]) -> None:
+        self.exits = ExitPool(
+            exits, sticky=self.workflow.sticky_exits, report=self.note, clock=self.clock.steady
+        )
+        self.hot_swap = self.definition.options.do_proxy_hot_swap and len(self.exits) > 1
+
+    def _lay_scopes(self) -> Scopes:
+        tempos = self.worker.tempos if self.workflow.automatic_pace else None
+        rate = self.worker.settings.proxy_rate
+        return Scopes(self.owner_id, self.definition, self.workflow.rate_limits, rate, tempos)
 
     @classmethod
     async def open(cls, worker: "Worker", row: Any) -> "LiveExecution":
@@ -100,19 +121,60 @@ class LiveExecution:
         """Note an event of this execution; the next checkpoint records it."""
         self.checkpoints.note(kind, data)
 
-    async def pace(self, target: str, exit: Exit) -> None:
-        """Wait until a request to the target through the exit may be sent."""
-        await self.worker.pacer.slot(self._scopes.of(target, exit))
+    # --- exits and pace
+
+    def choose_exit(self, target: str, item: int) -> Exit:
+        """Return an exit that is well and not held by the target; where all are held, any."""
+        exit = self.exits.choose(target, item)
+        for _ in range(len(self.exits) - 1):
+            if not self.held_for(target, exit):
+                break
+            self.exits.forget(item)
+            exit = self.exits.choose(target, item)
+        return exit
+
+    def paces(self, target: str, exit: Exit) -> Sequence[Pace]:
+        """Return the paces that a request to the target through the exit must keep."""
+        return self._scopes.of(target, exit)
+
+    def held_for(self, target: str, exit: Exit) -> float:
+        """Return for how many seconds the scope (target, credential, exit) is held."""
+        return self.worker.pacer.paused_for((self._scopes.own(target, exit),))
 
     def hold(self, target: str, exit: Exit, seconds: float) -> None:
         """Let nothing more be sent in the scope (target, credential, exit) for some seconds."""
+        before = self.held_for(target, exit)
         self.worker.pacer.pause_for(self._scopes.own(target, exit), seconds)
+        if seconds - before >= NOTEWORTHY:
+            self.note("scope_held", {"target": target, "exit": exit.id, "seconds": round(seconds, 3)})
+        # Who waits for a slot may have another exit to take, or no patience for so long a wait.
+        for live in self.worker.live.values():
+            live.gate.recheck()
+
+    def report_success(self, target: str, exit: Exit) -> None:
+        """An answer came that can be taken."""
+        self.exits.report_success(exit, target)
+        if (tempo := self._scopes.tempo(target, exit)) is not None:
+            tempo.succeed()
+
+    def report_trouble(self, target: str, exit: Exit, strained: bool) -> None:
+        """The target gave no answer to take; perhaps it was asked too often."""
+        if strained and (tempo := self._scopes.tempo(target, exit)) is not None:
+            tempo.strain(self.clock.steady())
+
+    # --- secrets
+
+    def _learn(self, secret: str) -> None:
+        """Mask a value from now on that nobody knew before."""
+        self._secrets = [*self._secrets[-MOST_SECRETS:], secret]
+        self.masker = Masker(self._secrets)
+        self.note("auth_refreshed", {})
 
     def mask_echo(self, body: bytes) -> bytes:
         """Mask long secrets that the upstream sent back; all else is kept as it came."""
-        for secret in self._echoes:
-            if secret in body:
-                body = body.replace(secret, MASK.encode())
+        for secret in self._secrets:
+            if len(secret) >= LONG_SECRET and (echo := secret.encode()) in body:
+                body = body.replace(echo, MASK.encode())
         return body
 
     def visible(self, inputs: dict[str, Json]) -> dict[str, Json]:

@@ -58,6 +58,8 @@ class _Scope:
 
     due: float
     left: float = math.inf
+    #: Until when the scope is held, whatever else is said of its slots.
+    held: float = -math.inf
     waiting: "list[tuple[int, _Waiter]]" = field(default_factory=list)
     server: asyncio.Task[None] | None = None
 
@@ -100,9 +102,26 @@ class Pacer:
         await waiter.turn
         return self._clock() - begun
 
+    def try_slot(self, paces: Sequence[Pace]) -> bool:
+        """Take a slot of every scope if all are due now, and nobody waits for one of them."""
+        return self._queued(paces) is None and self._try(paces) is None
+
+    def give_back(self, paces: Sequence[Pace]) -> None:
+        """Return slots that were taken for a request that is not sent; a pause since then holds."""
+        for pace in paces:
+            scope = self._scope(pace.key)
+            scope.due = max(scope.due - pace.interval, scope.held)
+            scope.left += pace.interval > 0
+
+    def restart(self, key: str) -> None:
+        """Have a scope's next slot due now, for its limit has changed; a pause holds."""
+        scope = self._scope(key)
+        scope.due = max(scope.held, self._clock())
+
     def pause(self, key: str, until: float) -> None:
         """Hold a whole scope until a time of the pacer's clock; of two pauses the longer holds."""
         scope = self._scope(key)
+        scope.held = max(scope.held, until)
         scope.due = max(scope.due, until)
 
     def pause_for(self, key: str, seconds: float) -> None:
@@ -110,10 +129,10 @@ class Pacer:
         self.pause(key, self._clock() + seconds)
 
     def paused_for(self, keys: Iterable[str]) -> float:
-        """Return in how many seconds the last of the scopes has a slot."""
+        """Return for how many seconds the last of the scopes is held."""
         now = self._clock()
         scopes = [self._scopes[key] for key in keys if key in self._scopes]
-        return max([0.0, *(scope.due - now for scope in scopes)])
+        return max([0.0, *(scope.held - now for scope in scopes)])
 
     async def close(self) -> None:
         """Let all who wait go without a slot: they are cancelled."""

@@ -2,18 +2,31 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from swath.engine.ahead import Ahead
 from swath.engine.checkpoint import OpenShard
-from swath.engine.exchange import Exchange, ExecutionFailed, LimitReached, Obtained
+from swath.engine.exchange import Exchange, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
 from swath.errors import ItemFailed
 from swath.flow.definition import Json
-from swath.flow.execution import DONE, StopReason
-from swath.flow.paging import Page, Progress, Step, begin, depth_cap, pager_for, settle
+from swath.flow.execution import DONE, PARTIAL, StopReason
+from swath.flow.paging import (
+    Page,
+    Progress,
+    State,
+    Step,
+    ahead,
+    begin,
+    depth_cap,
+    lookahead,
+    pager_for,
+    settle,
+)
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.store import executions
@@ -22,8 +35,14 @@ from swath.store import executions
 REASONS = {
     "blocked_address": StopReason.BLOCKED_ADDRESS,
     "rate_limited": StopReason.RATE_LIMITED,
-    "loop_detected": StopReason.LOOP_DETECTED,
 }
+#: What the ledger says of items that end early without a failure.
+TOLD = {
+    StopReason.LOOP_DETECTED: "The upstream repeats itself; what it repeated was not taken.",
+    StopReason.DEPTH_CAP: "The upstream refuses to page any deeper.",
+}
+#: Paginators whose pages can be asked for out of turn.
+COUNTED = ("page_number", "offset")
 
 
 async def run_shard(live: LiveExecution, number: int) -> tuple[int, bool]:
@@ -60,45 +79,53 @@ class ShardRunner:
     async def run(self) -> None:
         """Work until every item has ended, or the execution stops, or the shard is somebody else's."""
         pending = self._shard.progress.unfinished()
-        count = min(self._live.workflow.concurrency, len(self._shard.progress.outcomes))
-        items = [asyncio.create_task(self._work_through(pending)) for _ in range(count)]
+        lines: set[asyncio.Task[Any]] = set()
+        begun = 0
         stop = asyncio.create_task(self._live.stopping.wait())
         try:
-            await self._wait(items, stop)
+            while not stop.done():
+                wanted = min(self._live.gate.limit, len(self._shard.progress.outcomes))
+                lines.update(asyncio.create_task(self._work_through(pending)) for _ in range(begun, wanted))
+                begun = max(begun, wanted)
+                change = asyncio.create_task(self._live.gate.changed.wait())
+                waiting = {*lines, stop, change}
+                ended, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+                for task in ended & lines:
+                    lines.discard(task)
+                    task.result()
+                if not lines:
+                    return
         finally:
-            for task in (*items, stop):
+            for task in (*lines, stop):
                 task.cancel()
-            await asyncio.gather(*items, stop, return_exceptions=True)
+            await asyncio.gather(*lines, stop, return_exceptions=True)
 
-    async def _wait(self, items: list[asyncio.Task[None]], stop: asyncio.Task[Any]) -> None:
-        waiting: set[asyncio.Task[Any]] = {*items, stop}
-        while waiting != {stop}:
-            ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in ended - {stop}:
-                task.result()
-            if stop in ended:
+    async def _work_through(self, pending: Iterator[int]) -> None:
+        for item in pending:
+            if self._shard.fenced or self._live.stopping.is_set():
                 return
+            await self._work(item)
 
     def give_up(self) -> None:
         """End what is left of a shard that no worker gets any further with."""
         message = "Workers that took this shard came to nothing again and again."
         for item in list(self._shard.progress.unfinished()):
-            self._fail(item, ItemFailed("worker_failed", message, retryable=True), Going({}, begin()))
-
-    async def _work_through(self, pending: Iterator[int]) -> None:
-        for item in pending:
-            if self._shard.fenced:
-                return
-            await self._work(item)
+            going = Going({}, begin(), Patience(0))
+            self._fail(item, ItemFailed("worker_failed", message, retryable=True), going)
 
     async def _work(self, item: int) -> None:
         """Fetch the pages of one item until it ends."""
         begun = self._shard.progress.begun.get(item)
-        going = Going({}, begun or begin(self._live.workflow.paginator))
+        patience = Patience(self._live.workflow.retry.item_deadline)
+        going = Going({}, begun or begin(self._live.workflow.paginator), patience)
+        ahead = Ahead(lambda state: self._ask(item, going, state), self._most_ahead())
         try:
             going.inputs = self._live.plan.inputs(item)
-            while not await self._take_page(item, going):
+            while not await self._take_page(item, going, ahead):
                 pass
+        except Stopped:
+            return
         except LimitReached:
             self._shard.end(item, StopReason.REQUEST_LIMIT)
             await self._live.run_out()
@@ -107,15 +134,33 @@ class ShardRunner:
             await self._live.fail(str(failed.cause))
         except ItemFailed as error:
             self._fail(item, error, going)
+        finally:
+            ahead.close()
+            self._live.exits.forget(item)
 
-    async def _take_page(self, item: int, going: "Going") -> bool:
+    def _most_ahead(self) -> int:
+        """Return how many pages of one item may be asked for before their turn.
+
+        None where attempts are counted: one for a page that turns out not to be there would be missing
+        elsewhere.
+        """
+        limited = self._live.budget.limited or self._live.workflow.paginator.type not in COUNTED
+        return 0 if limited else self._live.gate.limit
+
+    async def _ask(self, item: int, going: "Going", state: State) -> Obtained:
+        values = dict(going.inputs)
+        url = self._pager.apply(state, values)
+        template = self._live.template
+        return await self._exchange.obtain(
+            item, lambda more: template.render({**values, **more} if more else values, url), going.patience
+        )
+
+    async def _take_page(self, item: int, going: "Going", ahead: Ahead) -> bool:
         """Fetch the next page and take its rows if they are new; return whether it was the last.
 
         Between settling and adding nothing is awaited: a checkpoint sees both or neither.
         """
-        values = dict(going.inputs)
-        url = self._pager.apply(going.progress.state, values)
-        got = await self._exchange.obtain(item, self._live.template.render(values, url))
+        got = await ahead.take(going.progress.state)
         page = Page(got.answer.status, got.answer.headers, got.value, got.answer.url)
         number = going.progress.page
         step = settle(self._live.workflow, self._pager, going.progress, page, self._live.parameters)
@@ -123,10 +168,16 @@ class ShardRunner:
             self._shard.add(self._record(item, number, got, step))
         if step.stop is None:
             self._shard.progress.begun[item] = going.progress
+            self._look_ahead(going.progress, ahead)
         else:
-            self._end(item, step, going, number)
+            self._end(item, step, going, number, got)
         await self._live.checkpoints.make_room()
         return step.stop is not None
+
+    def _look_ahead(self, progress: Progress, pages: Ahead) -> None:
+        paginator = self._live.workflow.paginator
+        known = lookahead(paginator, progress) if pages.window else None
+        pages.expect(ahead(paginator, progress, min(known, pages.window)) if known else ())
 
     def _record(self, item: int, number: int, got: Obtained, step: Step) -> PageRecord:
         return PageRecord(
@@ -144,18 +195,20 @@ class ShardRunner:
             rows=step.rows,
         )
 
-    def _end(self, item: int, step: Step, going: "Going", number: int) -> None:
+    def _end(self, item: int, step: Step, going: "Going", number: int, got: Obtained) -> None:
         """End an item after a page, as its paging says."""
         assert step.stop is not None
-        progress, shard = going.progress, self._shard
         if step.pages < number:
-            shard.progress.cuts[item] = step.pages
-        if progress.declared_total not in (None, progress.rows):
-            shard.progress.declared[item] = (progress.declared_total or 0, progress.rows)
-        if step.failure is not None:
-            self._fail(item, step.failure, going)
+            self._shard.progress.cuts[item] = step.pages
+        failure = step.failure
+        if failure is None and step.stop in PARTIAL:
+            failure = ItemFailed(step.stop, TOLD[step.stop])
+        if failure is None:
+            self._finish(item, going, step.stop)
         else:
-            shard.end(item, step.stop)
+            told = replace(failure, attempts=got.attempts, last_status=got.answer.status, exit=got.exit_id)
+            self._write_line(item, told, going, step.stop)
+            self._finish(item, going, step.stop)
 
     def _fail(self, item: int, error: ItemFailed, going: "Going") -> None:
         """End an item that cannot go on, with a line in the ledger unless it simply was at its end."""
@@ -163,19 +216,29 @@ class ShardRunner:
         if reason is StopReason.FAILED:
             reason = depth_cap(going.progress, error.last_status) or reason
         if reason not in DONE:
-            line = describe(item, error, reason, self._live.visible(going.inputs), going.progress.page)
-            self._shard.failures.append(line)
+            self._write_line(item, error, going, reason)
+        self._finish(item, going, reason)
+
+    def _finish(self, item: int, going: "Going", reason: StopReason) -> None:
+        declared, fetched = going.progress.declared_total, going.progress.rows
+        if declared not in (None, fetched):
+            self._shard.progress.declared[item] = (declared or 0, fetched)
         self._shard.end(item, reason)
+
+    def _write_line(self, item: int, error: ItemFailed, going: "Going", reason: StopReason) -> None:
+        inputs = self._live.visible(going.inputs)
+        self._shard.failures.append(describe(item, error, reason, inputs, going.progress.page))
 
 
 class Going:
-    """An item that is worked on: its inputs, and how far it has come."""
+    """An item that is worked on: its inputs, how far it has come, and how long it may still wait."""
 
-    __slots__ = ("inputs", "progress")
+    __slots__ = ("inputs", "patience", "progress")
 
-    def __init__(self, inputs: dict[str, Json], progress: Progress) -> None:
+    def __init__(self, inputs: dict[str, Json], progress: Progress, patience: Patience) -> None:
         self.inputs = inputs
         self.progress = progress
+        self.patience = patience
 
 
 def describe(

@@ -12,7 +12,8 @@ from swath.engine.inputs import freeze
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
-from swath.engine.times import now_ms
+from swath.engine.scopes import Tempos
+from swath.engine.times import Clock, now_ms
 from swath.errors import SwathError
 from swath.flow.execution import TERMINAL, Status
 from swath.flow.plan import count_shards, shard_bounds
@@ -38,6 +39,8 @@ class Worker:
     fetcher: Fetcher
     pacer: Pacer
     combiner: Combiner
+    clock: Clock = field(default_factory=Clock)
+    tempos: Tempos = field(default_factory=dict)
     live: dict[str, LiveExecution] = field(default_factory=dict)
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from swath.errors import InvalidInput
-from swath.flow.definition import Endpoint, Filter, Paginator, ResponseRule, Workflow
+from swath.flow.definition import Endpoint, Filter, Paginator, Refresh, ResponseRule, Workflow
 from swath.flow.filters import compile_filters
 from swath.flow.pagers import pager_for
 from swath.flow.paths import compile_path
@@ -38,6 +38,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
         *_check_paginator(workflow.paginator, known),
         *_check_filters("filters", workflow.filters),
         *_check_rules(workflow.response_rules),
+        *(_check_auth(workflow.auth, endpoint, known) if workflow.auth else ()),
         *_check_numbers(workflow),
     ]
 
@@ -112,6 +113,33 @@ def _check_rules(rules: Sequence[ResponseRule]) -> Iterator[Finding]:
         for field, message in _attempt(lambda rule=rule: Judge([rule])):  # type: ignore[misc]
             inner = field.removeprefix("response_rules[0].")
             yield f"{place}.{inner}", message
+
+
+def _check_auth(auth: Refresh, endpoint: Endpoint, known: Collection[str]) -> Iterator[Finding]:
+    if auth.variable not in known:
+        yield "auth.variable", _unknown(auth.variable, known)
+    yield from _blank("auth.url", auth.url)
+    if auth.url.strip():
+        yield from _attempt(lambda: RequestTemplate(request_of(auth, endpoint)), "auth.")
+    for field in ("token_path", "expires_path"):
+        path = getattr(auth, field)
+        if path:
+            for _, message in _attempt(lambda path=path: compile_path(path)):  # type: ignore[misc]
+                yield f"auth.{field}", message
+    yield from _blank("auth.token_path", auth.token_path)
+
+
+def request_of(auth: Refresh, endpoint: Endpoint) -> Endpoint:
+    """Return what fetches a token as an endpoint, with the variables of the one that it is for."""
+    return Endpoint(
+        name="auth",
+        url=auth.url,
+        method=auth.method,
+        query=auth.query,
+        headers=auth.headers,
+        body=auth.body,
+        variables=endpoint.variables,
+    )
 
 
 def _check_numbers(workflow: Workflow) -> Iterator[Finding]:

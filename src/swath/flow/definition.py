@@ -161,6 +161,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """A request that fetches a token when there is none, when it is about to expire, or on `refresh_auth`.
+
+    Its templates use the endpoint's declared variables and the execution's constants. One for all items.
+    """
+
+    #: The endpoint's variable that the token fills.
+    variable: str
+    url: str
+    method: str = "POST"
+    query: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    #: Where the token stands in the answer, and where the seconds for which it is good.
+    token_path: str = "access_token"
+    expires_path: str | None = "expires_in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """An endpoint, where its variables come from, how its answers lead on and what becomes of them."""
 
@@ -176,8 +195,14 @@ class Workflow:
     rate_limits: tuple[RateLimit, ...] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     limits: Limits = field(default_factory=Limits)
+    #: How a token is fetched; None: a 401 is the end of an item.
+    auth: Refresh | None = None
     loop_guard: LoopGuard = "stop"
     concurrency: int = 16
+    #: Find the pace that the target bears: faster while it answers, slower when it refuses.
+    automatic_pace: bool = False
+    #: Keep the pages of an item on one exit for as long as that is well.
+    sticky_exits: bool = False
     #: Hosts that a next URL or a redirect may lead to, beside the endpoint's own.
     allowed_hosts: tuple[str, ...] = ()
     #: Paths of the result collections wanted; None: all.

@@ -367,6 +367,16 @@ async def test_told_to_stop_amid_a_large_body(upstream: Scripted, fetcher: Fetch
     assert told(fault) == ("stopped", True, "request", True)
 
 
+async def test_told_to_stop_before_a_redirect(upstream: Scripted, fetcher: Fetcher) -> None:
+    """The answer that led there is not the one that was asked for; the redirect is not sent."""
+    upstream.on("/a", to("/b"))
+    stopping = asyncio.Event()
+    stopping.set()
+    fault = await fault_of(fetcher, f"{upstream.url}/a", stopping=stopping)
+    assert told(fault) == ("stopped", True, "request", True)
+    assert len(upstream.asked) == 1
+
+
 async def test_closing_ends_what_is_under_way(upstream: Scripted, fetcher: Fetcher) -> None:
     """No request outlives the fetcher; its fault says why."""
     upstream.on("/x", Play(silent=True))
@@ -385,47 +395,54 @@ def to(location: str, status: int = 302) -> Play:
 
 
 async def test_redirects_are_followed_and_counted(upstream: Scripted, fetcher: Fetcher) -> None:
-    """Relative ones too; each is an attempt that is asked for before it is sent."""
+    """Relative ones too; each is an attempt that is asked for before it is sent, as the first request is."""
     upstream.on("/a", to("b?x=1"))
     upstream.on("/b", to(f"{upstream.url}/c", 308))
     upstream.on("/c", Play(body=b"there"))
     counted = []
 
-    async def on_hop() -> None:
-        counted.append(len(upstream.asked))
+    async def count(request: Request) -> None:
+        counted.append((request.url.removeprefix(upstream.url), len(upstream.asked)))
 
-    answer = await fetcher.fetch(get(f"{upstream.url}/a"), DIRECT, LIMITS, on_hop=on_hop)
+    answer = await fetcher.fetch(get(f"{upstream.url}/a"), DIRECT, LIMITS, on_attempt=count)
     assert (answer.body, answer.hops, answer.url) == (b"there", 2, f"{upstream.url}/c")
     assert [asked.target for asked in upstream.asked] == ["/a", "/b?x=1", "/c"]
-    assert counted == [1, 2]
+    assert counted == [("/a", 0), ("/b?x=1", 1), ("/c", 2)]
 
 
-async def test_a_hop_that_is_not_granted_is_not_sent(upstream: Scripted, fetcher: Fetcher) -> None:
-    """When the budget is spent, what counts it raises; that reaches whoever asked."""
-    upstream.on("/a", to("/b"))
+class Spent(Exception):
+    """No attempts are left."""
 
-    class Spent(Exception):
-        pass
 
-    async def on_hop() -> None:
-        raise Spent
+@pytest.mark.parametrize("granted", [0, 1, 2])
+async def test_an_attempt_that_is_not_granted_is_not_sent(
+    upstream: Scripted, fetcher: Fetcher, granted: int
+) -> None:
+    """When the budget is spent, what counts it raises; that reaches whoever asked, and the slot is free."""
+    upstream.on("/a", to("/a"))
+    left = iter(range(granted))
+    slots = asyncio.Semaphore(1)
+
+    async def count(_request: Request) -> None:
+        if next(left, None) is None:
+            raise Spent
 
     with pytest.raises(Spent):
-        await fetcher.fetch(get(f"{upstream.url}/a"), DIRECT, LIMITS, on_hop=on_hop)
-    assert len(upstream.asked) == 1
+        await fetcher.fetch(get(f"{upstream.url}/a"), DIRECT, LIMITS, on_attempt=count, slots=slots)
+    assert len(upstream.asked) == granted
+    assert not slots.locked()
 
 
 async def test_redirects_are_bounded(upstream: Scripted, fetcher: Fetcher) -> None:
     upstream.on("/a", to("/a"))
-    hops = []
+    counted = []
 
-    async def on_hop() -> None:
-        hops.append(1)
+    async def count(request: Request) -> None:
+        counted.append(request)
 
-    fault = await fault_of(fetcher, f"{upstream.url}/a", replace(LIMITS, max_redirects=3), on_hop=on_hop)
+    fault = await fault_of(fetcher, f"{upstream.url}/a", replace(LIMITS, max_redirects=3), on_attempt=count)
     assert told(fault) == ("redirect_refused", True, "target", False)
-    assert len(upstream.asked) == 4
-    assert len(hops) == 3
+    assert len(upstream.asked) == len(counted) == 4
 
 
 async def test_a_redirect_without_a_place_is_an_answer(upstream: Scripted, fetcher: Fetcher) -> None:
@@ -509,16 +526,16 @@ async def test_P10_a_redirect_to_a_private_address_is_blocked(
 ) -> None:
     """Whether its host is allowed or not. What was sent before it counts; the hop does not."""
     upstream.on("/a", to(location))
-    hops = []
+    counted = []
 
-    async def on_hop() -> None:
-        hops.append(1)
+    async def count(request: Request) -> None:
+        counted.append(request)
 
     for allowed in ([], ["*"]):
-        fault = await fault_of(fetcher, f"{upstream.url}/a", allowed_hosts=allowed, on_hop=on_hop)
+        fault = await fault_of(fetcher, f"{upstream.url}/a", allowed_hosts=allowed, on_attempt=count)
         assert isinstance(fault, AddressBlocked)
         assert fault.sent
-    assert not hops
+    assert len(counted) == len(upstream.asked) == 2
 
 
 @pytest.mark.parametrize("location", ["ftp://127.0.0.1/", "file:///etc/passwd", "http://", "javascript:x"])

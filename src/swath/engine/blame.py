@@ -12,7 +12,11 @@ from swath.errors import Blame, FetchFault
 #: What the text of a cause means before anything was sent, by the first that fits.
 _CONNECTING = (
     ("proxy authorization required", "proxy_auth_required", "the proxy wants other credentials"),
-    ("tunnel error: failed to create", "proxy_unreachable", "the proxy cannot be reached"),
+    ("credentials not accepted", "proxy_auth_required", "the proxy wants other credentials"),
+    ("user/pass authentication", "proxy_auth_required", "the proxy wants other credentials"),
+    ("error: failed to create", "proxy_unreachable", "the proxy cannot be reached"),
+    ("end of file", "proxy_broke", "the proxy ended the connection"),
+    ("io error", "proxy_broke", "the proxy ended the connection"),
     ("tunnel error", "proxy_refused", "the proxy refused to connect to the target"),
     ("socks proxy", "proxy_refused", "the proxy refused to connect to the target"),
     ("dns error", "dns_failed", "the name has no address"),
@@ -56,14 +60,10 @@ def _connect_fault(chain: Sequence[str], scheme: str, plain: bool) -> FetchFault
     if not scheme:
         return FetchFault(code, message, sent=False, blame="target")
     straight = scheme.startswith("http") and plain
-    if straight or code in ("connect_failed", "dns_failed") or _is_dead_socks(chain):
+    if straight or code in ("connect_failed", "dns_failed"):
         # The only connection there was to be made is the one to the proxy.
         code, message = "proxy_unreachable", f"the proxy cannot be reached: {message}"
     return FetchFault(code, message, sent=False, blame="exit")
-
-
-def _is_dead_socks(chain: Sequence[str]) -> bool:
-    return any("socks error: failed to create" in cause for cause in chain)
 
 
 def _find(

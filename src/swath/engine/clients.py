@@ -18,7 +18,7 @@ MOST_CLIENTS = 200
 #: Pairs of an exit and a host remembered, and for how many seconds the guard is not asked again.
 MOST_KNOWN = 10_000
 KNOWN_AGE = 5.0
-#: Of the whole time, what connecting may take at most.
+#: What connecting may take of the other times: were it all, a dead exit would look like a slow target.
 CONNECT_SHARE = 0.8
 USER_AGENT = f"swath/{__version__}"
 
@@ -82,6 +82,11 @@ class Clients:
         await self._guard.judge_name(host)
         return pins
 
+    async def to_knock(self, exit: Exit, seconds: float) -> Client:
+        """Return a client for a question to the proxy itself; a SOCKS one must not have it looked up here."""
+        proxy = f"socks5h{(exit.url or '')[6:]}" if exit.scheme == "socks5" else exit.url
+        return await self.of(Route(proxy, await self.pins_of_proxy(exit), seconds * CONNECT_SHARE, seconds))
+
     async def pins_of_proxy(self, exit: Exit) -> Pins:
         """Return where the proxy's own name may connect; an administrator's proxy stands where it stands."""
         url = read_proxy_url(exit.url or "")
@@ -111,7 +116,8 @@ class Clients:
         self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits
     ) -> tuple[Route, float]:
         until = self._guard.now() + KNOWN_AGE
-        connect = min(limits.connect_timeout, limits.timeout * CONNECT_SHARE)
+        most = CONNECT_SHARE * min(limits.timeout, limits.read_timeout)
+        connect = min(limits.connect_timeout, most)
         route = Route(exit.url, await self.judge(exit, host), connect, limits.read_timeout)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()

@@ -378,6 +378,33 @@ def test_rows_of_one_path_at_two_places_stay_in_order() -> None:
     assert files_of(pages)["a.b"] == "a.b\n" + "1\n2\n" * 5
 
 
+@pytest.mark.parametrize(
+    ("head", "tail"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]"), (b'{"a":[[', b"]]}")]
+)
+def test_D6_depth_is_walked_up_to_a_limit_and_refused_beyond(head: bytes, tail: bytes) -> None:
+    """512 levels give their scalar; more are an unparsable page, whatever they are made of, never a crash."""
+    levels = head.count(b"[") + head.count(b"{")
+    for count, rows in ((512 // levels, True), (512 // levels + 1, False), (400, False), (5000, False)):
+        if count == 400 and levels == 1:
+            continue
+        body = head * count + b"17" + tail * count
+        for filters in ((), (Filter(path="x.y", value=1),), (Filter(path="a.a.a[0]", op="!=", value=1),)):
+            extractor = Extractor(Extraction(filters=filters), io.BytesIO())
+            extractor.feed(SourcePage(0, 0, {}, body))
+            parts = extractor.finish()
+            assert bool(parts) is rows
+            assert extractor.counts.unparsable == (0 if rows else 1)
+
+
+def test_a_page_of_many_keys_behind_pages_of_few_loses_nothing() -> None:
+    """What was gathered is written before keys turn out to be data."""
+    pages = [{"u": {"a": number}} for number in range(5)] + [{"u": {f"k{key}": key for key in range(40)}}]
+    parts = [part for part, _ in extract(pages, key_value_threshold=30)]
+    assert [part.path for part in parts] == [(), ("u",)]
+    assert [part.rows for part in parts] == [5, 40]
+    assert parts[0].dynamic == [("u",)]
+
+
 def test_memory_stays_flat_in_rows() -> None:
     """Blocks are written as they fill up: what waits is bounded, however many pages come."""
     file = io.BytesIO()

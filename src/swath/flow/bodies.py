@@ -17,6 +17,9 @@ from swath.flow.definition import Json
 
 #: More digits than this and Python refuses to make an integer of them.
 MAX_DIGITS = 4300
+#: Arrays and objects inside of each other, at most.
+MAX_DEPTH = 512
+TOO_DEEP = "It is nested too deep."
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -53,7 +56,7 @@ def decoder(number: Callable[[str], Any] = str) -> Decode:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return decode_exactly(body, content_type, flaws, number)
         except RecursionError:
-            raise NotJsonError("It is nested too deep.") from None
+            raise NotJsonError(TOO_DEEP) from None
 
     return decode
 
@@ -78,7 +81,7 @@ def decode_exactly(body: bytes, content_type: str, flaws: Flaws, number: Callabl
     except json.JSONDecodeError as error:
         raise NotJsonError(f"{error.msg} at character {error.pos + 1}.") from None
     except RecursionError:
-        raise NotJsonError("It is nested too deep.") from None
+        raise NotJsonError(TOO_DEEP) from None
 
 
 def _refuse(constant: str) -> NoReturn:

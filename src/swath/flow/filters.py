@@ -5,6 +5,7 @@ where the way crosses no array. Where the object that would hold the last key is
 judge and nothing is dropped; `exists` on that object's own key drops the elements that lack it.
 """
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ import msgspec
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Filter, Json
-from swath.flow.paths import MISSING, JSONPath, Step, compile_path
+from swath.flow.paths import EVERY, MISSING, JSONPath, Step, compile_path
 
 #: Prunes a response in place; False: drop it whole.
 Sieve = Callable[[Json], bool]
@@ -75,30 +76,51 @@ def _compile(each: Filter) -> Sieve:
         return _located_sieve(path, each)
     steps = path.steps or ()
     spread = not each.path.startswith("$")
-    return _step_sieve(steps, spread, lambda value: matches(each.op, value, each.value))
+    return _step_sieve(steps, spread, _bind_operator(each))
+
+
+def _bind_operator(each: Filter) -> Callable[[Json], bool]:
+    """Return the filter's operator with its value, quick where whole numbers meet."""
+    judge, right, number = _OPERATORS[each.op], each.value, read_number(each.value)
+    compare = _COMPARISONS.get(each.op)
+    if compare is None or number is None:
+        return lambda left: judge(left, right)
+    bound = _exact(number)
+    return lambda left: compare(left, bound) if type(left) is int else judge(left, right)
 
 
 def _step_sieve(steps: tuple[Step, ...], spread: bool, holds: Callable[[Json], bool]) -> Sieve:
     """Walk `steps`; wherever they cross an array, keep the elements below which the walk says so."""
+    last = len(steps) - 1
+    spreading = [spread and isinstance(step, str) for step in steps] + [False]
 
     def keep(value: Json, at: int) -> bool:
-        if isinstance(value, list) and (not isinstance(steps[at], str | int) or _spreads(steps[at], spread)):
-            below = at if isinstance(steps[at], str) else at + 1
-            value[:] = [each for each in value if keep_element(each, below)]
+        if at > last:
+            return holds(value)
+        step = steps[at]
+        if isinstance(value, list) and (spreading[at] or step is EVERY):
+            thin(value, at + (step is EVERY))
             return True
-        if at == len(steps) - 1:
-            return not _can_hold(value, steps[at]) or holds(_get(value, steps[at]))
-        child = _get(value, steps[at])
+        if at == last:
+            return not _can_hold(value, step) or holds(_get(value, step))
+        child = _get(value, step)
         return child is None or keep(child, at + 1)
 
-    def keep_element(value: Json, at: int) -> bool:
-        return holds(value) if at == len(steps) else keep(value, at)
+    def thin(array: list[Json], at: int) -> None:
+        """Thin an array and, where the same step goes on through them, the arrays in it, however deep."""
+        waiting = [array]
+        while waiting:
+            whole = waiting.pop()
+            kept = []
+            for each in whole:
+                if spreading[at] and isinstance(each, list):
+                    waiting.append(each)
+                elif not keep(each, at):
+                    continue
+                kept.append(each)
+            whole[:] = kept
 
-    return lambda value: keep(value, 0) if steps else holds(value)
-
-
-def _spreads(step: Step, spread: bool) -> bool:
-    return spread and isinstance(step, str)
+    return lambda value: keep(value, 0)
 
 
 def _can_hold(value: Json, step: Step) -> bool:
@@ -229,6 +251,15 @@ def _exists(left: Json, right: Json) -> bool:
     wanted = right is not False and right != "false"
     return (left is not None) is wanted
 
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 _OPERATORS: dict[str, Callable[[Json, Json], bool]] = {
     "=": _equal,

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from swath.flow.bodies import Flaws, NotJsonError, decoder
+from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, decoder
 from swath.flow.cells import CellWriter
 from swath.flow.columns import Columnar, SurpriseError
 from swath.flow.definition import Filter, Json, OutputFormat
@@ -146,20 +146,23 @@ class Extractor:
             return NOTHING
         try:
             value = self._decode(page.body, page.content_type, counts.flaws)
-        except NotJsonError as error:
-            counts.unparsable += 1
-            if len(self.unparsable) < MAX_NOTES:
-                self.unparsable.append((page.item, page.page, str(error)))
-            return NOTHING
-        if self._sieve is not None and not self._sieve(value):
+            if self._sieve is None or self._sieve(value):
+                return value
             counts.filtered += 1
-            return NOTHING
-        return value
+        except NotJsonError as error:
+            self._note_unparsable(page, str(error))
+        except RecursionError:
+            self._note_unparsable(page, TOO_DEEP)
+        return NOTHING
 
     def _take(self, page: SourcePage, value: Json) -> None:
         """Walk one response."""
-        while crowded := self._walk.find_crowded(value, self._extraction.key_value_threshold):
-            self._turn_dynamic(crowded)
+        try:
+            while crowded := self._walk.find_crowded(value, self._extraction.key_value_threshold):
+                self._turn_dynamic(crowded)
+        except NotJsonError as error:
+            self._note_unparsable(page, str(error))
+            return
         inputs = self._write_inputs(page.inputs)
         for row in self._walk.rows(value):
             sheet = self._sheet(row.path)
@@ -169,6 +172,11 @@ class Extractor:
             self._mould.learn(value)
         self._keep_narrow()
         self._keep_flat()
+
+    def _note_unparsable(self, page: SourcePage, reason: str) -> None:
+        self.counts.unparsable += 1
+        if len(self.unparsable) < MAX_NOTES:
+            self.unparsable.append((page.item, page.page, reason))
 
     def _gather(self, page: SourcePage, fitting: Any) -> None:
         self._batch.append((page, fitting))

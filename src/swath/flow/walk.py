@@ -12,8 +12,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
+from swath.flow.bodies import MAX_DEPTH, TOO_DEEP, NotJsonError
 from swath.flow.definition import Json
 from swath.flow.names import FIRST, KEY, VALUE, CollectionPath, ColumnPath
 
@@ -58,45 +59,65 @@ class Walk:
         self._root_wanted = root_wanted
 
     def rows(self, value: Json) -> Iterator[Row]:
-        """Yield the rows of a response: an object's before those of the arrays in it."""
+        """Yield the rows of a response: an object's before those of the arrays in it.
+
+        The steps below yield rows and further steps; a stack of them bears what recursion would not.
+        """
+        stack = [self._start(value)]
+        while stack:
+            for step in stack[-1]:
+                if isinstance(step, Row):
+                    yield step
+                else:
+                    stack.append(step)
+                    break
+            else:
+                stack.pop()
+
+    def find_crowded(self, value: Json, threshold: int) -> tuple[CollectionPath, ...]:
+        """Return the paths of the outermost objects that have more keys than `threshold` by themselves.
+
+        Raises NotJsonError for a response that is nested deeper than can be walked.
+        """
+        found: dict[CollectionPath, None] = {}
+
+        def search(value: Json, path: CollectionPath, keys: int, depth: int) -> None:
+            if depth > MAX_DEPTH:
+                raise NotJsonError(TOO_DEEP)
+            if isinstance(value, list):
+                below = [(each, path, keys) for each in value]
+            elif keys < self._levels[path]:
+                below = [(each, path, keys + 1) for each in value.values()]
+            elif len(value) > threshold:
+                found[path] = None
+                return
+            else:
+                below = [(each, (*path, key), 0) for key, each in value.items()]
+            for each, where, level in below:
+                if isinstance(each, dict | list):
+                    search(each, where, level, depth + 1)
+
+        if isinstance(value, dict | list):
+            search(value, (), 0, 1)
+        return tuple(found)
+
+    def _start(self, value: Json) -> "Steps":
         if isinstance(value, list) or (isinstance(value, dict) and self._levels[()]):
-            yield from self._elements((), value, [], 1, [])
+            yield self._elements((), value, [], 1, [])
         elif isinstance(value, dict):
             yield from self._root(value)
         else:
             yield Row((), 0, [((), value)], [])
 
-    def find_crowded(self, value: Json, threshold: int) -> tuple[CollectionPath, ...]:
-        """Return the paths of the outermost objects that have more keys than `threshold` by themselves."""
-        found: dict[CollectionPath, None] = {}
-        self._find_crowded(value, (), 0, threshold, found)
-        return tuple(found)
-
-    def _find_crowded(
-        self, value: Json, path: CollectionPath, level: int, threshold: int, found: dict[CollectionPath, None]
-    ) -> None:
-        if isinstance(value, list):
-            for each in value:
-                self._find_crowded(each, path, level, threshold, found)
-        elif isinstance(value, dict) and level < self._levels[path]:
-            for child in value.values():
-                self._find_crowded(child, path, level + 1, threshold, found)
-        elif isinstance(value, dict) and len(value) > threshold:
-            found[path] = None
-        elif isinstance(value, dict):
-            for key, child in value.items():
-                if isinstance(child, dict | list):
-                    self._find_crowded(child, (*path, key), 0, threshold, found)
-
-    def _root(self, value: dict[str, Json]) -> Iterator[Row]:
+    def _root(self, value: dict[str, Json]) -> "Steps":
         found = self._search(value, (), _Found())
         if found.scalars or (self._root_wanted and found.cells):
             yield Row((), 0, found.cells, [])
-        yield from self._below(found, found.scalars, 1)
+        yield self._below(found, found.scalars, 1)
 
     def _elements(
         self, path: CollectionPath, array: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
-    ) -> Iterator[Row]:
+    ) -> "Steps":
         if isinstance(array, dict):
             for key, element in array.items():
                 column: ColumnPath = (*path, *[KEY] * len(keys), KEY)
@@ -107,10 +128,10 @@ class Walk:
 
     def _element(
         self, path: CollectionPath, element: Json, ancestors: list[Cell], depth: int, keys: list[Cell]
-    ) -> Iterator[Row]:
+    ) -> "Steps":
         keyed = isinstance(element, dict) and len(keys) < self._levels[path]
         if keyed or isinstance(element, list):
-            yield from self._elements(path, element, ancestors, depth, keys)
+            yield self._elements(path, element, ancestors, depth, keys)
         elif isinstance(element, dict):
             yield from self._object(path, element, ancestors, depth, keys)
         else:
@@ -124,19 +145,19 @@ class Walk:
         ancestors: list[Cell],
         depth: int,
         keys: list[Cell],
-    ) -> Iterator[Row]:
+    ) -> "Steps":
         found = _Found()
         found.cells.extend(keys)
         found.scalars.extend(keys)
         self._search(value, path, found)
         yield Row(path, depth, found.cells, ancestors)
         if found.arrays:
-            yield from self._below(found, found.scalars + ancestors, depth + 1)
+            yield self._below(found, found.scalars + ancestors, depth + 1)
 
-    def _below(self, found: _Found, ancestors: list[Cell], depth: int) -> Iterator[Row]:
+    def _below(self, found: _Found, ancestors: list[Cell], depth: int) -> "Steps":
         for path, array in found.arrays:
             if self._leads_on(path):
-                yield from self._elements(path, array, ancestors, depth, [])
+                yield self._elements(path, array, ancestors, depth, [])
 
     def _search(self, value: dict[str, Json], path: CollectionPath, found: _Found) -> _Found:
         for key, child in value.items():
@@ -148,24 +169,26 @@ class Walk:
                     self._search(child, where, found)
             elif isinstance(child, list):
                 found.arrays.append((where, child))
-                self._first(child, (*where, FIRST), where, found.cells)
+                self._inner(child, where, where, found.cells)
             else:
                 found.cells.append((where, child))
                 found.scalars.append((where, child))
         return found
 
-    def _first(self, array: list[Json], column: ColumnPath, path: CollectionPath, cells: list[Cell]) -> None:
-        """Add the cells of an array's first element; `path` is where it stands, without indices."""
-        if array:
-            self._inner(array[0], column, path, cells)
-
     def _inner(self, value: Json, column: ColumnPath, path: CollectionPath, cells: list[Cell]) -> None:
-        if isinstance(value, list):
-            self._first(value, (*column, FIRST), path, cells)
-        elif isinstance(value, dict):
-            for key, child in value.items():
-                where = (*path, key)
-                if not (isinstance(child, dict) and self._levels[where]):
-                    self._inner(child, (*column, key), where, cells)
-        else:
+        """Add the cells of an array's first element; `path` is where it stands, without indices."""
+        while isinstance(value, list):
+            if not value:
+                return
+            value, column = value[0], (*column, FIRST)
+        if not isinstance(value, dict):
             cells.append((column, value))
+            return
+        for key, child in value.items():
+            where = (*path, key)
+            if not (isinstance(child, dict) and self._levels[where]):
+                self._inner(child, (*column, key), where, cells)
+
+
+#: What a step of the walk finds: rows, and steps to take before it goes on.
+Steps = Iterator[Union[Row, "Steps"]]

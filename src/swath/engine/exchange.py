@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
 from swath.engine.fetcher import Answer
-from swath.engine.guard import target_of
+from swath.engine.guard import is_allowed, read_url, target_of
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pace
 from swath.engine.times import now_ms
-from swath.errors import FetchFault, ItemFailed
+from swath.errors import AddressBlocked, FetchFault, ItemFailed
 from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Json
 from swath.flow.request import Request
@@ -118,6 +118,23 @@ class Exchange:
                     raise refused.failed from None
             await auth.renew(generation, lambda request: self._ask(item, request, patience))
             tried.request = render(auth.values)
+
+    async def judge_next(self, item: int, url: str, own: str) -> None:
+        """Raise ItemFailed for a next URL that leads where the endpoint at `own` may not."""
+        to, home = read_url(url), read_url(own)
+        allowed = is_allowed(to, home.host_str or "", self._live.workflow.allowed_hosts)
+        if allowed and (home.scheme, to.scheme) != ("https", "http"):
+            return
+        try:
+            # The guard speaks first: a private address is that, whatever else forbids it.
+            exit = self._live.choose_exit(target_of(own), item)
+            await self._live.worker.fetcher.clients.judge(exit, to.host_str or "")
+        except AddressBlocked as blocked:
+            raise ItemFailed(blocked.code, blocked.message) from None
+        except FetchFault:
+            pass  # it has no address at all
+        why = "is not among the workflow's allowed hosts" if not allowed else "would be asked in the clear"
+        raise ItemFailed("host_not_allowed", f"The next URL is not asked: {to.host_str} {why}.")
 
     async def _ask(self, item: int, request: Request, patience: Patience) -> Json:
         """Send a request that no page comes of, and that no rule of the workflow judges."""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import structlog
 
 from swath.engine.ahead import Ahead
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exchange import Exchange, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
-from swath.errors import ItemFailed
+from swath.errors import FetchFault, ItemFailed
 from swath.flow.definition import Json
 from swath.flow.execution import DONE, PARTIAL, StopReason
 from swath.flow.paging import (
@@ -30,6 +31,8 @@ from swath.flow.paging import (
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.store import executions
+
+log = structlog.get_logger()
 
 #: Error codes that are stop reasons of their own.
 REASONS = {
@@ -134,6 +137,13 @@ class ShardRunner:
             await self._live.fail(str(failed.cause))
         except ItemFailed as error:
             self._fail(item, error, going)
+        except FetchFault as fault:  # of an address that cannot even be read
+            self._fail(item, ItemFailed(fault.code, fault.message, fault.retryable), going)
+        except Exception:
+            # An item must end: whatever is wrong with it must not keep the shard from the others.
+            log.exception("item_failed", execution=self._live.id, item=item)
+            message = "An error of Swath's own; the log has it."
+            self._fail(item, ItemFailed("internal_error", message, retryable=True), going)
         finally:
             ahead.close()
             self._live.exits.forget(item)
@@ -151,6 +161,8 @@ class ShardRunner:
         values = dict(going.inputs)
         url = self._pager.apply(state, values)
         template = self._live.template
+        if url is not None:
+            await self._exchange.judge_next(item, url, template.render(values).url)
         return await self._exchange.obtain(
             item, lambda more: template.render({**values, **more} if more else values, url), going.patience
         )

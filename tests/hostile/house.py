@@ -1,0 +1,132 @@
+"""The whole engine in this process, without the REST API, on a clock whose waits take no time."""
+
+import asyncio
+import heapq
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from swath.engine.times import Clock
+from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
+from swath.operations import endpoints, executions, results, triggers, workflows
+from swath.operations.context import Context, User
+
+#: Real seconds from when somebody sleeps until the clock moves on: what is under way arrives first.
+TICK = 0.005
+#: Real seconds within which every execution of these tests ends.
+PATIENCE = 60.0
+
+
+class QuickClock(Clock):
+    """Moves on to whoever wakes next as soon as somebody sleeps. `slept` are the waits, as asked for.
+
+    Time stands still but for that, so the times that an upstream notes by this clock prove who waited.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def epoch(self) -> float:
+        return 1_700_000_000.0 + self.now
+
+    def steady(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self.now + seconds, self._count, woken))
+        loop.call_later(TICK, self._move)
+        await woken
+
+    def _move(self) -> None:
+        while self._sleepers:
+            until, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                self.now = max(self.now, until)
+                woken.set_result(None)
+                return
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended, and all that its owner can learn of it."""
+
+    view: Mapping[str, Json]
+    failures: list[dict[str, Json]]
+    events: list[dict[str, Json]]
+    manifest: dict[str, Json]
+    files: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.view["status"])
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        found: dict[str, int] = self.manifest["stop_reasons"]
+        return found
+
+    @property
+    def attempts(self) -> int:
+        return int(self.view["counters"]["attempts"])
+
+    def rows(self, collection: str = "results") -> list[Any]:
+        """Return the rows of a result collection, without the inputs."""
+        return [row["response"] for row in self.files.get(collection, [])]
+
+    def kinds(self) -> list[str]:
+        return [event["kind"] for event in self.events]
+
+
+class House:
+    """An open house and its administrator."""
+
+    def __init__(self, context: Context, user: User, clock: QuickClock) -> None:
+        self.context, self.user, self.clock = context, user, clock
+
+    async def begin(
+        self,
+        endpoint: Endpoint,
+        workflow: Workflow | None = None,
+        inputs: Mapping[str, list[Any]] | None = None,
+        proxy: ProxyChoice | None = None,
+        **asked: Any,
+    ) -> str:
+        """Define what is given and trigger it; return the execution's id."""
+        made = await endpoints.create(self.context, self.user, endpoint)
+        workflow = replace(workflow or Workflow(name="w", endpoint_id=""), endpoint_id=made.id)
+        kept = await workflows.create(self.context, self.user, workflow)
+        asked = {"output_aggregation_format": "json", "execution_parameters": inputs, **asked}
+        wish = triggers.Trigger(proxy=proxy, **asked)
+        return await triggers.trigger(self.context, self.user, kept.id, wish)
+
+    async def run(self, *given: Any, **more: Any) -> Ended:
+        """Define, trigger, and wait for the end."""
+        return await self.end(await self.begin(*given, **more))
+
+    async def show(self, execution_id: str) -> Mapping[str, Json]:
+        return await executions.show(self.context, self.user, execution_id)
+
+    async def end(self, execution_id: str) -> Ended:
+        """Wait for an execution's end and return all that can be learnt of it."""
+        async with asyncio.timeout(PATIENCE):
+            while (view := await self.show(execution_id))["completed_at"] is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # nobody tells of an end: clients poll, too
+        known = self.context, self.user, execution_id
+        failures, _ = await executions.failures(*known, 100_000, None)
+        events, _ = await executions.events(*known, 100_000, None)
+        manifest = await executions.manifest(*known)
+        files = {file["collection"]: await self._read(file["url"]) for file in view["results"]}
+        return Ended(view, failures, events, manifest, files)
+
+    async def _read(self, url: str) -> Any:
+        _, _, secret, name = url.split("/")
+        file = await results.open_result(self.context, secret, name)
+        return json.loads(b"".join([part async for part in file.stream(0, file.size)]))

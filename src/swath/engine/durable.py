@@ -67,7 +67,11 @@ async def _fan_out(execution_id: str) -> int:
 @DBOS.workflow(name="run_shard", max_recovery_attempts=1_000_000)
 async def run_shard(execution_id: str, number: int) -> int:
     """Work on one shard until it is done or is told to stop. Returns how many items have ended."""
-    return await _work_shard(execution_id, number)
+    try:
+        return await _work_shard(execution_id, number)
+    except Exception as error:
+        await _drop_shard(execution_id, number, f"{type(error).__name__}: {error}")
+        return 0
 
 
 #: A step that fails is tried again with growing waits: a disk may be full for a while.
@@ -87,6 +91,11 @@ async def _hand_out(execution_id: str, batch: int) -> list[int]:
 @DBOS.step(name="work_shard", **_PATIENT)
 async def _work_shard(execution_id: str, number: int) -> int:
     return await _here().work_shard(execution_id, number)
+
+
+@DBOS.step(name="drop_shard", **_PATIENT)
+async def _drop_shard(execution_id: str, number: int, reason: str) -> None:
+    await _here().drop_shard(execution_id, number, reason)
 
 
 @DBOS.step(name="combine", **_PATIENT)

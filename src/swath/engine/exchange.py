@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import orjson
+
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
 from swath.engine.fetcher import Answer
@@ -355,6 +357,8 @@ _decode = decoder(float)
 
 def parse(answer: Answer) -> Json:
     """Return an answer's body as JSON, or UNPARSED where it is none."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        return orjson.loads(answer.body)
     kind = next((value for name, value in answer.headers if name == "content-type"), "")
     try:
         return _decode(answer.body, kind, Flaws())

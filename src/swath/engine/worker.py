@@ -160,6 +160,12 @@ class Worker:
             await self._pause_while_draining()
         return ended
 
+    async def drop_shard(self, execution_id: str, number: int, reason: str) -> None:
+        """Put back a shard that could not be worked on; given up when that happens again and again."""
+        log.error("shard_dropped", execution=execution_id, shard=number, reason=reason)
+        await self.database.write(executions.drop_shard, execution_id, number)
+        self._change(execution_id).set()
+
     async def _enter(self, execution_id: str) -> LiveExecution:
         async with self._opening:
             live = self.live.get(execution_id)

@@ -14,7 +14,7 @@ from swath.store.ledger import record_events, record_failures
 from swath.store.schema import executions, frames, idempotency_keys, results, shards, tallies
 
 #: A shard that was claimed so often without getting any further is given up.
-MOST_FRUITLESS_CLAIMS = 20
+MOST_FRUITLESS_CLAIMS = 12
 
 
 # --- the execution's own row
@@ -274,6 +274,15 @@ def leave_shard(connection: Connection, execution_id: str, number: int, claim: i
         update(shards)
         .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.claim == claim)
         .values(state=state)
+    )
+
+
+def drop_shard(connection: Connection, execution_id: str, number: int) -> None:
+    """Put back a shard that is handed out, whoever has it."""
+    connection.execute(
+        update(shards)
+        .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.state == "handed")
+        .values(state="yielded")
     )
 
 

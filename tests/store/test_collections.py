@@ -52,7 +52,7 @@ async def change(context: Context, collection_id: str, method: Method, values: l
 
 
 async def read(context: Context, collection_id: str) -> list[str]:
-    with operations.read_all(context, ANN, collection_id) as (view, slices):
+    async with operations.read_all(context, ANN, collection_id) as (view, slices):
         found = [value async for some in slices for value in some]
     assert view.count == len(found)
     return found
@@ -156,7 +156,7 @@ async def test_a_reader_sees_one_moment(context: Context, monkeypatch: pytest.Mo
     """A change in the middle of a long read does not reach it."""
     monkeypatch.setattr(operations, "SLICE", 2)
     collection_id = await create(context, list("abcdef"))
-    with operations.read_all(context, ANN, collection_id) as (_, slices):
+    async with operations.read_all(context, ANN, collection_id) as (_, slices):
         found = await anext(slices)
         await change(context, collection_id, "replace", ["z"])
         found += [value async for some in slices for value in some]

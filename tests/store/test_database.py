@@ -1,6 +1,7 @@
 """Where SQL runs."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,29 @@ async def test_a_snapshot_sees_one_moment(database: Database) -> None:
         assert users.find_user(connection, "late") is None
     with database.snapshot() as connection:
         assert users.find_user(connection, "late") is not None
+
+
+async def test_a_stream_is_not_closed_under_a_read(database: Database) -> None:
+    """A client that leaves in the middle of a read: the connection outlives the read, then goes."""
+    entered, go_on, over = threading.Event(), threading.Event(), threading.Event()
+    found: list[object] = []
+
+    def read_slowly(connection: Connection) -> None:
+        entered.set()
+        go_on.wait(30)
+        try:
+            found.append(users.find_user(connection, "nobody"))
+        finally:
+            over.set()
+
+    with database.stream() as stream:
+        reading = asyncio.create_task(stream.read(read_slowly))
+        await asyncio.to_thread(entered.wait, 30)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    go_on.set()
+    await asyncio.to_thread(over.wait, 30)
+    assert found == [None]
 
 
 def test_migrations_make_what_the_metadata_says(database: Database) -> None:

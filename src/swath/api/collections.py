@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -57,19 +57,19 @@ async def get_collection(
         *caller(request), collection_id, limit=limit or WHOLE, cursor=cursor
     )
     if not is_page and next_cursor is not None:
-        return _stream(request, collection_id)
+        return await _stream(request, collection_id)
     more = b"" if next_cursor is None else b',"next_cursor":"%b"' % next_cursor.encode()
     start = write_collection_start(view)
     return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))
 
 
-def _stream(request: Request, collection_id: str) -> Response:
+async def _stream(request: Request, collection_id: str) -> Response:
     """Answer with all items of one moment, never holding more than a slice of them."""
-    stack = ExitStack()
-    view, slices = stack.enter_context(collections.read_all(*caller(request), collection_id))
+    stack = AsyncExitStack()
+    view, slices = await stack.enter_async_context(collections.read_all(*caller(request), collection_id))
 
     async def body() -> AsyncIterator[bytes]:
-        with stack:
+        async with stack:
             yield write_collection_start(view)
             comma = b""
             async for values in slices:

@@ -1,8 +1,8 @@
 """Collections: make, change, read and delete them, a million items as well as three."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, ParamSpec
 from uuid import uuid4
@@ -13,7 +13,7 @@ from swath.flow.items import Kind
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.store import collections, definitions
-from swath.store.database import Connection, Row
+from swath.store.database import Connection, Row, Stream
 from swath.store.spool import Prepared, Spool
 
 P = ParamSpec("P")
@@ -203,19 +203,19 @@ def _read_some(
     return _view(row), values, str(found[limit - 1][0]) if len(found) > limit else None
 
 
-@contextmanager
-def read_all(
+@asynccontextmanager
+async def read_all(
     context: Context, user: User, collection_id: str
-) -> Iterator[tuple[CollectionView, AsyncIterator[list[str]]]]:
+) -> AsyncIterator[tuple[CollectionView, AsyncIterator[list[str]]]]:
     """Give a collection and all its items, in order, some thousand at a time, all of one moment."""
-    with context.database.snapshot() as connection:
-        row = _own(connection, user, collection_id)
-        yield _view(row), _read_slices(connection, row.number, row.version)
+    with context.database.stream() as stream:
+        row = await stream.read(_own, user, collection_id)
+        yield _view(row), _read_slices(stream, row.number, row.version)
 
 
-async def _read_slices(connection: Connection, number: int, version: int) -> AsyncIterator[list[str]]:
+async def _read_slices(stream: Stream, number: int, version: int) -> AsyncIterator[list[str]]:
     after = -1
-    while found := await asyncio.to_thread(collections.read_slice, connection, number, version, after, SLICE):
+    while found := await stream.read(collections.read_slice, number, version, after, SLICE):
         yield [value for _, value in found]
         after = found[-1][0]
 

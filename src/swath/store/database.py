@@ -90,11 +90,45 @@ class Database:
         with self._streams.connect() as connection:
             yield connection
 
+    @contextmanager
+    def stream(self) -> Iterator["Stream"]:
+        """Give a snapshot that is read on a thread of its own, for as long as a slow client takes."""
+        held = self.snapshot()
+        stream = Stream(held.__enter__())
+        try:
+            yield stream
+        finally:
+            stream.end(lambda: held.__exit__(None, None, None))
+
     def close(self) -> None:
         """Wait for the last write, then let go of the file."""
         self._thread.shutdown(wait=True)
         for engine in (self._writer, self._reader, self._streams):
             engine.dispose()
+
+
+class Stream:
+    """A connection whose reads all see the same moment, and leave the loop free.
+
+    Reads and the end go through one thread, one after another: when a client leaves in the middle of a read,
+    nobody waits for that read any more, and the connection must not be closed under it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="swath-stream")
+
+    async def read(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: story(self._connection, *args, **kwargs)
+        )
+
+    def end(self, close: Callable[[], object]) -> None:
+        """Close behind the last read, without waiting for it."""
+        self._thread.submit(close)
+        self._thread.shutdown(wait=False)
 
 
 def open_database(path: Path) -> Database:

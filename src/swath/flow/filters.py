@@ -80,13 +80,13 @@ def _compile(each: Filter) -> Sieve:
 
 
 def _bind_operator(each: Filter) -> Callable[[Json], bool]:
-    """Return the filter's operator with its value, quick where whole numbers meet."""
+    """Return the filter's operator with its value, quick where integers meet, or texts that are no number."""
     judge, right, number = _OPERATORS[each.op], each.value, read_number(each.value)
     compare = _COMPARISONS.get(each.op)
-    if compare is None or number is None:
+    if compare is None or not (number is not None or isinstance(right, str)):
         return lambda left: judge(left, right)
-    bound = _exact(number)
-    return lambda left: compare(left, bound) if type(left) is int else judge(left, right)
+    kind, bound = (str, right) if number is None else (int, _exact(number))
+    return lambda left: compare(left, bound) if type(left) is kind else judge(left, right)
 
 
 def _step_sieve(steps: tuple[Step, ...], spread: bool, holds: Callable[[Json], bool]) -> Sieve:

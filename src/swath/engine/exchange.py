@@ -1,5 +1,6 @@
 """One page's request until there is an answer to take: exit, pace, budget, fetch, verdict, wait, again."""
 
+import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -158,10 +159,20 @@ class Exchange:
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
                 self._live.report_success(tried.target, tried.exit)
+                self._heed(answer, tried)
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else replace(answer, body=b"")
                 return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
             await self._after_verdict(verdict, answer, tried)
+
+    def _heed(self, answer: Answer, tried: Tried) -> None:
+        """Hold the scope where a good answer says that nothing remains of the allowance.
+
+        Not for longer than a backoff: the header may lie, and a refusal would tell the truth.
+        """
+        hint = wait_hint(answer.status, answer.headers, self._live.clock.epoch())
+        if hint:
+            self._live.hold(tried.target, tried.exit, min(hint, self._live.workflow.retry.max_delay))
 
     async def _send(self, tried: Tried) -> Answer:
         async def count(request: Request) -> None:

@@ -29,23 +29,9 @@ PIN_AGE = 60.0
 #: Names remembered at a time.
 MOST_PINS = 10_000
 
-#: Beside what `is_global` excludes: translations to IPv4 addresses that we could not judge, and networks
-#: that were reserved after this Python's list was made.
-_FORBIDDEN = tuple(
-    map(
-        ip_network,
-        (
-            "64:ff9b::/96",
-            "64:ff9b:1::/48",
-            "2002::/16",
-            "::/96",
-            "fec0::/10",
-            "5f00::/16",
-            "3fff::/20",
-            "192.88.99.0/24",
-        ),
-    )
-)
+#: What this Python takes for public and is not, or may lead to an IPv4 address that we could not judge: 6to4
+#: and its relays, site-local, documentation. The other translations are among the reserved addresses.
+_FORBIDDEN = tuple(map(ip_network, ("2002::/16", "192.88.99.0/24", "fec0::/10", "3fff::/20")))
 #: Names that lead inside, whoever looks them up.
 _INNER = ("localhost", "local", "internal", "localdomain", "home.arpa", "lan", "intranet", "corp")
 

@@ -7,7 +7,6 @@ from tests.upstreams.scripted import Scripted
 
 from swath.flow.execution import DONE, PARTIAL
 
-
 #: Requests that a total which promises too much may lead to beyond the end.
 LOOKED_AHEAD = 4
 

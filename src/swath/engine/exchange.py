@@ -163,6 +163,8 @@ class Exchange:
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else replace(answer, body=b"")
                 return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
+            if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
+                raise Unauthorized(self._failed_by(verdict, tried))
             await self._after_verdict(verdict, answer, tried)
 
     def _heed(self, answer: Answer, tried: Tried) -> None:
@@ -262,11 +264,8 @@ class Exchange:
     async def _after_verdict(self, verdict: Verdict, answer: Answer, tried: Tried) -> None:
         """Do what a verdict other than success says, or raise."""
         code, message = verdict.error_code or "failed", verdict.message or ""
-        failed = self._failed(code, message, verdict.retryable, tried)
         if verdict.action == "fail_execution":
-            raise ExecutionFailed(failed)
-        if self._live.auth is not None and _is_unauthorized(verdict, answer):
-            raise Unauthorized(failed)
+            raise ExecutionFailed(self._failed_by(verdict, tried))
         self._live.report_trouble(tried.target, tried.exit, code in STRAINS)
         hint = wait_hint(answer.status, answer.headers, self._live.clock.epoch()) or 0.0
         again = self._count(verdict, tried, hint)
@@ -280,7 +279,7 @@ class Exchange:
         elif verdict.action == "retry" and tried.failures < self._live.workflow.retry.max_attempts:
             await self._wait(again, code, message, tried)
         else:
-            raise failed
+            raise self._failed_by(verdict, tried)
 
     def _count(self, verdict: Verdict, tried: Tried, hint: float) -> float:
         """Count a refusal as what it is, hold the scope where that is asked for; return the wait."""
@@ -317,6 +316,10 @@ class Exchange:
             raise self._failed(code, told, True, tried)
         tried.patience.left -= seconds
         await self._live.clock.sleep(seconds)
+
+    def _failed_by(self, verdict: Verdict, tried: Tried) -> ItemFailed:
+        code, message = verdict.error_code or "failed", verdict.message or ""
+        return self._failed(code, message, verdict.retryable, tried)
 
     def _failed(self, code: str, message: str, retryable: bool, tried: Tried) -> ItemFailed:
         last, mask = tried.last, self._live.masker.mask

@@ -1,6 +1,7 @@
 """One shard: many input items side by side, the pages of each in order, until all end or it is to stop."""
 
 import asyncio
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -141,7 +142,8 @@ class ShardRunner:
             self._fail(item, ItemFailed(fault.code, fault.message, fault.retryable), going)
         except Exception:
             # An item must end: whatever is wrong with it must not keep the shard from the others.
-            log.exception("item_failed", execution=self._live.id, item=item)
+            told = self._live.masker.mask(traceback.format_exc())
+            log.error("item_failed", execution=self._live.id, item=item, traceback=told)
             message = "An error of Swath's own; the log has it."
             self._fail(item, ItemFailed("internal_error", message, retryable=True), going)
         finally:

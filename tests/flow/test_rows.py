@@ -396,6 +396,21 @@ def test_D6_depth_is_walked_up_to_a_limit_and_refused_beyond(head: bytes, tail: 
             assert extractor.counts.unparsable == (0 if rows else 1)
 
 
+def test_a_shape_that_changes_after_many_pages_is_noticed() -> None:
+    """Where only scalars were there is an object, then a list: each in its own column and rows."""
+    pages = [{"r": [{"v": 1}]}] * 4 + [{"r": [{"v": {"k": 2}}]}] * 2 + [{"r": [{"v": [3]}]}] * 2
+    files = files_of(pages)
+    assert files["r"] == "r.v,r.v.k,r.v[0]\n" + "1,,\n" * 4 + ",2,\n" * 2 + ",,3\n" * 2
+    assert files["r.v"] == "r.v\n3\n3\n"
+
+
+@pytest.mark.parametrize("text", ["a,b", 'say "a"', "a\nb", "a\rb", 'a,"b"\n', "\x1d,"])
+def test_columns_of_texts_are_quoted_where_they_must_be(text: str) -> None:
+    pages = [[{"t": text, "u": "plain"}, {"t": "plain", "u": None}]] * 4
+    rows = read_csv(files_of(pages)["response"])
+    assert rows[1:] == [[text, "plain"], ["plain", ""]] * 4
+
+
 def test_a_page_of_many_keys_behind_pages_of_few_loses_nothing() -> None:
     """What was gathered is written before keys turn out to be data."""
     pages = [{"u": {"a": number}} for number in range(5)] + [{"u": {f"k{key}": key for key in range(40)}}]

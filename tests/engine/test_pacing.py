@@ -181,6 +181,38 @@ async def test_a_new_limit_is_in_force_at_the_next_request(pacer: Pacer, clock: 
     assert await times(pacer, clock, [[Pace("target", 4)]] * 3) == [1, 1.25, 1.5]
 
 
+async def test_a_slot_can_be_had_at_once_or_not_at_all(pacer: Pacer, clock: Clock) -> None:
+    """Not while one is due later in any scope, nor before those who wait."""
+    assert pacer.try_slot([TARGET])
+    assert not pacer.try_slot([TARGET, Pace("other")])
+    clock.time += 0.1
+    waiting = ask(pacer, clock, [[TARGET], [TARGET]])
+    await clock.settle()
+    clock.time += 0.1
+    assert not pacer.try_slot([TARGET])
+    assert await clock.run(waiting) == [0, 0.1]
+
+
+async def test_a_slot_that_is_given_back_is_the_next(pacer: Pacer, clock: Clock) -> None:
+    """As if it had not been taken; a pause since then holds all the same."""
+    assert pacer.try_slot([TARGET])
+    pacer.give_back([TARGET])
+    assert pacer.try_slot([TARGET])
+    pacer.pause_for("target", 4)
+    pacer.give_back([TARGET])
+    assert await times(pacer, clock, [[TARGET]]) == [4]
+
+
+async def test_a_scope_whose_limit_changed_starts_anew(pacer: Pacer, clock: Clock) -> None:
+    """A slot that the old limit had due in an hour is due now; a pause holds."""
+    await pacer.slot([Pace("target", 1, 3600)])
+    pacer.restart("target")
+    assert await times(pacer, clock, [[TARGET]] * 2) == [0, 0.1]
+    pacer.pause_for("target", 4)
+    pacer.restart("target")
+    assert await times(pacer, clock, [[TARGET]]) == [4]
+
+
 async def test_idle_scopes_are_forgotten(pacer: Pacer, clock: Clock) -> None:
     """A million hosts, one after the other, leave no million scopes behind; a pause is remembered."""
     pacer.pause_for("paused", 1e6)

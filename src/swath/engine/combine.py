@@ -141,6 +141,8 @@ class Combiner:
         rows = await self._database.read(executions.find_frames, subject.id, number)
         progress = await self._database.read(executions.find_progress, subject.id, number)
         definition = subject.definition
+        extraction = shape_rows(definition, dynamic)
+        constants = definition.constants
         job = MapJob(
             place=self._objects.place,
             scratch=str(self._scratch),
@@ -151,7 +153,8 @@ class Combiner:
             cuts=ShardProgress.decode(progress).cuts if progress else {},
             axes=definition.axes,
             join=definition.workflow.join,
-            extraction=shape_rows(definition, dynamic),
+            constants={name: constants[name] for name in extraction.input_names if name in constants},
+            extraction=extraction,
             output_format=definition.options.output_aggregation_format,
         )
         return await self._run(map_shard, job)

@@ -54,6 +54,8 @@ class MapJob(msgspec.Struct, frozen=True, kw_only=True):
     cuts: dict[int, int]
     axes: tuple[Axis, ...]
     join: Join
+    #: Constant inputs that rows are to show.
+    constants: dict[str, Json]
     extraction: Extraction
     output_format: OutputFormat
 
@@ -92,7 +94,7 @@ def start_worker() -> None:
 def map_shard(job: MapJob) -> Mapped:
     """Extract the rows of a shard's pages into one object of row parts."""
     objects = Objects(job.place)
-    plan = Plan(job.axes, job.join, {}, Elements(objects))
+    plan = Plan(job.axes, job.join, job.constants, Elements(objects))
     with NamedTemporaryFile(dir=job.scratch, suffix=".parts") as file:
         extractor = Extractor(job.extraction, cast(BinaryIO, file), job.output_format)
         for page in _pages(objects, plan, job):

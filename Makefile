@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PRODUCT := $(VENV)/.product
 TOOLS := $(VENV)/.tools
 
+# The documentation page of the original API, where it lies beside the checkout; else our own program is run.
+PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint bench lock clean
 
@@ -15,7 +18,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: $(PRODUCT) ## the documentation's example program against a server, a sample upstream and proxies
-	@$(BIN)/swath demo $(ARGS)
+	@$(BIN)/swath demo $(PAGE:%=--page %) $(ARGS)
 
 serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
 	@$(BIN)/swath serve $(ARGS)

@@ -73,3 +73,17 @@ def _find(
         if any(text in cause for cause in chain):
             return code, message
     return otherwise
+
+
+def proxy_fault(status: int, headers: Sequence[tuple[str, str]]) -> FetchFault | None:
+    """Return what a proxy says for itself in place of the target's answer; without TLS it can."""
+    if status == 407:
+        return FetchFault("proxy_auth_required", "the proxy wants other credentials", sent=True, blame="exit")
+    if status >= 500 and any(_is_of_proxy(name, value) for name, value in headers):
+        return FetchFault("proxy_error", f"the proxy answered {status} by itself", sent=True, blame="exit")
+    return None
+
+
+def _is_of_proxy(name: str, value: str) -> bool:
+    """Tell whether a header says that a proxy made up the answer: by RFC 9209, or as Squid says it."""
+    return (name == "proxy-status" and "error=" in value) or name == "x-squid-error"

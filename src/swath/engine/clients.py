@@ -1,14 +1,13 @@
-"""Which client a request goes out on: one for each exit and the addresses that it may connect to."""
+"""Which client a request goes out on: one for each exit and the addresses that it may connect to.
+
+What a client is and how one is built is the fetcher's affair.
+"""
 
 import asyncio
 from collections import OrderedDict
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.proxy import ProxyBuilder
-
-from swath import __version__
 from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_proxy_url
 from swath.flow.definition import Limits
@@ -20,7 +19,6 @@ MOST_KNOWN = 10_000
 KNOWN_AGE = 5.0
 #: What connecting may take of the other times: were it all, a dead exit would look like a slow target.
 CONNECT_SHARE = 0.8
-USER_AGENT = f"swath/{__version__}"
 
 #: Names, and the one address that each may connect to.
 Pins = tuple[tuple[str, str], ...]
@@ -40,13 +38,20 @@ class Route(NamedTuple):
         return self.pins[0][1] if self.pins and self.proxy is None else None
 
 
-class Clients:
-    """At most so many clients. `roots` are certificates in PEM to trust beside the usual ones."""
+class Closable(Protocol):
+    async def close(self) -> None: ...
 
-    def __init__(self, guard: Guard, *, roots: bytes | None = None, most: int = MOST_CLIENTS) -> None:
+
+Client = TypeVar("Client", bound=Closable)
+
+
+class Clients(Generic[Client]):
+    """At most so many clients, built as they are needed; `build` is called in a thread, for it takes long."""
+
+    def __init__(self, guard: Guard, build: Callable[[Route], Client], most: int = MOST_CLIENTS) -> None:
         self._guard = guard
+        self._make = build
         self._most = most
-        self._roots = roots
         self._clients: OrderedDict[Route, Client] = OrderedDict()
         self._building: dict[Route, asyncio.Task[Client]] = {}
         #: What the guard said, and until when that holds.
@@ -125,29 +130,9 @@ class Clients:
         return known
 
     async def _build(self, route: Route) -> Client:
-        client = await asyncio.to_thread(_build_client, route, self._roots)
+        client = await asyncio.to_thread(self._make, route)
         self._clients[route] = client
         while len(self._clients) > self._most:
             # Dropped, not closed: what is under way on it ends as it would have.
             self._clients.popitem(last=False)
         return client
-
-
-def _build_client(route: Route, roots: bytes | None) -> Client:
-    builder = (
-        ClientBuilder()
-        .no_proxy()  # what the environment names is not ours to use
-        .follow_redirects(False)
-        .referer(False)
-        .user_agent(USER_AGENT)
-        .http1_ignore_invalid_headers_in_responses(True)
-        .connect_timeout(timedelta(seconds=route.connect_timeout))
-        .read_timeout(timedelta(seconds=route.read_timeout))
-    )
-    for host, address in route.pins:
-        builder = builder.resolve(host, address, 0)  # a port here would replace the scheme's
-    if roots is not None:
-        builder = builder.add_root_certificate_pem(roots)
-    if route.proxy is not None:
-        builder = builder.proxy(ProxyBuilder.all(route.proxy))
-    return builder.build()

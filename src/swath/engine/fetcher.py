@@ -10,18 +10,21 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
-from pyreqwest.client import Client
+from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ClientClosedError, PyreqwestError
 from pyreqwest.http import HeaderMap, Url
+from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import ResponseBodyReader
 
+from swath import __version__
 from swath.engine import redirects
-from swath.engine.blame import fault_of
-from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients
+from swath.engine.blame import fault_of, proxy_fault
+from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients, Route
 from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_url
 from swath.errors import FetchFault
@@ -38,6 +41,8 @@ NOWHERE = Url("http://0.0.0.0:1/")
 SIGNS_OF_LIFE = frozenset({"proxy_refused", "proxy_auth_required", "bad_response", "headers_too_large"})
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
+
+USER_AGENT = f"swath/{__version__}"
 
 OnAttempt = Callable[[Request], Awaitable[None]]
 Headers = tuple[tuple[str, str], ...]
@@ -80,12 +85,17 @@ class Fetcher:
         most_clients: int = MOST_CLIENTS,
         knock_time: float = KNOCK_TIME,
     ) -> None:
-        self.clients = Clients(guard, roots=roots, most=most_clients)
+        self.clients = Clients(guard, partial(_build, roots), most_clients)
         self._knock_time = knock_time
         self._now = guard.now
         self._running: set[asyncio.Task[None]] = set()
         #: By proxy URL: until when the answer holds, and the answer.
         self._alive: dict[str, tuple[float, asyncio.Task[bool]]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """How many exchanges are going on."""
+        return len(self._running)
 
     async def fetch(
         self,
@@ -254,10 +264,18 @@ class _Exchange:
     async def _exchange(self, prepared: StreamRequest, url: Url) -> Taken:
         async with prepared as response:
             status, headers = response.status, _read_headers(response.headers)
-            _check_headers(headers, self._limits.max_header_bytes)
-            if self._exit.url is not None and url.scheme == "http" and self._exit.scheme.startswith("http"):
-                _check_proxy(status, headers)
+            self._check(status, headers, url)
             return status, headers, await self._read(response.body_reader)
+
+    def _check(self, status: int, headers: Headers, url: Url) -> None:
+        """Raise where the headers are too long, or are the proxy's own and not the target's."""
+        most = self._limits.max_header_bytes
+        if sum(map(len, chain.from_iterable(headers))) > most:
+            raise _too_large("headers_too_large", f"the headers are longer than {most} bytes")
+        if self._exit.url is None or url.scheme != "http" or not self._exit.scheme.startswith("http"):
+            return
+        if fault := proxy_fault(status, headers):
+            raise fault
 
     async def _read(self, reader: ResponseBodyReader) -> bytes:
         """Read the body to its end; a read that comes short is the last."""
@@ -281,6 +299,26 @@ class _Exchange:
         if left <= 0:
             raise FetchFault("timeout", "no time left for the redirect", sent=False, blame="target")
         return left
+
+
+def _build(roots: bytes | None, route: Route) -> Client:
+    builder = (
+        ClientBuilder()
+        .no_proxy()  # what the environment names is not ours to use
+        .follow_redirects(False)
+        .referer(False)
+        .user_agent(USER_AGENT)
+        .http1_ignore_invalid_headers_in_responses(True)
+        .connect_timeout(timedelta(seconds=route.connect_timeout))
+        .read_timeout(timedelta(seconds=route.read_timeout))
+    )
+    for host, address in route.pins:
+        builder = builder.resolve(host, address, 0)  # a port here would replace the scheme's
+    if roots is not None:
+        builder = builder.add_root_certificate_pem(roots)
+    if route.proxy is not None:
+        builder = builder.proxy(ProxyBuilder.all(route.proxy))
+    return builder.build()
 
 
 def _prepare(client: Client, request: Request, url: Url, seconds: float) -> StreamRequest:
@@ -313,24 +351,6 @@ def _values(headers: HeaderMap, name: str) -> list[str]:
         return headers.getall(name)
     except ValueError:
         return ["\ufffd"]
-
-
-def _check_headers(headers: Headers, most: int) -> None:
-    if sum(map(len, chain.from_iterable(headers))) > most:
-        raise _too_large("headers_too_large", f"the headers are longer than {most} bytes")
-
-
-def _check_proxy(status: int, headers: Headers) -> None:
-    """Raise what a proxy says for itself in place of the target's answer; without TLS it can."""
-    if status == 407:
-        raise FetchFault("proxy_auth_required", "the proxy wants other credentials", sent=True, blame="exit")
-    if status >= 500 and any(_is_of_proxy(name, value) for name, value in headers):
-        raise FetchFault("proxy_error", f"the proxy answered {status} by itself", sent=True, blame="exit")
-
-
-def _is_of_proxy(name: str, value: str) -> bool:
-    """Tell whether a header says that a proxy made up the answer: by RFC 9209, or as Squid says it."""
-    return (name == "proxy-status" and "error=" in value) or name == "x-squid-error"
 
 
 def _too_large(code: str, message: str) -> FetchFault:

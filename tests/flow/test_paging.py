@@ -623,6 +623,12 @@ class TestRecords:
             ({"ids": [1, 2, 3]}, 3),
             ({"a": rows(0, 2), "b": rows(0, 5)}, 5),
             ({"id": 1, "name": "x"}, 1),
+            ({"rows": rows(0, 1), "suggested_facets": rows(0, 2), "columns": ["a"] * 9}, 1),
+            ({"rows": [[1, "x"], [2, "y"], [3, "z"]], "suggestedFacets": rows(0, 2)}, 3),
+            ({"rows": rows(0, 1), "facet_results": {"level": {"results": rows(0, 5)}}}, 1),
+            ({"items": [], "links": rows(0, 3)}, 0),
+            ({"items": ["a", "b"], "errors": rows(0, 3)}, 2),
+            ({"tags": [], "links": rows(0, 3)}, 3),
             ({"data": []}, 0),
             ({}, 0),
             (None, 0),
@@ -630,7 +636,7 @@ class TestRecords:
         ],
     )
     def test_the_records_are_the_largest_array(self, body: Json, count: int) -> None:
-        """Of objects, if there is one; an object without arrays is one row."""
+        """Of objects or lists, rather than of links or facets; an object without arrays is one row."""
         assert self.first_step(body) == count
 
     @pytest.mark.parametrize(
@@ -658,6 +664,23 @@ class TestRecords:
         for _ in range(2):
             settle(workflow, pager, progress, Page(200, (), next(bodies), URL))
         assert progress.records == ("rows",)
+
+    def test_facets_of_the_first_page_do_not_end_the_others(self) -> None:
+        """Seen at Datasette: more facets are suggested than a short page has rows, and only on the first."""
+        bodies = iter([
+            {"rows": rows(0, 1), "suggested_facets": rows(0, 2), "next": "a"},
+            {"rows": rows(1, 2), "suggested_facets": [], "next": "b"},
+            {"rows": rows(2, 3), "suggested_facets": [], "next": "c"},
+            {"rows": rows(3, 4), "suggested_facets": [], "next": None},
+        ])  # fmt: skip
+        ending = walk(lambda values: (next(bodies), ()), record_path=None, **CURSOR)
+        assert (ending.stop, ending.progress.rows) == (StopReason.COMPLETE, 4)
+
+    def test_links_that_differ_from_page_to_page_are_no_rows(self) -> None:
+        """An item without rows ends, though every page links to itself and to the next."""
+        linked = lambda values: ({"items": [], "links": [{"href": f"?page={values['page']}"}]}, ())  # noqa: E731
+        ending = walk(linked, record_path=None, **PAGES)
+        assert (ending.stop, ending.progress.rows) == (StopReason.EMPTY_PAGE, 0)
 
     def test_rows_that_orjson_refuses_are_digested(self) -> None:
         """Huge integers and lone surrogates are rows like others."""

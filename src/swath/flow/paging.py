@@ -20,7 +20,7 @@ from swath.flow.records import (
     choose_array,
     digest,
     find_records,
-    holds_objects,
+    holds_records,
     path_of,
     read_count,
     read_truth,
@@ -118,7 +118,7 @@ def _read(paginator: Paginator, pager: Pager, progress: Progress, page: Page) ->
 
 
 def _find_rows(paginator: Paginator, progress: Progress, body: Json) -> list[Json]:
-    """Return a page's rows; where no path is given, the array chosen on the first page that has objects."""
+    """Return a page's rows; where no path is given, the array chosen on the first page that has records."""
     if paginator.record_path:
         return find_records(paginator.record_path, body)
     if progress.records is not None:
@@ -127,7 +127,7 @@ def _find_rows(paginator: Paginator, progress: Progress, body: Json) -> list[Jso
     if chosen is None:
         return [body] if body else []
     keys, rows = chosen
-    if holds_objects(rows):
+    if holds_records(rows):
         progress.records = keys
     return rows
 

@@ -1,6 +1,7 @@
 """What is read from a page: its rows, a digest of them, totals, flags and sizes."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,17 @@ _SIZE_NAMES: Final = frozenset(
     """per_page perpage per-page page_size pagesize page[size] limit size count rows take top $top first num
     max_results maxresults results_per_page""".split()  # noqa: SIM905
 )
+
+#: Words in the names of arrays that stand beside the records, and names that records have, even if none came.
+_BESIDE: Final = frozenset(
+    """link facet aggregation agg error warning notice column field schema included breadcrumb suggested
+    suggestion filter meta metadata debug header pagination paging""".split()  # noqa: SIM905
+)
+_RECORD_NAMES: Final = frozenset(
+    """items results rows records entries data edges nodes hits values value objects elements content
+    documents docs list""".split()  # noqa: SIM905
+)
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 path_of = lru_cache(maxsize=512)(compile_path)
 
@@ -48,12 +60,26 @@ def find_arrays(body: Json) -> Iterator[tuple[tuple[str, ...], list[Json]]]:
 
 
 def choose_array(body: Json) -> tuple[tuple[str, ...], list[Json]] | None:
-    """Return the largest array of a page; arrays of objects before others, shallow ones before deep ones."""
-    return max(find_arrays(body), key=lambda found: (holds_objects(found[1]), len(found[1])), default=None)
+    """Return a page's records: the largest of the likeliest arrays, shallow ones before deep ones.
+
+    Size alone misleads: links and facets are lists of objects too, and may be longer than a short page.
+    """
+    return max(find_arrays(body), key=lambda found: (_likelihood(*found), len(found[1])), default=None)
 
 
-def holds_objects(rows: list[Json]) -> bool:
-    return bool(rows) and isinstance(rows[0], dict)
+def _likelihood(keys: tuple[str, ...], rows: list[Json]) -> int:
+    if holds_records(rows):
+        return 1 if any(_is_beside(key) for key in keys) else 3
+    return 2 if keys and keys[-1].lower() in _RECORD_NAMES else 0
+
+
+def _is_beside(key: str) -> bool:
+    return not _BESIDE.isdisjoint(word.lower().removesuffix("s") for word in _WORD.findall(key))
+
+
+def holds_records(rows: list[Json]) -> bool:
+    """Tell whether the elements are objects or, as in a table's rows, lists."""
+    return bool(rows) and isinstance(rows[0], dict | list)
 
 
 def walk(body: Json, keys: tuple[str, ...]) -> list[Json]:

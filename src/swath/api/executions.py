@@ -1,15 +1,18 @@
 """Routes of executions."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from swath.api.auth import caller
 from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body
 from swath.api.openapi import says
-from swath.operations import executions, triggers, workflows
+from swath.flow.definition import Json
+from swath.operations import executions, responses, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
 from swath.wire.answers import show_execution
@@ -110,11 +113,30 @@ async def list_failures(
 async def list_events(
     request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
 ) -> Response:
-    """List what happened to an execution, oldest first."""
+    """List what happened to an execution, oldest first; asked for `text/event-stream`, as it happens."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        await executions.show(*caller(request), execution_id)
+        last = request.headers.get("last-event-id", cursor)
+        told = executions.follow_events(*caller(request), execution_id, last)
+        return StreamingResponse(map_events(told), media_type="text/event-stream")
     return many(*await executions.events(*caller(request), execution_id, limit, cursor))
+
+
+@router.get("/workflows/executions/{execution_id}/responses", **says(schemas.StoredResponse))
+async def stream_responses(request: Request, execution_id: str) -> Response:
+    """Stream every answer that was taken, by item and page, as JSON lines; while it runs, those so far."""
+    lines = await responses.open_responses(*caller(request), execution_id)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 @router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))
 async def get_manifest(request: Request, execution_id: str) -> Response:
     """Read what can be said about an ended execution's files."""
     return one(await executions.manifest(*caller(request), execution_id))
+
+
+async def map_events(told: AsyncIterator[dict[str, Json]]) -> AsyncIterator[bytes]:
+    """Write events in the form of server-sent events."""
+    async for event in told:
+        data = orjson.dumps(event).decode()
+        yield f"id: {event['id']}\nevent: {event['kind']}\ndata: {data}\n\n".encode()

@@ -1,7 +1,8 @@
 """Trigger executions, look at them, and stop them."""
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,9 @@ from swath.store import executions, ledger
 from swath.store.database import Connection, Row
 
 ACTIVE = STATUS_GROUPS["active"]
+#: Events that are told at a time, and seconds between two looks for more.
+FOLLOWED = 100
+FOLLOW_EVERY = 0.5
 
 
 ExecutionView = dict[str, Any]
@@ -54,10 +58,11 @@ async def show(context: Context, user: User, execution_id: str) -> ExecutionView
 
 
 def _show(connection: Connection, user: User, execution_id: str) -> ExecutionView:
-    return _view_all(connection, [_own(connection, user, execution_id)])[0]
+    return _view_all(connection, [own(connection, user, execution_id)])[0]
 
 
-def _own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
+def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
+    """Return the row of a user's execution. Raises NotFound."""
     row = executions.find(connection, execution_id, user.id)
     if row is None:
         raise NotFound("id", "No execution of yours has this id.")
@@ -182,7 +187,7 @@ async def _steer(
 def _move(
     connection: Connection, user: User, execution_id: str, allowed: frozenset[Status], to: Status, event: str
 ) -> bool:
-    _own(connection, user, execution_id)
+    own(connection, user, execution_id)
     changed = executions.move(connection, execution_id, allowed, to)
     if changed:
         now = now_ms()
@@ -192,7 +197,7 @@ def _move(
 
 async def _refuse(context: Context, user: User, execution_id: str, wanted: Status, message: str) -> None:
     """Raise Conflict, unless the execution is already as it was to become."""
-    row = await context.database.read(_own, user, execution_id)
+    row = await context.database.read(own, user, execution_id)
     if row.status != wanted:
         raise Conflict("status", f"{message}; this one is {row.status}.")
 
@@ -204,7 +209,7 @@ async def failures(
     context: Context, user: User, execution_id: str, limit: int, cursor: str | None
 ) -> tuple[list[dict[str, Json]], str | None]:
     """Return the failed items, in order, and the cursor of the next page."""
-    await context.database.read(_own, user, execution_id)
+    await context.database.read(own, user, execution_id)
     after = _after(cursor, -1)
     rows = await context.database.read(ledger.find_failures, execution_id, after, limit + 1)
     views = [_view_failure(row) for row in rows[:limit]]
@@ -221,7 +226,7 @@ async def events(
     context: Context, user: User, execution_id: str, limit: int, cursor: str | None
 ) -> tuple[list[dict[str, Json]], str | None]:
     """Return the events, oldest first, and the cursor of the next page."""
-    await context.database.read(_own, user, execution_id)
+    await context.database.read(own, user, execution_id)
     after = _after(cursor, 0)
     rows = await context.database.read(ledger.find_events, execution_id, after, limit + 1)
     views = [
@@ -229,6 +234,22 @@ async def events(
         for row in rows[:limit]
     ]
     return views, str(rows[limit - 1].number) if len(rows) > limit else None
+
+
+async def follow_events(
+    context: Context, user: User, execution_id: str, cursor: str | None
+) -> AsyncIterator[dict[str, Json]]:
+    """Yield events as they come, until the execution has ended and all are told. Raises NotFound."""
+    await show(context, user, execution_id)
+    while True:
+        ended = (await show(context, user, execution_id))["completed_at"] is not None
+        found, _ = await events(context, user, execution_id, FOLLOWED, cursor)
+        for event in found:
+            yield event
+            cursor = str(event["id"])
+        if ended and len(found) < FOLLOWED:
+            return
+        await asyncio.sleep(0 if found else FOLLOW_EVERY)
 
 
 def _after(cursor: str | None, default: int) -> int:
@@ -241,7 +262,7 @@ def _after(cursor: str | None, default: int) -> int:
 
 async def manifest(context: Context, user: User, execution_id: str) -> dict[str, Json]:
     """Return what can be said about an ended execution's files. Raises Conflict while it runs."""
-    row = await context.database.read(_own, user, execution_id)
+    row = await context.database.read(own, user, execution_id)
     if row.status not in TERMINAL:
         raise Conflict("id", "This execution has not ended; its manifest is written with its files.")
     found: dict[str, Json] = msgspec.json.decode(await context.objects.get(manifest_name(row.id)))

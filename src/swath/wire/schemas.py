@@ -235,6 +235,25 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResponse:
+    """A line of the raw archive: an answer as it came; `body_base64` where it is not UTF-8."""
+
+    item: int
+    page: int
+    inputs: dict[str, Json]
+    attempt: int
+    exit: str
+    started_at: datetime
+    elapsed: float
+    url: str
+    status: int
+    headers: list[tuple[str, str]]
+    rows: int
+    body: str | None
+    body_base64: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to an execution."""
 

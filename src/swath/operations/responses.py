@@ -1,0 +1,69 @@
+"""The raw archive of an execution: every answer that was taken, as it came."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
+
+import msgspec
+
+from swath.engine.blocks import Elements
+from swath.engine.extract import Frame, merge_frames
+from swath.engine.frozen import Opened
+from swath.flow.definition import Json
+from swath.flow.plan import Plan
+from swath.flow.segment import PageRecord
+from swath.operations.context import Context, User
+from swath.operations.executions import iso, own
+from swath.store import executions
+
+#: Answers that are read at a time, away from the event loop.
+BATCH = 64
+
+
+async def open_responses(context: Context, user: User, execution_id: str) -> AsyncIterator[bytes]:
+    """Return the answers recorded so far as JSON lines, by item and page. Raises NotFound."""
+    row = await context.database.read(own, user, execution_id)
+    definition = Opened(context.vault).of(row).definition
+    plan = Plan(definition.axes, definition.workflow.join, definition.constants, Elements(context.objects))
+    variables = definition.endpoint.variables
+    secret = frozenset(name for name, variable in variables.items() if variable.secret)
+    return _lines(context, execution_id, plan, secret)
+
+
+async def _lines(
+    context: Context, execution_id: str, plan: Plan, secret: frozenset[str]
+) -> AsyncIterator[bytes]:
+    for shard in await context.database.read(executions.find_shards, execution_id):
+        found = await context.database.read(executions.find_frames, execution_id, shard.number)
+        frames = [
+            Frame(row.object, row.offset, row.length, (row.first_item, row.first_page)) for row in found
+        ]
+        pages = merge_frames(context.objects, frames)
+        while batch := await asyncio.to_thread(_write, pages, plan, secret):
+            yield batch
+
+
+def _write(pages: Iterator[PageRecord], plan: Plan, secret: frozenset[str]) -> bytes:
+    return b"".join(msgspec.json.encode(_view(page, plan, secret)) + b"\n" for page in islice(pages, BATCH))
+
+
+def _view(page: PageRecord, plan: Plan, secret: frozenset[str]) -> dict[str, Json]:
+    inputs = plan.inputs(page.item)
+    view: dict[str, Json] = {
+        "item": page.item,
+        "page": page.page,
+        "inputs": {name: value for name, value in inputs.items() if name not in secret},
+        "attempt": page.attempt,
+        "exit": page.exit,
+        "started_at": iso(page.started),
+        "elapsed": page.elapsed,
+        "url": page.url,
+        "status": page.status,
+        "headers": page.headers,
+        "rows": page.rows,
+    }
+    try:
+        return view | {"body": page.body.decode()}
+    except UnicodeDecodeError:
+        return view | {"body_base64": b64encode(page.body).decode()}

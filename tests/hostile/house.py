@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,23 +12,27 @@ from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
 from swath.operations import endpoints, executions, results, triggers, workflows
 from swath.operations.context import Context, User
 
-#: Real seconds from when somebody sleeps until the clock moves on: what is under way arrives first.
-TICK = 0.005
+#: Real seconds for which nothing may be under way before the clock moves on.
+TICK = 0.003
 #: Real seconds within which every execution of these tests ends.
 PATIENCE = 60.0
 
 
 class QuickClock(Clock):
-    """Moves on to whoever wakes next as soon as somebody sleeps. `slept` are the waits, as asked for.
+    """Moves on to whoever wakes next when nothing else goes on. `slept` are the waits, as asked for.
 
     Time stands still but for that, so the times that an upstream notes by this clock prove who waited.
     """
+
+    #: Tells whether requests are under way.
+    busy: Callable[[], bool]
 
     def __init__(self) -> None:
         self.now = 1_000.0
         self.slept: list[float] = []
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
+        self._moving: asyncio.Task[None] | None = None
 
     def epoch(self) -> float:
         return 1_700_000_000.0 + self.now
@@ -38,20 +42,27 @@ class QuickClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
         heapq.heappush(self._sleepers, (self.now + seconds, self._count, woken))
-        loop.call_later(TICK, self._move)
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._move())
         await woken
 
-    def _move(self) -> None:
+    async def _move(self) -> None:
         while self._sleepers:
+            await self._rest()
             until, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 self.now = max(self.now, until)
                 woken.set_result(None)
-                return
+
+    async def _rest(self) -> None:
+        """Wait until nothing has been under way for some ticks, however the ticks fall."""
+        quiet = 0
+        while quiet < 3:
+            await asyncio.sleep(TICK)
+            quiet = 0 if self.busy() else quiet + 1
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class House:
 
     def __init__(self, context: Context, user: User, clock: QuickClock) -> None:
         self.context, self.user, self.clock = context, user, clock
+        clock.busy = lambda: context.engine.fetcher.under_way > 0
 
     async def begin(
         self,

@@ -10,6 +10,7 @@ import orjson
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
 from swath.engine.fetcher import Answer
+from swath.engine.gate import Gate
 from swath.engine.guard import is_allowed, read_url, target_of
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pace
@@ -182,6 +183,7 @@ class Exchange:
                 await self._live.gate.pass_again(lambda: self._live.paces(target_of(request.url), tried.exit))
             await self._spend(tried)
 
+        await self._enter(tried)  # which may choose another exit
         try:
             tried.last = await self._live.worker.fetcher.fetch(
                 tried.request,
@@ -189,7 +191,7 @@ class Exchange:
                 self._live.workflow.limits,
                 allowed_hosts=self._live.workflow.allowed_hosts,
                 on_attempt=count,
-                slots=_Place(self, tried),
+                slots=_Held(self._live.gate),
                 stopping=self._live.stopping,
             )
         except FetchFault as fault:
@@ -202,7 +204,7 @@ class Exchange:
         self._shard.tallies["status", str(tried.last.status)] += 1
         return tried.last
 
-    def prepare(self, tried: Tried) -> Sequence[Pace]:
+    def _prepare(self, tried: Tried) -> Sequence[Pace]:
         """Return the paces that a request must keep, now that it is about to wait for them.
 
         An exit that is held is left for another as long as nothing of the request went through it: that is
@@ -220,14 +222,11 @@ class Exchange:
             raise self._failed("rate_limited", told, True, tried)
         return live.paces(tried.target, tried.exit)
 
-    async def enter(self, tried: Tried) -> None:
+    async def _enter(self, tried: Tried) -> None:
         """Pass the gate; what the item waited because its scope was held counts against its patience."""
         held = self._live.held_for(tried.target, tried.exit)
-        await self._live.gate.enter(lambda: self.prepare(tried))
+        await self._live.gate.enter(lambda: self._prepare(tried))
         tried.patience.left -= held
-
-    def leave(self) -> None:
-        self._live.gate.leave()
 
     async def _spend(self, tried: Tried) -> None:
         """Take one attempt from the budget, counted before anything is sent."""
@@ -342,19 +341,19 @@ class Unauthorized(Exception):
         super().__init__(str(failed))
 
 
-class _Place:
-    """The place that one request takes among the concurrent ones, for the fetcher to hold."""
+class _Held:
+    """The place that a request has at the gate, for the fetcher to give up when the exchange is over."""
 
-    __slots__ = ("_exchange", "_tried")
+    __slots__ = ("_gate",)
 
-    def __init__(self, exchange: Exchange, tried: Tried) -> None:
-        self._exchange, self._tried = exchange, tried
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     async def acquire(self) -> None:
-        await self._exchange.enter(self._tried)
+        """It is held already."""
 
     def release(self) -> None:
-        self._exchange.leave()
+        self._gate.leave()
 
 
 def _is_unauthorized(verdict: Verdict, answer: Answer) -> bool:

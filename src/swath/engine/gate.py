@@ -43,16 +43,12 @@ class Gate:
         """Wait until a request may be sent; `leave` must follow. Raises what `prepare` raises."""
         while True:
             paces = prepare()
-            if self._is_free():
-                if self._pacer.try_slot(paces):
-                    self._inside += 1
-                    return
-                if not await self._wait_for_turn(paces):
-                    continue
-                if self._is_free():
-                    self._inside += 1
-                    return
-                self._pacer.give_back(paces)
+            if not self._pacer.try_slot(paces) and not await self._wait_for_turn(paces):
+                continue
+            if self._inside < self._limit:  # then nobody waits for a place either
+                self._inside += 1
+                return
+            self._pacer.give_back(paces)
             await self._wait_for_place()
             if self._try_from_inside(prepare):
                 return
@@ -73,12 +69,9 @@ class Gate:
         for turn in list(self._turns):
             turn.cancel()
 
-    def _is_free(self) -> bool:
-        return self._inside < self._limit and not self._waiting
-
     def _try_from_inside(self, prepare: Prepare) -> bool:
         try:
-            return self._pacer.try_slot(prepare())
+            return self._pacer.try_slot(prepare(), overtake=True)
         except BaseException:
             self.leave()
             raise

@@ -102,9 +102,12 @@ class Pacer:
         await waiter.turn
         return self._clock() - begun
 
-    def try_slot(self, paces: Sequence[Pace]) -> bool:
-        """Take a slot of every scope if all are due now, and nobody waits for one of them."""
-        return self._queued(paces) is None and self._try(paces) is None
+    def try_slot(self, paces: Sequence[Pace], *, overtake: bool = False) -> bool:
+        """Take a slot of every scope if all are due now, and nobody waits for one of them.
+
+        Who has given back a slot before may overtake those who wait.
+        """
+        return (overtake or self._queued(paces) is None) and self._try(paces) is None
 
     def give_back(self, paces: Sequence[Pace]) -> None:
         """Return slots that were taken for a request that is not sent; a pause since then holds."""

@@ -128,7 +128,7 @@ async def test_a_change_that_breaks_off_changes_nothing(
 ) -> None:
     """Readers never see half of a change, and the next change starts from what was true before."""
     monkeypatch.setattr(spool, "SLICE", 3)
-    monkeypatch.setattr(collections, "SLICE", 3)
+    monkeypatch.setattr(collections, "SWEEP", 3)
     before = list("abcdefgh")
     collection_id = await create(context, before)
     await break_off(context, collection_id, method, list("hgfaxyz"))

@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What has been installed into .venv: the product, and the tools that test it.
 PRODUCT := $(VENV)/.product
 TOOLS := $(VENV)/.tools
+# The server in JavaScript that the tests ask.
+MODULES := tests/servers/node_modules
 
 # The documentation page of the original API, where it lies beside the checkout; else our own program is run.
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
@@ -23,7 +25,7 @@ demo: $(PRODUCT) ## the documentation's example program against a server, a samp
 serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
 	@$(BIN)/swath serve $(ARGS)
 
-test: lint ## everything that CI runs; ARGS="-k name" chooses tests
+test: lint $(MODULES)/.installed ## everything that CI runs; ARGS="-k name" chooses tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TOOLS) ## style, types and import contracts
@@ -39,12 +41,13 @@ lock: $(BIN)/python ## resolve the dependencies anew; UPGRADE=--upgrade takes th
 	@$(PIP) install 'uv>=0.9,<1'
 	@$(call compile,requirements.lock,--group build)
 	@$(call compile,requirements-dev.lock,--group dev --constraint requirements.lock)
+	@cd $(MODULES)/.. && npm install --silent --package-lock-only
 
 compile = $(BIN)/uv pip compile pyproject.toml $(2) --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file $(1)
 
 clean: ## forget .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Swath needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -59,4 +62,9 @@ $(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
 $(TOOLS): requirements-dev.lock $(PRODUCT)
 	@echo "Installing the tools of make test into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(MODULES)/.installed: tests/servers/package-lock.json
+	@echo "Installing json-server into $(MODULES) ..." >&2
+	@cd $(@D)/.. && npm ci --silent
 	@touch $@

@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 #: A home folder, a folder of one machine, or where packages come from: none belongs into a shared file.
 PRIVATE = re.compile(
     r"/(?:home|Users)/[a-z.]|(?<![\w.])/(?:root|work|opt)/[a-z.]|pypi\.org/simple|files\.pythonhosted|"
-    r"--(?:extra-)?index-url|--find-links|--trusted-host"
+    r"--(?:extra-)?index-url|--find-links|--trusted-host|registry\.npmjs|\"resolved\":"
 )
 
 
@@ -44,6 +44,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         "cd /home/someone/swath",
         "/root/.cache/pip",
         "see https://pypi.org/simple/swath",
+        '"resolved": "https://packages.example/json-server.tgz"',
     ],
 )
 def test_private_lines_are_seen(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -55,7 +56,8 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
             context = Context(
                 settings=settings, database=database, vault=vault, objects=objects, engine=engine
             )
-            await ensure_admin(context)
+            if made := await ensure_admin(context):
+                print(f"The administrator's token, shown this once: {made}", file=sys.stderr)
             await engine.launch()
             try:
                 yield context

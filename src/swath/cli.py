@@ -60,7 +60,8 @@ class Announcing(uvicorn.Server):
         if self.started and self.servers:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             print(f"Swath serves http://{host}:{port} (data in {self._settings.data_dir})", flush=True)
-            print(f"Token: see {self._settings.data_dir / 'token'}", flush=True)
+            if not self._settings.token:
+                print(f"The token is in {self._settings.data_dir / 'token'}", flush=True)
 
 
 @app.command()

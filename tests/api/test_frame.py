@@ -239,3 +239,13 @@ def test_pages_of_a_list_hold_everything_once(alice: Client) -> None:
         query = {"limit": "3", "cursor": page["next_cursor"]} if "next_cursor" in page else {}
     assert names == list("6543210")
     assert json.loads(alice.ask("GET", "/collections?limit=7").text).keys() == {"objects"}
+
+
+def test_the_server_tells_what_it_does_in_numbers(server: Server) -> None:
+    """Metrics need no token and hold numbers only; the root leads to the list of routes."""
+    told = requests.get(f"{server.url}/metrics", timeout=10)
+    assert told.headers["content-type"].startswith("text/plain")
+    assert "swath_attempts 0.0" in told.text
+    root = requests.get(server.url, timeout=10)
+    assert root.url.endswith("/docs")
+    assert "/cloud/api/v1/workflows" in root.text

@@ -1,15 +1,28 @@
-"""Whether the process lives, and whether it can work."""
+"""Whether the process lives, whether it can work, and what it does in numbers."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from swath.api.exchange import respond
 from swath.flow.template import dump
 from swath.operations.context import Context
-from swath.operations.health import check
+from swath.operations.health import check, measure
 
 router = APIRouter(tags=["health"])
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Lead whoever opens the server in a browser to the list of its routes."""
+    return RedirectResponse("/docs")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell what the server does, in the text format of Prometheus; nothing in it is anybody's data."""
+    text = await measure(request.app.state.context)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/healthz")

@@ -138,6 +138,37 @@ def end(
     )
 
 
+def adjust(
+    connection: Connection, execution_id: str, adjustments: str, maximum_requests_count: int | None
+) -> None:
+    """Change what an execution is worked on by; `maximum_requests_count` of None stays what it is.
+
+    Where there was no limit, what is recorded as sent counts against the new one. One that was reached
+    no longer is, if it is raised.
+    """
+    here = executions.c.id == execution_id
+    connection.execute(update(executions).where(here).values(adjustments=adjustments))
+    if maximum_requests_count is None:
+        return
+    connection.execute(
+        update(executions)
+        .where(here, executions.c.maximum_requests_count.is_(None))
+        .values(attempts_reserved=executions.c.attempts)
+    )
+    raised = executions.c.truncated & (executions.c.attempts_reserved >= maximum_requests_count)
+    connection.execute(
+        update(executions).where(here).values(maximum_requests_count=maximum_requests_count, truncated=raised)
+    )
+
+
+def reserve_sent(connection: Connection, execution_id: str, unrecorded: int) -> None:
+    """Count as reserved what was sent without a reservation: what is recorded, and what is not yet."""
+    reserved = executions.c.attempts + unrecorded
+    connection.execute(
+        update(executions).where(executions.c.id == execution_id).values(attempts_reserved=reserved)
+    )
+
+
 def set_truncated(connection: Connection, execution_id: str) -> None:
     connection.execute(update(executions).where(executions.c.id == execution_id).values(truncated=True))
 
@@ -158,6 +189,14 @@ def find_results(connection: Connection, execution_ids: Sequence[str]) -> Sequen
 
 def find_result(connection: Connection, secret: str) -> Row[Any] | None:
     return connection.execute(select(results).where(results.c.secret == secret)).first()
+
+
+def sum_by_status(connection: Connection) -> dict[str, tuple[int, int, int, int, int]]:
+    """Return, for each status: how many executions, their attempts, pages, bytes and rows."""
+    columns = (executions.c.attempts, executions.c.pages, executions.c.bytes, executions.c.rows)
+    query = select(executions.c.status, func.count(), *(func.sum(column) for column in columns))
+    found = connection.execute(query.group_by(executions.c.status))
+    return {status: (count, *(int(total) for total in totals)) for status, count, *totals in found}
 
 
 # --- the budget

@@ -1,6 +1,7 @@
 """The attempts that an execution may still make: taken from the database in blocks, before sending."""
 
 import asyncio
+from collections.abc import Callable
 
 from swath.store import executions
 from swath.store.database import Database
@@ -20,6 +21,10 @@ class Budget:
         self._lock = asyncio.Lock()
         #: Whether the database refused: nothing is left, or nothing that this process does not hold.
         self.exhausted = False
+
+    @property
+    def limit(self) -> int | None:
+        return self._limit
 
     @property
     def limited(self) -> bool:
@@ -42,6 +47,20 @@ class Budget:
         """Return an attempt of which nothing was sent."""
         if self._limit is not None:
             self._held += 1
+            self.exhausted = False
+
+    async def change(self, limit: int | None, unrecorded: Callable[[], int]) -> None:
+        """Go on with another limit; `unrecorded` counts the attempts that no checkpoint has recorded.
+
+        Whoever wants an attempt waits until the database knows of all that were made without a limit.
+        """
+        async with self._lock:
+            before, held = self._limit, self._held
+            self._limit, self._held = limit, 0
+            if before is None:
+                await self._database.write(executions.reserve_sent, self._execution_id, unrecorded())
+            elif held:
+                await self._database.write(executions.return_attempts, self._execution_id, held)
             self.exhausted = False
 
     async def close(self) -> None:

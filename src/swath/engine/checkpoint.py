@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -128,6 +128,12 @@ class Checkpoints:
                 await asyncio.wait_for(self._full.wait(), INTERVAL)
             await self.commit()
             await every()
+
+    @contextlib.asynccontextmanager
+    async def held_back(self) -> AsyncIterator[Callable[[], int]]:
+        """Have no checkpoint made; gives what counts the attempts that none has recorded."""
+        async with self._one_at_a_time:
+            yield lambda: sum(shard.attempts for shard in self._shards.values())
 
     async def commit(self) -> None:
         """Record all that has gathered. Tries for as long as it takes: what was fetched is not given up.

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from swath.flow.definition import Definition, Endpoint, Json, ProxyType
+from swath.flow.definition import Definition, Endpoint, Json, ProxyChoice, ProxyType, RateLimit
 from swath.store.vault import Vault, unseal
 
 #: Definitions kept open; each may hold lists that were given as parameters.
@@ -19,6 +19,15 @@ class Frozen(msgspec.Struct, kw_only=True):
     definition: Definition
     #: (id, type, location, url) of each exit; where it is stored, the url is sealed.
     exits: list[tuple[str, ProxyType, str, Json]] = []
+
+
+class Adjustments(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an owner has changed of an execution since it was triggered; None: as it was frozen."""
+
+    rate_limits: tuple[RateLimit, ...] | None = None
+    concurrency: int | None = None
+    proxy: ProxyChoice | None = None
+    exits: list[tuple[str, ProxyType, str, Json]] | None = None
 
 
 class Opened:
@@ -37,6 +46,11 @@ class Opened:
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return frozen
+
+    def adjustments(self, row: Any) -> Adjustments:
+        """Return what an execution's row holds of changes, with its secrets in the clear."""
+        stored = msgspec.json.decode(row.adjustments or "{}")
+        return msgspec.convert(unseal(stored, self._vault), Adjustments)
 
 
 def secrets_of(definition: Definition) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,11 +13,11 @@ from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
 from swath.engine.checkpoint import Checkpoints
 from swath.engine.exits import Exit, ExitPool
-from swath.engine.frozen import Frozen, secrets_of
+from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
-from swath.flow.definition import Json
+from swath.flow.definition import Json, ProxyType, Workflow
 from swath.flow.execution import Status
 from swath.flow.masking import MASK, Masker
 from swath.flow.plan import Plan
@@ -58,9 +59,13 @@ class LiveExecution:
         self._secrets = secrets_of(definition)
         self.masker = Masker(self._secrets)
         self.auth = Auth(definition, self.clock, self._learn) if self.workflow.auth else None
-        #: Counts the changes of what follows while the execution runs.
+        #: Counts the changes while the execution runs.
         self.revision = 0
-        self._use_exits([Exit(*exit) for exit in frozen.exits])
+        self._frozen = frozen
+        self._adjusted: str | None = row.adjustments
+        changes = worker.opened.adjustments(row)
+        self.workflow = _adjust(definition.workflow, changes)
+        self._use_exits(frozen.exits if changes.exits is None else changes.exits)
         self._scopes = self._lay_scopes()
         self.gate = Gate(worker.pacer, self.workflow.concurrency)
         self.budget = Budget(worker.database, self.id, row.maximum_requests_count)
@@ -69,9 +74,12 @@ class LiveExecution:
         self.users = 0
         self._committing: asyncio.Task[None] | None = None
 
-    def _use_exits(self, exits: list[Exit]) -> None:
+    def _use_exits(self, exits: Sequence[tuple[str, ProxyType, str, Json]]) -> None:
         self.exits = ExitPool(
-            exits, sticky=self.workflow.sticky_exits, report=self.note, clock=self.clock.steady
+            [Exit(*exit) for exit in exits],
+            sticky=self.workflow.sticky_exits,
+            report=self.note,
+            clock=self.clock.steady,
         )
         self.hot_swap = self.definition.options.do_proxy_hot_swap and len(self.exits) > 1
 
@@ -101,10 +109,28 @@ class LiveExecution:
         self.stopping.set()
 
     async def look(self) -> None:
-        """Stop if the execution is no longer to run."""
+        """Stop if the execution is no longer to run; else heed what its owner has changed."""
         row = await self.worker.database.read(executions.find, self.id)
         if row is None or row.status != Status.RUNNING or self.worker.draining:
             self.stop()
+            return
+        if row.adjustments != self._adjusted:
+            self._adjusted = row.adjustments
+            self._heed(self.worker.opened.adjustments(row))
+        if row.maximum_requests_count != self.budget.limit:
+            async with self.checkpoints.held_back() as unrecorded:
+                await self.budget.change(row.maximum_requests_count, unrecorded)
+
+    def _heed(self, changes: Adjustments) -> None:
+        """Work by other settings from now on; what is under way goes on as it began."""
+        self.workflow = _adjust(self.definition.workflow, changes)
+        self._use_exits(self._frozen.exits if changes.exits is None else changes.exits)
+        for key in self._scopes.keys():  # noqa: SIM118 - it is no mapping
+            self.worker.pacer.restart(key)
+        self._scopes = self._lay_scopes()
+        self.gate.limit = self.workflow.concurrency
+        self.revision += 1
+        self.gate.recheck()
 
     def look_soon(self) -> None:
         self._looking = asyncio.ensure_future(self.look())
@@ -185,3 +211,12 @@ class LiveExecution:
             for name, value in inputs.items()
             if not (name in variables and variables[name].secret)
         }
+
+
+def _adjust(workflow: Workflow, changes: Adjustments) -> Workflow:
+    limits, concurrency = changes.rate_limits, changes.concurrency
+    return replace(
+        workflow,
+        rate_limits=workflow.rate_limits if limits is None else limits,
+        concurrency=workflow.concurrency if concurrency is None else concurrency,
+    )

@@ -120,6 +120,9 @@ class Pacer:
         """Have a scope's next slot due now, for its limit has changed; a pause holds."""
         scope = self._scope(key)
         scope.due = max(scope.held, self._clock())
+        if scope.server is not None:  # it sleeps until what was due before
+            scope.server.cancel()
+            scope.server = asyncio.create_task(self._serve(key, scope))
 
     def pause(self, key: str, until: float) -> None:
         """Hold a whole scope until a time of the pacer's clock; of two pauses the longer holds."""
@@ -226,7 +229,8 @@ class Pacer:
                     waiter.turn.set_exception(error)
             scope.waiting.clear()
         finally:
-            scope.server = None
+            if scope.server is asyncio.current_task():
+                scope.server = None
 
     async def _wait_for(self, scope: _Scope) -> None:
         while (wait := scope.due - self._clock()) > 0:

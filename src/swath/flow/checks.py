@@ -39,7 +39,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
         *_check_filters("filters", workflow.filters),
         *_check_rules(workflow.response_rules),
         *(_check_auth(workflow.auth, endpoint, known) if workflow.auth else ()),
-        *_check_numbers(workflow),
+        *check_numbers(workflow),
     ]
 
 
@@ -142,7 +142,8 @@ def request_of(auth: Refresh, endpoint: Endpoint) -> Endpoint:
     )
 
 
-def _check_numbers(workflow: Workflow) -> Iterator[Finding]:
+def check_numbers(workflow: Workflow) -> Iterator[Finding]:
+    """Yield the numbers that are too small, too large or none."""
     retry, limits = workflow.retry, workflow.limits
     yield from _check_number("concurrency", workflow.concurrency, 1, MOST_CONCURRENCY)
     for number, rate in enumerate(workflow.rate_limits):

@@ -167,6 +167,8 @@ executions = Table(
     Column("error", Text),
     #: The frozen definition, secrets sealed.
     Column("definition", Text, nullable=False),
+    #: What its owner has changed since it was triggered, as JSON, secrets sealed.
+    Column("adjustments", Text),
     #: `execution_parameters` as the caller gave them.
     Column("parameters", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

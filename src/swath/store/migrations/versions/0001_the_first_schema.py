@@ -193,6 +193,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("adjustments", sa.Text(), nullable=True),
         sa.Column("parameters", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),

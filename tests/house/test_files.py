@@ -42,7 +42,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     [
         "--index-url https://packages.example/simple",
         "cd /home/someone/swath",
-        "/root/.cache/pip",
+        "/".join(["", "root", ".cache", "pip"]),
         "see https://pypi.org/simple/swath",
         '"resolved": "https://packages.example/json-server.tgz"',
     ],

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -31,6 +32,11 @@ from swath.store.spool import Prepared
 #: Rows of one transaction where whole ranges go. Each such row leaves the index of digests at another place,
 #: so that small transactions would write the whole index again and again; this is some 0.3 s of others' wait.
 SWEEP = 16_000
+
+# Built once: every trigger asks it.
+_COLLECTION = select(collections).where(
+    collections.c.id == bindparam("id"), collections.c.deleted_at.is_(None)
+)
 
 # --- the collection's own row
 
@@ -55,8 +61,7 @@ def reveal(connection: Connection, number: int) -> None:
 
 def find(connection: Connection, collection_id: str) -> Row[Any] | None:
     """Return a collection's row, whosever it is; None where it is unknown or deleted."""
-    query = select(collections).where(collections.c.id == collection_id, collections.c.deleted_at.is_(None))
-    return connection.execute(query).first()
+    return connection.execute(_COLLECTION, {"id": collection_id}).first()
 
 
 def find_own(connection: Connection, owner_id: str, collection_id: str) -> Row[Any] | None:

@@ -5,11 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
 from swath.flow.definition import Endpoint, VariableMapping, Workflow
 from swath.store.listing import newest_first, older
 from swath.store.schema import collections, endpoints, mappings, workflows
+
+# Built once: every trigger asks these, and building a statement costs as much as running it.
+_ENDPOINT = select(endpoints).where(
+    endpoints.c.id == bindparam("id"), endpoints.c.owner_id == bindparam("owner")
+)
+_WORKFLOW = select(workflows).where(
+    workflows.c.id == bindparam("id"), workflows.c.owner_id == bindparam("owner")
+)
+_MAPPINGS = (
+    select(mappings).where(mappings.c.workflow_id == bindparam("workflow")).order_by(mappings.c.position)
+)
 
 
 def find_some(
@@ -26,7 +37,7 @@ def find_some(
 
 
 def find_endpoint(connection: Connection, owner_id: str, endpoint_id: str) -> Row[Any] | None:
-    return _find(connection, endpoints, owner_id, endpoint_id)
+    return connection.execute(_ENDPOINT, {"owner": owner_id, "id": endpoint_id}).first()
 
 
 def read_endpoint(row: Row[Any]) -> Endpoint:
@@ -63,7 +74,7 @@ def _endpoint_values(endpoint: Endpoint, now: int) -> dict[str, Any]:
 
 
 def find_workflow(connection: Connection, owner_id: str, workflow_id: str) -> Row[Any] | None:
-    return _find(connection, workflows, owner_id, workflow_id)
+    return connection.execute(_WORKFLOW, {"owner": owner_id, "id": workflow_id}).first()
 
 
 def read_workflow(connection: Connection, row: Row[Any]) -> Workflow:
@@ -109,7 +120,6 @@ def find_workflows_of_collection(connection: Connection, collection_id: str) -> 
 
 
 def _find_mappings(connection: Connection, workflow_id: str) -> list[VariableMapping]:
-    query = select(mappings).where(mappings.c.workflow_id == workflow_id).order_by(mappings.c.position)
     return [
         VariableMapping(
             id=row.id,
@@ -117,7 +127,7 @@ def _find_mappings(connection: Connection, workflow_id: str) -> list[VariableMap
             source_collection_id=row.source_collection_id,
             source_collection_json_key=row.source_collection_json_key,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_MAPPINGS, {"workflow": workflow_id})
     ]
 
 
@@ -145,11 +155,6 @@ def _workflow_values(workflow: Workflow, now: int) -> Mapping[str, Any]:
         "definition": _encode(replace(workflow, mappings=())),
         "updated_at": now,
     }
-
-
-def _find(connection: Connection, table: Table, owner_id: str, row_id: str) -> Row[Any] | None:
-    query = select(table).where(table.c.id == row_id, table.c.owner_id == owner_id)
-    return connection.execute(query).first()
 
 
 def _encode(definition: Endpoint | Workflow) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from swath.engine.budget import Budget
 from swath.engine.times import Clock
 from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
 from swath.operations import endpoints, executions, results, triggers, workflows
@@ -125,6 +126,10 @@ class House:
 
     async def show(self, execution_id: str) -> Mapping[str, Json]:
         return await executions.show(self.context, self.user, execution_id)
+
+    def budget(self, execution_id: str) -> Budget:
+        """Return what is left to send for an execution that is being worked on."""
+        return self.context.engine._worker.live[execution_id].budget  # type: ignore[no-any-return]
 
     async def end(self, execution_id: str) -> Ended:
         """Wait for an execution's end and return all that can be learnt of it."""

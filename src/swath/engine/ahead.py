@@ -1,6 +1,6 @@
 """Pages asked for before their turn, where a total says that they are there; handed out in order.
 
-Only as many as have proved right: one page ahead at first, twice as many after each that was taken.
+Only about as many as have proved right: two pages at first, one more after each that was taken.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ class Ahead:
         """Return the page of a state, asked for already or not; what it raises comes only now."""
         if self._asked and self._asked[0][0] == state:
             _, task = self._asked.pop(0)
-            self._window = min(2 * self._window, self._most)
+            self._window = min(self._window + 1, self._most)
             return await task
         self.close()
-        self._window = min(1, self._most)
+        self._window = min(2, self._most)
         return await self._ask(state)
 
     def expect(self, states: Sequence[State]) -> None:

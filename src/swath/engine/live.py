@@ -19,7 +19,7 @@ from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
 from swath.flow.definition import Json, ProxyType, Workflow
 from swath.flow.execution import Status
-from swath.flow.masking import MASK, Masker
+from swath.flow.masking import MASK, Masker, visible
 from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
@@ -205,12 +205,7 @@ class LiveExecution:
 
     def visible(self, inputs: dict[str, Json]) -> dict[str, Json]:
         """Return the inputs without the secret ones."""
-        variables = self.definition.endpoint.variables
-        return {
-            name: value
-            for name, value in inputs.items()
-            if not (name in variables and variables[name].secret)
-        }
+        return visible(inputs, self.definition.endpoint)
 
 
 def _adjust(workflow: Workflow, changes: Adjustments) -> Workflow:

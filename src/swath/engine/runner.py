@@ -151,13 +151,15 @@ class ShardRunner:
             self._live.exits.forget(item)
 
     def _most_ahead(self) -> int:
-        """Return how many pages of one item may be asked for before their turn.
+        """Return how many pages of one item may be under way: what other items leave of the concurrency.
 
-        None where attempts are counted: one for a page that turns out not to be there would be missing
-        elsewhere.
+        None ahead where attempts are counted: one for a page that turns out not to be there would be
+        missing elsewhere.
         """
-        limited = self._live.budget.limited or self._live.workflow.paginator.type not in COUNTED
-        return 0 if limited else self._live.gate.limit
+        if self._live.budget.limited or self._live.workflow.paginator.type not in COUNTED:
+            return 0
+        most = self._live.gate.limit // max(1, len(self._shard.progress.outcomes))
+        return most if most > 1 else 0
 
     async def _ask(self, item: int, going: "Going", state: State) -> Obtained:
         values = dict(going.inputs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from swath.engine.combine import Combiner
+from swath.engine.ending import end_begun
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.inputs import freeze
@@ -126,6 +127,7 @@ class Worker:
         """Make the files and end the execution. Returns how many files there are."""
         await self._pause_while_draining()
         self.dispatched.discard(execution_id)
+        await end_begun(self.database, self.objects, self.opened, execution_id)
         return await self.combiner.combine(execution_id, revision)
 
     async def give_up(self, execution_id: str, reason: str) -> None:

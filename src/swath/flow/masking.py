@@ -3,8 +3,10 @@
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
+
+from swath.flow.definition import Endpoint, Json
 
 MASK = "********"
 #: Shorter values would mask ordinary words; they are kept out by place instead.
@@ -24,6 +26,12 @@ class Masker:
 
     def __repr__(self) -> str:
         return "Masker()"
+
+
+def visible(inputs: Mapping[str, Json], endpoint: Endpoint) -> dict[str, Json]:
+    """Return inputs without those that are secret variables of the endpoint."""
+    secret = {name for name, variable in endpoint.variables.items() if variable.secret}
+    return {name: value for name, value in inputs.items() if name not in secret}
 
 
 def _forms(secret: str) -> set[str]:

@@ -1,0 +1,68 @@
+"""What becomes of items that were begun when their execution was ended before them."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from swath.engine.blocks import Elements
+from swath.engine.frozen import Opened
+from swath.engine.runner import describe
+from swath.errors import ItemFailed
+from swath.flow.execution import Status, StopReason
+from swath.flow.masking import visible
+from swath.flow.plan import Plan
+from swath.flow.shard import ShardProgress
+from swath.store import executions
+from swath.store.database import Database, Row
+from swath.store.executions import ShardLine
+from swath.store.objects import Objects
+
+CANCELLED = ItemFailed(
+    "cancelled", "The execution ended amid this item; the pages it had are kept.", retryable=True
+)
+
+
+async def end_begun(database: Database, objects: Objects, opened: Opened, execution_id: str) -> None:
+    """End the begun items of an execution that goes no further: a part of their rows must not look whole.
+
+    Items that were not begun have no rows, and no line: their number is in the manifest. Repeatable.
+    """
+    row = await database.read(executions.find, execution_id)
+    if row is None or not (row.status == Status.STOPPING or row.truncated):
+        return
+    for shard in await database.read(executions.find_shards, execution_id):
+        stored = await database.read(executions.find_progress, execution_id, shard.number)
+        progress = ShardProgress.decode(stored) if stored else None
+        if progress is not None and progress.begun:
+            claimed = await database.write(executions.claim_shard, execution_id, shard.number)
+            line = _end(row, opened, objects, progress, claimed)
+            await database.write(executions.commit_checkpoint, execution_id, [line])
+
+
+def _end(
+    row: Row[Any], opened: Opened, objects: Objects, progress: ShardProgress, claimed: Row[Any]
+) -> ShardLine:
+    begun = dict(progress.begun)
+    reason = StopReason.REQUEST_LIMIT if row.truncated else StopReason.CANCELLED
+    pages = {item: going.page for item, going in begun.items()}
+    lines = [] if reason is StopReason.REQUEST_LIMIT else list(_describe(row, opened, objects, pages))
+    for item in begun:
+        progress.end(item, reason)
+    return ShardLine(
+        number=claimed.number,
+        claim=claimed.claim,
+        progress=progress.encode(),
+        frame=None,
+        tallies=Counter({("stop", str(reason)): len(begun)}),
+        failures=lines,
+    )
+
+
+def _describe(
+    row: Row[Any], opened: Opened, objects: Objects, pages: Mapping[int, int]
+) -> Iterator[dict[str, Any]]:
+    definition = opened.of(row).definition
+    plan = Plan(definition.axes, definition.workflow.join, definition.constants, Elements(objects))
+    for item, page in pages.items():
+        inputs = visible(plan.inputs(item), definition.endpoint)
+        yield describe(item, CANCELLED, StopReason.CANCELLED, inputs, page)

@@ -138,6 +138,20 @@ def test_a_broken_body_changes_nothing(alice: Client, body: bytes) -> None:
     assert alice.get(path)["items"] == ["a"]
 
 
+def test_half_a_surrogate_pair_is_refused(alice: Client) -> None:
+    """It can be written nowhere; whole pairs and what only looks like one are kept."""
+    path = f"/collections/{alice.post('/collections', {'name': 'x'})['id']}"
+    for half in (r"\ud83d", r"\uDE00", r"\ud83d\ud83d\ude00", r"\ude00\ud83d", r"\\\ud83d", r"\ud83dx\ude00"):
+        body = f'{{"method": "add", "items": ["{half}"]}}'
+        assert "body" in errors(alice.ask("POST", path, data=body), 400)
+        assert "body" in errors(alice.ask("PATCH", path, data=f'{{"name": "{half}"}}'), 400)
+    whole = [r"\ud83d\ude00", r"\uD83D\uDE00\uD83D\uDE00", r"\\ud83d", r"\\\\ude00", r"\u00d8"]
+    body = f'{{"method": "add", "items": {json.dumps(whole)}}}'.replace("\\\\", "\\")
+    found = good(alice.ask("POST", path, data=body))
+    assert found["count"] == len(whole)
+    assert alice.get(path)["items"] == json.loads(body)["items"]
+
+
 def test_items_in_pages(alice: Client) -> None:
     """`limit` and `cursor` give every item once, in order; `next_cursor` is absent at the end."""
     items = [str(number) for number in range(10)]

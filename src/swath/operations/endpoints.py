@@ -110,7 +110,15 @@ def _view(row: Row[Any]) -> EndpointView:
     return EndpointView(
         id=row.id,
         endpoint=endpoint,
-        variable_names=sorted(names_of(endpoint)),
+        variable_names=_list_names(endpoint),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _list_names(endpoint: Endpoint) -> list[str]:
+    """Return all variables; those declared only, where an update of ours no longer compiles the rest."""
+    try:
+        return sorted(names_of(endpoint))
+    except InvalidInput:
+        return sorted(endpoint.variables)

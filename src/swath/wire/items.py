@@ -28,6 +28,11 @@ _BOM = b"\xef\xbb\xbf"
 _DEEPEST = 100
 #: The next number of a JSON text, whatever stands before it.
 _NUMBER = re.compile(rb'(?:[^"\d\-]++|"(?:[^"\\]++|\\.)*+")*+(-?\d[\d.eE+\-]*+)', re.DOTALL)
+#: Half of a surrogate pair, which the parser would put a question mark for.
+_HALF = re.compile(
+    rb"(?<!\\)(?:\\\\)*+\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|"
+    rb"(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F])"
+)
 _NAMES = {"start_array": "a list", "null": "null", "boolean": "a truth value", "start_map": "an object"}
 
 
@@ -38,10 +43,14 @@ class Received:
         self._folder = folder
         self._start = bytearray()
         self._file: IO[bytes] | None = None
+        self._has_surrogates = False
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> None:
         """Take in the whole body."""
+        end = b""
         async for chunk in chunks:
+            self._has_surrogates |= b"\\ud" in (seen := (end + chunk).lower())
+            end = seen[-2:]
             if self._file is None and len(self._start) + len(chunk) > SMALL:
                 self._file = NamedTemporaryFile(dir=self._folder, suffix=".body")  # noqa: SIM115 - see close
                 self._file.write(self._start)
@@ -62,6 +71,10 @@ class Received:
             return bytes(self._start)
         self._file.flush()
         return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def is_well_formed(self) -> bool:
+        """Tell whether every surrogate has its other half."""
+        return not self._has_surrogates or _HALF.search(self.view()) is None
 
     def close(self) -> None:
         if self._file is not None:
@@ -87,6 +100,8 @@ class ItemsBody:
 
 def read_items(received: Received, spool: Spool) -> ItemsBody:
     """Read a body to its end. Raises InvalidInput for malformed JSON and for items that cannot be mixed."""
+    if not received.is_well_formed():
+        raise InvalidInput("body", "Not valid JSON: it holds half of a surrogate pair.")
     try:
         body = _Reader(received, spool).read()
     except ijson.JSONError as error:

@@ -14,10 +14,10 @@ MODULES := tests/servers/node_modules
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench lock clean
+.PHONY: help demo serve test lint bench differential lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(PRODUCT) ## the documentation's example program against a server, a sample upstream and proxies
 	@$(BIN)/swath demo $(PAGE:%=--page %) $(ARGS)
@@ -37,13 +37,17 @@ lint: $(TOOLS) ## style, types and import contracts
 bench: $(TOOLS) ## measure; ARGS chooses benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
+	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)
+
 lock: $(BIN)/python ## resolve the dependencies anew; UPGRADE=--upgrade takes the newest
 	@$(PIP) install 'uv>=0.9,<1'
-	@$(call compile,requirements.lock,--group build)
-	@$(call compile,requirements-dev.lock,--group dev --constraint requirements.lock)
+	@$(call compile,requirements.lock,pyproject.toml --group build)
+	@$(call compile,requirements-dev.lock,pyproject.toml --group dev --constraint requirements.lock)
+	@$(call compile,tests/servers/dlt/requirements.lock,tests/servers/dlt/requirements.in)
 	@cd $(MODULES)/.. && npm install --silent --package-lock-only
 
-compile = $(BIN)/uv pip compile pyproject.toml $(2) --quiet --universal --python-version 3.11 \
+compile = $(BIN)/uv pip compile $(2) --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file $(1)
 
 clean: ## forget .venv and all caches

@@ -31,10 +31,6 @@ class Case:
     items: tuple[str, ...] = tuple(STATIONS)
     #: What stands before a reading's fields within a row.
     record: str = ""
-    #: The paginator of dlt's REST client that does the same, and its arguments.
-    dlt: tuple[str, Mapping[str, Any]] | None = None
-    #: Where the rows stand, for dlt.
-    selector: str = "$"
 
 
 def in_sqlite(station: str) -> Rows:

@@ -10,7 +10,23 @@ from tests.acceptance.server import Server
 from tests.servers.process import Process
 from tests.servers.readings import everything, fill
 
+#: Lines of the differential's table: case, rows, and requests of dlt and of Swath.
+Compared = list[tuple[str, int, int, int]]
+COMPARED = pytest.StashKey[Compared]()
+
 MODULES = Path(__file__).parent / "node_modules"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table that docs/differential.md has, where the differential ran."""
+    if lines := config.stash.get(COMPARED, []):
+        for cells in (("case", "rows", "requests of dlt", "of Swath"), ("---", "--:", "--:", "--:"), *lines):
+            terminalreporter.write_line(f"| {' | '.join(map(str, cells))} |")
+
+
+@pytest.fixture(scope="session")
+def compared(request: pytest.FixtureRequest) -> Compared:
+    return request.config.stash.setdefault(COMPARED, [])
 
 
 @pytest.fixture(scope="session")

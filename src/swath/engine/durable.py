@@ -25,8 +25,9 @@ APPLICATION_VERSION = "1"
 #: Seconds between looks for work on a queue, and for queued executions where nobody woke us.
 POLL = 0.1
 DISPATCH_EVERY = 1.0
-#: Executions that one process works on at a time; more wait in the queue.
-MOST_EXECUTIONS = 64
+#: Executions that one process has begun and not ended; more wait in the queue. Paused ones count, and cost
+#: no more than a sleeping task.
+MOST_EXECUTIONS = 1_000
 
 _worker: Worker | None = None
 

@@ -26,7 +26,7 @@ from swath.store.objects import Objects
 log = structlog.get_logger()
 
 #: Seconds after which a state is looked at again where nobody told of a change.
-LOOK_AGAIN = 1.0
+LOOK_AGAIN = 5.0
 
 
 @dataclass(kw_only=True)

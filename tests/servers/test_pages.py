@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.server import Server
-from tests.servers.cases import CASES, NUMBERED, Case, in_sqlite, tables
+from tests.servers.cases import CASES, GRAPHQL, NUMBERED, Case, in_connection, in_sqlite, tables
 from tests.servers.harness import (
     Ended,
     expect,
@@ -80,3 +80,22 @@ def test_a_list_that_repeats_its_last_page_is_whole_but_flagged(server: Server, 
     assert ended.execution["status"] == "partially_failed"
     assert ended.reasons == {"loop_detected": len(case.items) - 1, "empty_page": 1}
     assert {line["error_code"] for line in ended.failures} == {"loop_detected"}
+
+
+def test_an_error_in_a_graphql_answer_fails_its_item_only(server: Server, strawberry: str) -> None:
+    """Strawberry answers 200 to who asks for too many; sizes from a list of texts are sent as numbers."""
+    station = "Zürich HB"
+    endpoint = {**GRAPHQL, "variables": {"size": {"type": "integer"}, "station": {"default": station}}}
+    graphql = GRAPHQL["body"]["graphql"]
+    variables = {**graphql["variables"], "first": "{{size}}"}
+    endpoint["body"] = {"graphql": {**graphql, "variables": variables}}
+    sizes = replace(
+        case_of("strawberry-connection"), endpoint=endpoint, variable="size", items=("10", "1000", "63")
+    )
+    (ended,) = run(server, sizes, strawberry, "json")
+    rows = in_connection(station)
+    expected = expect(sizes, {"10": rows, "1000": [], "63": rows})
+    assert read_json(sizes, ended.files["data.readings.edges.json"], names_of(expected)) == expected
+    (line,) = ended.failures
+    assert (line["inputs"], line["error_code"], line["last_status"]) == ({"size": "1000"}, "error_body", 200)
+    assert "cannot be higher than 100" in line["message"]

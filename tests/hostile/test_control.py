@@ -10,8 +10,18 @@ from tests.hostile.house import House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
+from swath.demo.proxies import ForwardProxy, Plan
 from swath.errors import Conflict, InvalidInput
-from swath.flow.definition import Endpoint, Limits, Paginator, RateLimit, RetryPolicy, Variable, Workflow
+from swath.flow.definition import (
+    Endpoint,
+    Limits,
+    Paginator,
+    ProxyChoice,
+    RateLimit,
+    RetryPolicy,
+    Variable,
+    Workflow,
+)
 from swath.operations import executions
 from swath.operations.adjustments import Changes, adjust
 
@@ -314,6 +324,29 @@ async def test_a_limit_that_is_set_while_it_runs_is_exact(
     ended = await house.end(execution_id)
     assert len(upstream.asked) == ended.attempts == 77
     assert ended.view["truncated"] is True
+
+
+async def test_the_proxy_can_be_changed(house: House, upstream: Scripted) -> None:
+    """Requests that have not left yet go the new way; the event tells of both, and of no password."""
+    pages = Pages(upstream, 1)
+    pages.hold_after = 4
+    endpoint, workflow = paged(upstream, paging={"max_pages_per_item": 1}, concurrency=4)
+    proxy = ForwardProxy(Plan(name="p", type="shared", location="nyc", credentials="me:hidden-word"))
+    proxy.start()
+    execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS})
+    await arrived(upstream, 4)
+    changes = Changes(proxy=ProxyChoice(type="custom", url=proxy.url))
+    await adjust(house.context, house.user, execution_id, changes)
+    pages.hold_after = None
+    ended = await house.end(execution_id)
+    proxy.stop()
+    assert ended.status == "succeeded"
+    ways = [asked.header("Via") for asked in upstream.asked]
+    assert ways[:4] == [None] * 4
+    assert ways[-20:] == ["1.1 p"] * 20
+    (change,) = [event["data"] for event in ended.events if event["kind"] == "adjusted"]
+    assert (change["from"]["type"], change["to"]["type"]) == ("direct", "custom")
+    assert "hidden-word" not in str(ended.events)
 
 
 async def test_what_cannot_be_changed(house: House, upstream: Scripted) -> None:

@@ -1,5 +1,7 @@
 """Rows P1 to P14 of the hostile upstreams, through the whole engine over a real socket."""
 
+from dataclasses import replace
+
 import pytest
 from tests.hostile.house import House
 from tests.upstreams.pages import SCENES, Scene
@@ -124,3 +126,13 @@ async def test_P13_a_depth_cap(house: House, upstream: Scripted, name: str) -> N
 async def test_P14_rows_that_shift(house: House, upstream: Scripted, name: str) -> None:
     """No row is lost."""
     await play(house, upstream, name)
+
+
+async def test_P14_rows_that_shift_are_dropped_by_their_key(house: House, upstream: Scripted) -> None:
+    """Where the workflow names a key: each row once, in the order of its first coming, and counted."""
+    scene = SCENES["P14 rows that shift"](upstream)
+    workflow = replace(scene.workflow, unique_by="results.id")
+    ended = await house.run(scene.endpoint, workflow)
+    assert [{"id": row["id"]} for row in ended.rows()] == list(scene.rows)
+    assert ended.manifest["duplicates"] == 1
+    assert any("came twice" in warning for warning in ended.view["warnings"])

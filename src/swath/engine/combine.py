@@ -17,7 +17,17 @@ from uuid import uuid4
 
 import msgspec
 
-from swath.engine.extract import Frame, MapJob, Mapped, ReduceJob, map_shard, reduce_table, start_worker
+from swath.engine.extract import (
+    Frame,
+    Index,
+    MapJob,
+    Mapped,
+    ReduceJob,
+    index_name,
+    map_shard,
+    reduce_table,
+    start_worker,
+)
 from swath.engine.frozen import Opened
 from swath.engine.manifest import Findings, write_manifest
 from swath.engine.times import now_ms
@@ -51,6 +61,7 @@ def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ..
         input_names=tuple(shown),
         result_collections=workflow.result_collections,
         key_value_paths=key_value_paths,
+        unique_by=workflow.unique_by,
     )
 
 
@@ -102,6 +113,9 @@ class Combiner:
             await self._write_file(subject, revision, place, table, name, mapped)
             for place, (table, name) in enumerate(_named(tables))
         ]
+        output_format = subject.definition.options.output_aggregation_format
+        index = msgspec.msgpack.encode(Index(mapped=mapped, output_format=output_format))
+        await self._objects.put(index_name(subject.id, revision), index)
         await self._end(subject, revision, files, Findings(mapped, tables, dynamic))
         return len(files)
 

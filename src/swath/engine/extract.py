@@ -16,9 +16,12 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from swath.engine.blocks import Elements
+from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Axis, Join, Json, OutputFormat
 from swath.flow.fragments import Part
+from swath.flow.names import CollectionPath
 from swath.flow.plan import Plan
+from swath.flow.repeats import Repeats
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
 from swath.flow.segment import PageRecord, open_frame
 from swath.flow.table import Table
@@ -69,6 +72,13 @@ class Mapped(msgspec.Struct, kw_only=True):
     unparsable: list[tuple[int, int, str]]
 
 
+class Index(msgspec.Struct, kw_only=True):
+    """What a revision's files were made of, kept beside them: for looking at rows."""
+
+    mapped: list[Mapped]
+    output_format: OutputFormat
+
+
 class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
     """One table to write, from parts in the order of their shards."""
 
@@ -107,12 +117,27 @@ def map_shard(job: MapJob) -> Mapped:
 
 def _pages(objects: Objects, plan: Plan, job: MapJob) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
+    repeats = Repeats(job.extraction.unique_by) if job.extraction.unique_by else None
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):
             continue
         if record.item != item:
             item, inputs = record.item, plan.inputs(record.item)
-        yield SourcePage(record.item, record.page, inputs, record.body, _content_type(record))
+        kind = _content_type(record)
+        repeated = _find_repeated(repeats, record, kind) if repeats else frozenset()
+        yield SourcePage(record.item, record.page, inputs, record.body, kind, repeated)
+
+
+_decode = decoder(str)
+
+
+def _find_repeated(repeats: Repeats, record: PageRecord, kind: str) -> frozenset[int]:
+    if not record.body:
+        return frozenset()
+    try:
+        return repeats.find(record.item, _decode(record.body, kind, Flaws()))
+    except NotJsonError:  # the extractor will say so
+        return frozenset()
 
 
 def _content_type(record: PageRecord) -> str:
@@ -147,6 +172,20 @@ def reduce_table(job: ReduceJob) -> tuple[str, Written]:
     with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
         written = WRITERS[job.output_format](job.table, sources, cast(BinaryIO, file))
     return file.name, written
+
+
+def index_name(execution_id: str, revision: int) -> str:
+    return f"results/{execution_id}/{revision}/index"
+
+
+def read_sources(
+    objects: Objects, mapped: Sequence[Mapped], path: CollectionPath
+) -> Iterator[tuple[Part, Callable[[int, int], bytes]]]:
+    """Yield a collection's parts in the order of the shards, each with what reads its object."""
+    for each in mapped:
+        for part in each.parts:
+            if part.path == path:
+                yield part, _reader(objects, each.object)
 
 
 def _reader(objects: Objects, name: str) -> Callable[[int, int], bytes]:

@@ -37,6 +37,8 @@ class Findings:
             found.append(self._why_empty())
         if unparsable := self.total("unparsable"):
             found.append(f"{unparsable} responses are no JSON; no rows were taken from them.")
+        if repeated := self.total("duplicates"):
+            found.append(f"{repeated} rows came twice, by their key, and were dropped.")
         if surrogates := self.flaws("surrogates"):
             found.append(f"{surrogates} half characters (lone surrogates) became U+FFFD.")
         if duplicates := self.flaws("duplicate_keys"):
@@ -81,6 +83,7 @@ def write_manifest(
         "attempts_unknown": row.attempts_unknown,
         "statuses": dict(statuses),
         "truncated": row.truncated,
+        "duplicates": findings.total("duplicates"),
         "unparsable_pages": findings.total("unparsable"),
         "key_value_collections": [write_path(path) for path in findings.key_value_paths],
         "warnings": list(warnings),

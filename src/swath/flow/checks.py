@@ -9,6 +9,7 @@ from swath.flow.definition import Endpoint, Filter, Paginator, Refresh, Response
 from swath.flow.filters import compile_filters
 from swath.flow.pagers import pager_for
 from swath.flow.paths import compile_path
+from swath.flow.repeats import Repeats
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
 
@@ -39,6 +40,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
         *_check_filters("filters", workflow.filters),
         *_check_rules(workflow.response_rules),
         *(_check_auth(workflow.auth, endpoint, known) if workflow.auth else ()),
+        *(_attempt(lambda: Repeats(workflow.unique_by or "")) if workflow.unique_by else ()),
         *check_numbers(workflow),
     ]
 

@@ -208,6 +208,8 @@ class Workflow:
     #: Paths of the result collections wanted; None: all.
     result_collections: tuple[str, ...] | None = None
     primary_collection: str | None = None
+    #: The path of a key (`results.id`) that no two rows of an item have in common; repeated ones are dropped.
+    unique_by: str | None = None
     include_inputs: bool = True
 
 

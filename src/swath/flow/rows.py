@@ -18,6 +18,7 @@ from swath.flow.definition import Filter, Json, OutputFormat
 from swath.flow.filters import compile_filters, text_of
 from swath.flow.fragments import Part, quote
 from swath.flow.names import CollectionPath, write_path
+from swath.flow.repeats import Repeats
 from swath.flow.shapes import MISFIT, Mould
 from swath.flow.sheets import Blocks, CsvLines, JsonLines, Sheet
 from swath.flow.table import find_dynamic
@@ -43,6 +44,8 @@ class SourcePage:
     inputs: Mapping[str, Json]
     body: bytes
     content_type: str = "application/json"
+    #: Rows that came before on another page of the item (see `repeats`).
+    repeated: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,8 @@ class Extraction:
     key_value_threshold: int = 500
     #: The objects for which that is settled (see `table.find_dynamic`).
     key_value_paths: tuple[CollectionPath, ...] = ()
+    #: The path of a key that no two rows of an item have in common.
+    unique_by: str | None = None
     #: Guard texts that a spreadsheet would run as formulas.
     spreadsheet_safe: bool = False
 
@@ -74,6 +79,8 @@ class Counts(msgspec.Struct):
     empty: int = 0
     #: Responses that the filters dropped whole.
     filtered: int = 0
+    #: Rows that came twice by `unique_by`, and were dropped.
+    duplicates: int = 0
     flaws: Flaws = msgspec.field(default_factory=Flaws)
 
 
@@ -103,6 +110,7 @@ class Extractor:
         number = str if self._csv else msgspec.Raw
         self._decode = decoder(number)
         self._sieve = compile_filters(extraction.filters)
+        self._repeats = Repeats(extraction.unique_by) if extraction.unique_by else None
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
         self._walk = Walk(extraction.key_value_paths, leads_on=self._leads_on, root_wanted=self._root_wanted)
         self._sheets: dict[CollectionPath, Sheet | None] = {}
@@ -116,7 +124,7 @@ class Extractor:
     def feed(self, page: SourcePage) -> None:
         """Take the rows of one page. Pages come in the order of (item, page)."""
         self.counts.pages += 1
-        if self._mould is not None and self._sieve is None:
+        if self._mould is not None and self._sieve is None and not page.repeated:
             fitting = self._mould.decode(page.body)
             if fitting is not MISFIT:
                 self._gather(page, fitting)
@@ -124,7 +132,8 @@ class Extractor:
         value = self._read(page, self.counts)
         if value is NOTHING:
             return
-        fitting = MISFIT if self._mould is None or self._sieve is None else self._mould.convert(value)
+        misfit = self._mould is None or (self._sieve is None and not page.repeated)
+        fitting = MISFIT if misfit or self._mould is None else self._mould.convert(value)
         if fitting is not MISFIT:
             self._gather(page, fitting)
         else:
@@ -146,6 +155,9 @@ class Extractor:
             return NOTHING
         try:
             value = self._decode(page.body, page.content_type, counts.flaws)
+            if page.repeated and self._repeats is not None:
+                counts.duplicates += len(page.repeated)
+                self._repeats.drop(value, page.repeated)
             if self._sieve is None or self._sieve(value):
                 return value
             counts.filtered += 1

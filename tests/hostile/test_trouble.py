@@ -87,6 +87,25 @@ async def test_R1_R2_the_whole_scope_waits_as_long_as_it_is_asked_to(
     assert ended.attempts == len(upstream.asked) == len(limiter.refused) + len(limiter.served)
 
 
+async def test_R1_items_that_were_not_refused_wait_too(house: House, upstream: Scripted) -> None:
+    """One request of four is refused; what the other three go on to is not sent before the wait is over."""
+    times: list[float] = []
+
+    def play(asked: Asked) -> Play:
+        times.append(house.clock.now)
+        if asked.number == 1:
+            return Play(status=429, headers=[("Retry-After", "4")])
+        return Play.json({"results": rows(0, 1)}, delay=0.2 if asked.number <= WIDTH else 0)
+
+    upstream.on("/users/*", play)
+    begun = house.clock.now
+    ended = await house.run(*over(upstream), inputs={"user": ITEMS})
+    assert ended.reasons == {"complete": len(ITEMS)}
+    assert len(times) == len(ITEMS) + 1
+    assert set(times[:WIDTH]) == {begun}
+    assert min(times[WIDTH:]) >= begun + 4
+
+
 @pytest.mark.parametrize("value", ["0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", None])
 async def test_R1_an_upstream_that_asks_for_nothing_is_not_hammered(
     house: House, upstream: Scripted, value: str | None

@@ -87,3 +87,23 @@ def test_a_deleted_workflow_cancels_what_runs_and_keeps_what_ended(
     assert server.execution(ended["id"]) == ended
     assert server.download(ended)
     assert server.ask("GET", f"/workflows/{workflow}").status_code == 404
+
+
+def test_what_is_changed_while_it_runs_is_in_force(server: Server, upstream: Upstream) -> None:
+    """Held to a few at a time, and ended by a limit that it did not have; each change is an event."""
+    slow(upstream)
+    workflow = define_posts(server, upstream.url, [*USERS, *(str(4000 + n) for n in range(300))])["workflow"]
+    execution_id = server.trigger(workflow)
+    place = f"/workflows/executions/{execution_id}"
+    wait_until(lambda: attempts(server, execution_id) >= 20, "20 attempts")
+    limit = len(upstream.seen()) + 150  # far enough that the change is in force before it is reached
+    changes = {"concurrency": 4, "rate_limits": [{"requests": 50}], "maximum_requests_count": limit}
+    answer = server.ask("PATCH", place, json=changes)
+    assert answer.status_code == 200, answer.text
+    execution = server.wait(execution_id)
+    assert (execution["truncated"], execution["status"]) == (True, "succeeded")
+    assert limit == execution["counters"]["attempts"] == len(upstream.seen())
+    events = [event["data"] for event in server.get(f"{place}/events")["objects"]]
+    assert {event["field"] for event in events} == changes.keys()
+    assert server.ask("PATCH", place, json={"concurrency": 2}).status_code == 409
+    assert server.ask("PATCH", place, json={"concurrency": "x"}).status_code == 400

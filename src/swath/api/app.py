@@ -7,7 +7,18 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from swath import __version__
-from swath.api import collections, endpoints, executions, health, openapi, proxies, results, tokens, workflows
+from swath.api import (
+    adjustments,
+    collections,
+    endpoints,
+    executions,
+    health,
+    openapi,
+    proxies,
+    results,
+    tokens,
+    workflows,
+)
 from swath.api.auth import BASE, Authentication
 from swath.api.faults import HANDLERS, Faults
 from swath.operations.context import Context
@@ -16,6 +27,7 @@ from swath.settings import Settings
 #: Below the base path, in the order in which they are tried: `/workflows/executions/{id}` comes first.
 ROUTERS = (
     executions.router,
+    adjustments.router,
     workflows.router,
     endpoints.router,
     collections.router,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from server import Server
+from server import Server, wait_until
 from tests.upstreams.scripted import Play, Scripted
 
 DOCUMENTED = {
@@ -99,3 +99,54 @@ def test_failed_items_are_in_the_ledger(server: Server) -> None:
     first = failures[0]
     assert (first["error_code"], first["last_status"], first["attempts"]) == ("not_found", 404, 1)
     assert (first["retryable"], first["inputs"], first["sample"]) == (False, {"person": "p0"}, "gone")
+
+
+@pytest.mark.parametrize("output_format", ["csv", "json"])
+def test_rows_can_be_looked_at(server: Server, output_format: str) -> None:
+    """Any rows of any collection, by column, every column in each; of the primary one by default."""
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url)
+        execution = server.wait(
+            server.trigger(
+                workflow, execution_parameters={"person": "one"}, output_aggregation_format=output_format
+            )
+        )
+    rows = f"/workflows/executions/{execution['id']}/rows"
+    number: Any = str if output_format == "csv" else int
+    assert server.get(f"{rows}?offset=1")["object"] == {
+        "collection": "results",
+        "columns": ["results.id", "results.name", "results.children[0]", "input.person"],
+        "rows": [
+            {
+                "results.id": number(2),
+                "results.name": "Bob",
+                "results.children[0]": "Eric",
+                "input.person": "one",
+            }
+        ],
+        "total": 2,
+        "offset": 1,
+    }
+    children = server.get(f"{rows}?collection=results.children&offset=1&limit=2")["object"]
+    assert [row["results.children"] for row in children["rows"]] == ["Dave", "Eric"]
+    assert server.ask("GET", f"{rows}?collection=nothing").status_code == 404
+
+
+def test_rows_can_be_looked_at_while_it_runs(server: Server) -> None:
+    """Finished shards show their rows before the execution has ended."""
+    with Scripted() as upstream:
+        for n in range(49):
+            upstream.on(f"/people/p{n}", [Play.json({"rows": [{"n": n}]})])
+        upstream.on("/people/p49", [Play.json({"rows": [{"n": 49}]}, delay=30)])
+        execution_id = server.trigger(define(server, upstream.url))
+        path = f"/workflows/executions/{execution_id}/rows?limit=2&offset=3"
+
+        def look() -> Any:
+            found = server.get(path)["object"]
+            return found if found["total"] >= 16 else None
+
+        found = wait_until(look, "the first shard's rows are there")
+        assert [row["rows.n"] for row in found["rows"]] == ["3", "4"]
+        assert server.execution(execution_id)["completed_at"] is None
+        server.post(f"/workflows/executions/{execution_id}/cancel")

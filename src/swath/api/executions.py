@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from swath.api.auth import caller
-from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body
+from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body, respond
 from swath.api.openapi import says
 from swath.flow.definition import Json
-from swath.operations import executions, responses, triggers, workflows
+from swath.operations import executions, responses, rows, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
-from swath.wire.answers import show_execution
+from swath.wire.answers import show_execution, write_rows
 from swath.wire.bodies import parse
 
 router = APIRouter(tags=["executions"])
@@ -127,6 +127,19 @@ async def stream_responses(request: Request, execution_id: str) -> Response:
     """Stream every answer that was taken, by item and page, as JSON lines; while it runs, those so far."""
     lines = await responses.open_responses(*caller(request), execution_id)
     return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+@router.get("/workflows/executions/{execution_id}/rows", **says(schemas.Rows))
+async def get_rows(
+    request: Request,
+    execution_id: str,
+    collection: Annotated[str | None, Query(description="Left out: the primary one.")] = None,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, description="Rows to leave out before the first.")] = 0,
+) -> Response:
+    """Look at some rows of a result collection; while it runs, at those of what is finished so far."""
+    view = await rows.look(*caller(request), execution_id, collection, offset, limit)
+    return respond(200, write_rows(view))
 
 
 @router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))

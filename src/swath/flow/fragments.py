@@ -72,6 +72,12 @@ def escape_marks(text: str) -> str:
     return _MARK.sub(lambda mark: _ESCAPES[mark[0]], text)
 
 
+def unescape_marks(text: str) -> str:
+    if _ESCAPE not in text:
+        return text
+    return _ESCAPED.sub(lambda escaped: _UNESCAPES[escaped[0]], text.encode()).decode()
+
+
 def has_marks(text: str) -> bool:
     return _ESCAPE in text or ROW_END in text or OWN_END in text or ANCESTORS_END in text
 

@@ -187,6 +187,13 @@ def find_results(connection: Connection, execution_ids: Sequence[str]) -> Sequen
     return connection.execute(query.order_by(*order)).all()
 
 
+def last_revision(connection: Connection, execution_id: str) -> int | None:
+    """Return the newest revision that has files; None where there is none."""
+    query = select(func.max(results.c.revision)).where(results.c.execution_id == execution_id)
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)
+
+
 def find_result(connection: Connection, secret: str) -> Row[Any] | None:
     return connection.execute(select(results).where(results.c.secret == secret)).first()
 

@@ -21,6 +21,11 @@ def write_object(value: Json) -> bytes:
     return dump({"object": value})
 
 
+def write_rows(view: Mapping[str, Json]) -> bytes:
+    """Return the answer that holds rows, whose values may be JSON already."""
+    return msgspec.json.encode({"object": view})
+
+
 def write_list(values: Iterable[Json], next_cursor: str | None) -> bytes:
     """Return the answer that is a list; `next_cursor` stands beside it only where more remain."""
     more = {} if next_cursor is None else {"next_cursor": next_cursor}

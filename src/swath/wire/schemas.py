@@ -264,6 +264,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Some rows of a result collection, by column. `total`: of how many, so far."""
+
+    collection: str
+    columns: list[str]
+    rows: list[dict[str, Json]]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What can be said about an ended execution's files: rows, columns, digests, names, totals."""
 

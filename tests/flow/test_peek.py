@@ -1,0 +1,69 @@
+"""Rows for looking are those of the whole file, wherever one looks."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swath.flow.fragments import Part
+from swath.flow.peek import read_rows
+from swath.flow.rows import Extraction, Extractor, SourcePage
+from swath.flow.table import unite
+from swath.flow.writers import combine_csv, combine_json
+
+scalar = st.none() | st.booleans() | st.integers() | st.text()
+row = st.dictionaries(st.text(max_size=3), scalar | st.lists(scalar, max_size=2), max_size=4)
+answers = st.lists(
+    st.lists(st.fixed_dictionaries({"rows": st.lists(row, max_size=3)}), max_size=3), max_size=3
+)
+
+
+def extract(answers: list[list[Any]], output_format: Any) -> list[tuple[Part, Any]]:
+    """Extract each list of answers as a shard of its own."""
+    sources = []
+    for number, pages in enumerate(answers):
+        out = io.BytesIO()
+        extractor = Extractor(Extraction(input_names=("q",)), out, output_format)
+        for page, body in enumerate(pages):
+            extractor.feed(SourcePage(number, page, {"q": f"a,{page}"}, msgspec.json.encode(body)))
+        held = out.getvalue
+        parts = extractor.finish()
+        sources += [(part, lambda at, size, held=held: held()[at : at + size]) for part in parts]
+    return sources
+
+
+@given(answers, st.integers(0, 12), st.integers(1, 12))
+def test_csv_rows_are_those_of_the_file(answers: list[list[Any]], offset: int, limit: int) -> None:
+    """From any offset, any number: the cells of the combined CSV, under its header."""
+    sources = extract(answers, "csv")
+    for table in unite(part for part, _ in sources):
+        mine = [source for source in sources if source[0].path == table.path]
+        out = io.BytesIO()
+        combine_csv(table, mine, out)
+        _, *rows = csv.reader(io.StringIO(out.getvalue().decode(), newline=""))
+        expected = [dict(zip(table.header, row, strict=True)) for row in rows]
+        assert read_rows(table, mine, offset, limit, csv=True) == expected[offset : offset + limit]
+
+
+@given(answers, st.integers(0, 12), st.integers(1, 12))
+def test_json_rows_are_those_of_the_file(answers: list[list[Any]], offset: int, limit: int) -> None:
+    """From any offset, any number: the values of the combined JSON, under the names of the CSV's header."""
+    sources = extract(answers, "json")
+    for table in unite(part for part, _ in sources):
+        mine = [source for source in sources if source[0].path == table.path]
+        out = io.BytesIO()
+        combine_json(table, mine, out)
+        names = dict(zip(table.keys, table.header, strict=False))
+        blank = dict.fromkeys(table.header)
+        expected = [
+            blank
+            | {names[key]: value for key, value in line["response"].items()}
+            | {f"input.{key}": value for key, value in line["input"].items()}
+            for line in json.loads(out.getvalue())
+        ]
+        found = json.loads(msgspec.json.encode(read_rows(table, mine, offset, limit, csv=False)))
+        assert found == expected[offset : offset + limit]

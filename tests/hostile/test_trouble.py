@@ -57,13 +57,13 @@ def at(house: House, seconds: float) -> str:
 
 ASKED_FOR_FOUR = {
     "R1 seconds": lambda house: [("Retry-After", "4")],
-    "R1 a date": lambda house: [("Retry-After", at(house, 4.5))],
+    "R1 a date": lambda house: [("Retry-After", at(house, 5))],
     "R1 a date by the upstream's clock": lambda house: [
         ("Date", "Tue, 01 Jan 2030 00:00:00 GMT"),
         ("Retry-After", "Tue, 01 Jan 2030 00:00:04 GMT"),
     ],
     "R2 delta": lambda house: [("X-RateLimit-Reset", "4")],
-    "R2 epoch seconds": lambda house: [("X-RateLimit-Reset", str(int(house.clock.epoch() + 4.999)))],
+    "R2 epoch seconds": lambda house: [("X-RateLimit-Reset", str(int(house.clock.epoch() + 5)))],
     "R2 epoch milliseconds": lambda house: [
         ("X-RateLimit-Reset", str(int(house.clock.epoch() * 1000) + 4000))
     ],

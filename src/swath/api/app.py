@@ -10,6 +10,7 @@ from swath import __version__
 from swath.api import (
     adjustments,
     collections,
+    combinations,
     endpoints,
     executions,
     health,
@@ -28,6 +29,7 @@ from swath.settings import Settings
 ROUTERS = (
     executions.router,
     adjustments.router,
+    combinations.router,
     workflows.router,
     endpoints.router,
     collections.router,

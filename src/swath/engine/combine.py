@@ -24,6 +24,7 @@ from swath.engine.extract import (
     Mapped,
     ReduceJob,
     index_name,
+    manifest_name,
     map_shard,
     reduce_table,
     start_worker,
@@ -35,11 +36,12 @@ from swath.flow.definition import Definition
 from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
 from swath.flow.filters import bind_filters
 from swath.flow.names import CollectionPath
+from swath.flow.recipe import Recipe, apply_recipe
 from swath.flow.rows import Extraction
 from swath.flow.shard import ShardProgress
 from swath.flow.table import Table, find_dynamic, name_files, order_tables, unite
 from swath.flow.writers import Written
-from swath.store import executions
+from swath.store import executions, recipes
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
@@ -62,6 +64,8 @@ def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ..
         result_collections=workflow.result_collections,
         key_value_paths=key_value_paths,
         unique_by=workflow.unique_by,
+        key_value_threshold=workflow.key_value_threshold,
+        spreadsheet_safe=workflow.spreadsheet_safe,
     )
 
 
@@ -75,6 +79,10 @@ class Subject:
     @property
     def id(self) -> str:
         return str(self.row.id)
+
+
+#: The parts of all shards, in order, and the objects that became key/value rows.
+Extracted = tuple[list[Mapped], tuple[CollectionPath, ...]]
 
 
 class Combiner:
@@ -104,20 +112,53 @@ class Combiner:
         subject = await self._open(execution_id)
         if subject.row.status in TERMINAL:
             return 0
-        mapped, dynamic = await self._map_all(subject)
-        tables = order_tables(
-            unite(part for each in mapped for part in each.parts),
-            subject.definition.workflow.primary_collection,
+        files, findings = await self._write_files(subject, revision, await self._map_all(subject))
+        await self._end(subject, revision, files, findings)
+        return len(files)
+
+    async def combine_again(self, execution_id: str, revision: int) -> int:
+        """Write the files of a later revision, by its own recipe. Returns how many files there are."""
+        first = await self._open(execution_id)
+        kept = await self._database.read(recipes.find, execution_id, revision)
+        recipe = msgspec.json.decode(kept.recipe, type=Recipe)
+        subject = Subject(first.row, apply_recipe(recipe, first.definition))
+        reused = _extract_alike(first.definition, subject.definition)
+        files, findings = await self._write_files(subject, revision, await self._map_all(subject, reused))
+        warnings = await self._describe(subject, revision, files, findings)
+        await self.end_again(execution_id, revision, warnings=warnings, files=files)
+        return len(files)
+
+    async def end_again(
+        self,
+        execution_id: str,
+        revision: int,
+        *,
+        error: str | None = None,
+        warnings: Sequence[str] = (),
+        files: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Say what became of a later revision."""
+        await self._database.write(
+            recipes.end, execution_id, revision, error=error, warnings=warnings, files=files, now=now_ms()
         )
+
+    async def _write_files(
+        self, subject: Subject, revision: int, extracted: Extracted
+    ) -> tuple[list[dict[str, Any]], Findings]:
+        """Write a revision's files and its index; return the rows that will name the files."""
+        mapped, dynamic = extracted
+        workflow = subject.definition.workflow
+        primary = workflow.primary_collection
+        tables = order_tables(unite(part for each in mapped for part in each.parts), primary)
+        tables = tables if workflow.children else tables[:1]
         files = [
             await self._write_file(subject, revision, place, table, name, mapped)
             for place, (table, name) in enumerate(_named(tables))
         ]
         output_format = subject.definition.options.output_aggregation_format
-        index = msgspec.msgpack.encode(Index(mapped=mapped, output_format=output_format))
-        await self._objects.put(index_name(subject.id, revision), index)
-        await self._end(subject, revision, files, Findings(mapped, tables, dynamic))
-        return len(files)
+        index = Index(mapped=mapped, output_format=output_format, primary_collection=primary)
+        await self._objects.put(index_name(subject.id, revision), msgspec.msgpack.encode(index))
+        return files, Findings(mapped, tables, dynamic)
 
     async def _open(self, execution_id: str) -> Subject:
         row = await self._database.read(executions.find, execution_id)
@@ -126,10 +167,10 @@ class Combiner:
 
     # --- map
 
-    async def _map_all(self, subject: Subject) -> tuple[list[Mapped], tuple[CollectionPath, ...]]:
-        """Return the parts of all shards, in order, and the objects that became key/value rows."""
+    async def _map_all(self, subject: Subject, reused: bool = True) -> Extracted:
+        """Return the parts of all shards, of those extracted before (unless not `reused`) what came of it."""
         found = await self._database.read(executions.find_shards, subject.id)
-        stored = {row.number: row.parts for row in found}
+        stored = {row.number: row.parts if reused else None for row in found}
         mapped = await self._gather(subject, stored, ())
         dynamic: tuple[CollectionPath, ...] = ()
         for _ in range(MOST_ROUNDS):
@@ -193,6 +234,7 @@ class Combiner:
             table=table,
             sources=sources,
             output_format=output_format,
+            spreadsheet_safe=subject.definition.workflow.spreadsheet_safe,
         )
         path, written = await self._run(reduce_table, job)
         stored = f"results/{subject.id}/{revision}/{uuid4().hex}.{output_format}"
@@ -215,17 +257,9 @@ class Combiner:
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
     ) -> None:
         """Write the manifest, then make the end true in one transaction."""
-        counts = await self._database.read(executions.count_reasons, subject.id)
+        counts = await self._count_reasons(subject)
         cancelled = subject.row.status == Status.STOPPING and subject.row.error is None
-        left = subject.row.items_total - sum(counts.values())
-        if left:
-            reason = StopReason.REQUEST_LIMIT if subject.row.truncated else StopReason.CANCELLED
-            counts[reason] = counts.get(reason, 0) + left
-        warnings = findings.warnings(sum(file["rows"] for file in files))
-        statuses = await self._database.read(executions.read_tallies, subject.id, "status")
-        declared = await self._database.read(executions.find_declared, subject.id)
-        manifest = write_manifest(subject.row, findings, files, counts, statuses, declared, warnings)
-        await self._objects.put(f"results/{subject.id}/manifest.json", manifest)
+        warnings = await self._describe(subject, revision, files, findings)
         status = Status.FAILED if subject.row.error else judge_end(counts, cancelled=cancelled)
         await self._database.write(
             executions.end,
@@ -238,12 +272,41 @@ class Combiner:
             now=now_ms(),
         )
 
+    async def _describe(
+        self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
+    ) -> list[str]:
+        """Write a revision's manifest; return its warnings."""
+        counts = await self._count_reasons(subject)
+        warnings = findings.warnings(sum(file["rows"] for file in files))
+        statuses = await self._database.read(executions.read_tallies, subject.id, "status")
+        declared = await self._database.read(executions.find_declared, subject.id)
+        manifest = write_manifest(
+            subject.row, findings, files, counts, statuses, declared, warnings, revision
+        )
+        await self._objects.put(manifest_name(subject.id, revision), manifest)
+        return warnings
+
+    async def _count_reasons(self, subject: Subject) -> dict[StopReason, int]:
+        """Count all items by stop reason, those that never began too."""
+        counts = await self._database.read(executions.count_reasons, subject.id)
+        left = subject.row.items_total - sum(counts.values())
+        if left:
+            reason = StopReason.REQUEST_LIMIT if subject.row.truncated else StopReason.CANCELLED
+            counts[reason] = counts.get(reason, 0) + left
+        return counts
+
     async def _run(self, work: Callable[[Any], T], job: Any) -> T:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
             )
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, job)
+
+
+def _extract_alike(one: Definition, other: Definition) -> bool:
+    """Tell whether both make the same row parts."""
+    plain = [each.options.output_aggregation_format == "csv" for each in (one, other)]
+    return plain[0] == plain[1] and shape_rows(one) == shape_rows(other)
 
 
 def _named(tables: Sequence[Table]) -> list[tuple[Table | None, str]]:

@@ -15,7 +15,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions
 
 from swath.engine.fetcher import Fetcher
 from swath.engine.worker import Worker
-from swath.store import executions
+from swath.store import executions, recipes
 from swath.store.database import sqlite_module
 
 log = structlog.get_logger()
@@ -75,6 +75,16 @@ async def run_shard(execution_id: str, number: int) -> int:
         return 0
 
 
+@DBOS.workflow(name="combine_again", max_recovery_attempts=1000)
+async def combine_again(execution_id: str, revision: int) -> int:
+    """Make the files of a later revision. Returns how many there are."""
+    try:
+        return await _combine(execution_id, revision)
+    except Exception as error:
+        await _give_up_revision(execution_id, revision, f"{type(error).__name__}: {error}")
+        return 0
+
+
 #: A step that fails is tried again with growing waits: a disk may be full for a while.
 _PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
 
@@ -109,6 +119,11 @@ async def _give_up(execution_id: str, reason: str) -> None:
     await _here().give_up(execution_id, reason)
 
 
+@DBOS.step(name="give_up_revision", **_PATIENT)
+async def _give_up_revision(execution_id: str, revision: int, reason: str) -> None:
+    await _here().give_up_revision(execution_id, revision, reason)
+
+
 class Engine:
     """The durable engine of this process: launched once, woken by triggers, drained at the end."""
 
@@ -139,7 +154,7 @@ class Engine:
         self._dispatcher = asyncio.create_task(self._dispatch())
 
     def wake(self) -> None:
-        """Say that an execution was queued."""
+        """Say that an execution was queued, or a combination."""
         self._wake.set()
 
     def signal(self, execution_id: str) -> None:
@@ -160,19 +175,21 @@ class Engine:
             self._wake.clear()
             try:
                 for execution_id in await self._worker.database.read(executions.find_waiting):
-                    await self._enqueue(execution_id)
+                    await self._enqueue(execution_id, run_execution, execution_id)
+                for pair in await self._worker.database.read(recipes.find_waiting):
+                    await self._enqueue(f"{pair[0]}:combine:{pair[1]}", combine_again, *pair)
             except Exception:
                 log.exception("dispatch_failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), DISPATCH_EVERY)
 
-    async def _enqueue(self, execution_id: str) -> None:
-        """Queue an execution; its id is the workflow's, so that doing it again changes nothing."""
-        if execution_id in self._worker.dispatched:
+    async def _enqueue(self, name: str, workflow: Any, *arguments: Any) -> None:
+        """Queue a durable workflow; its name is its id, so that doing it again changes nothing."""
+        if name in self._worker.dispatched:
             return
-        with SetWorkflowID(execution_id), SetEnqueueOptions(priority=1):
-            await DBOS.enqueue_workflow_async("executions", run_execution, execution_id)
-        self._worker.dispatched.add(execution_id)
+        with SetWorkflowID(name), SetEnqueueOptions(priority=1):
+            await DBOS.enqueue_workflow_async("executions", workflow, *arguments)
+        self._worker.dispatched.add(name)
 
 
 def _configuration(path: Path) -> DBOSConfig:

@@ -7,6 +7,7 @@ import heapq
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -77,6 +78,7 @@ class Index(msgspec.Struct, kw_only=True):
 
     mapped: list[Mapped]
     output_format: OutputFormat
+    primary_collection: str | None = None
 
 
 class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
     table: Table | None
     sources: list[tuple[Part, str]]
     output_format: OutputFormat
+    spreadsheet_safe: bool = False
 
 
 def start_worker() -> None:
@@ -170,12 +173,19 @@ def reduce_table(job: ReduceJob) -> tuple[str, Written]:
     objects = Objects(job.place)
     sources = ((part, _reader(objects, name)) for part, name in job.sources)
     with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
-        written = WRITERS[job.output_format](job.table, sources, cast(BinaryIO, file))
+        write = WRITERS[job.output_format]
+        if job.output_format == "csv" and job.spreadsheet_safe:
+            write = partial(combine_csv, spreadsheet_safe=True)
+        written = write(job.table, sources, cast(BinaryIO, file))
     return file.name, written
 
 
 def index_name(execution_id: str, revision: int) -> str:
     return f"results/{execution_id}/{revision}/index"
+
+
+def manifest_name(execution_id: str, revision: int) -> str:
+    return f"results/{execution_id}/{revision}/manifest.json"
 
 
 def read_sources(

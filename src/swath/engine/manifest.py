@@ -66,10 +66,12 @@ def write_manifest(
     statuses: Mapping[str, int],
     declared: Mapping[int, tuple[int, int]],
     warnings: Sequence[str],
+    revision: int,
 ) -> bytes:
     """Return the manifest of an ended execution as JSON."""
     manifest = {
         "execution_id": row.id,
+        "revision": revision,
         "definition_sha256": sha256(row.definition.encode()).hexdigest(),
         "collections": [_describe(*pair) for pair in _pair(findings.tables, files)],
         "items": row.items_total,

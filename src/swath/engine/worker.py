@@ -124,8 +124,10 @@ class Worker:
         return await self.database.write(executions.hand_out, execution_id, batch, room, fresh), False
 
     async def combine(self, execution_id: str, revision: int) -> int:
-        """Make the files and end the execution. Returns how many files there are."""
+        """Make a revision's files; the first ends the execution. Returns how many files there are."""
         await self._pause_while_draining()
+        if revision:
+            return await self.combiner.combine_again(execution_id, revision)
         self.dispatched.discard(execution_id)
         await end_begun(self.database, self.objects, self.opened, execution_id)
         return await self.combiner.combine(execution_id, revision)
@@ -144,6 +146,11 @@ class Worker:
             files=[],
             now=now_ms(),
         )
+
+    async def give_up_revision(self, execution_id: str, revision: int, reason: str) -> None:
+        """End a combination that came to nothing; the files of other revisions stay."""
+        log.error("combination_given_up", execution=execution_id, revision=revision, reason=reason)
+        await self.combiner.end_again(execution_id, revision, error=reason)
 
     # --- a shard
 

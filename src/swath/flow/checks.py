@@ -147,6 +147,7 @@ def request_of(auth: Refresh, endpoint: Endpoint) -> Endpoint:
 def check_numbers(workflow: Workflow) -> Iterator[Finding]:
     """Yield the numbers that are too small, too large or none."""
     retry, limits = workflow.retry, workflow.limits
+    yield from _check_number("key_value_threshold", workflow.key_value_threshold, 1)
     yield from _check_number("concurrency", workflow.concurrency, 1, MOST_CONCURRENCY)
     for number, rate in enumerate(workflow.rate_limits):
         yield from _check_number(f"rate_limits[{number}].requests", rate.requests, 1)

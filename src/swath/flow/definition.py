@@ -211,6 +211,12 @@ class Workflow:
     #: The path of a key (`results.id`) that no two rows of an item have in common; repeated ones are dropped.
     unique_by: str | None = None
     include_inputs: bool = True
+    #: Make files of all result collections; else of the primary one only.
+    children: bool = True
+    #: Put an apostrophe before texts that a spreadsheet would run as formulas.
+    spreadsheet_safe: bool = False
+    #: An object with more different keys than this, over the execution, becomes rows of keys and values.
+    key_value_threshold: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from swath.engine.extract import manifest_name
 from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
@@ -123,6 +124,7 @@ def _estimate(row: Row[Any]) -> float | None:
 def _view_file(file: Row[Any]) -> dict[str, Any]:
     return {
         "id": file.id,
+        "revision": file.revision,
         "url": f"/results/{file.secret}/{file.name}",
         "name": file.name,
         "collection": file.collection,
@@ -261,13 +263,11 @@ def _after(cursor: str | None, default: int) -> int:
 
 
 async def manifest(context: Context, user: User, execution_id: str) -> dict[str, Json]:
-    """Return what can be said about an ended execution's files. Raises Conflict while it runs."""
+    """Return what can be said about an ended execution's newest files. Raises Conflict while it runs."""
     row = await context.database.read(own, user, execution_id)
     if row.status not in TERMINAL:
         raise Conflict("id", "This execution has not ended; its manifest is written with its files.")
-    found: dict[str, Json] = msgspec.json.decode(await context.objects.get(manifest_name(row.id)))
+    revision = await context.database.read(executions.last_revision, execution_id) or 0
+    stored = await context.objects.get(manifest_name(row.id, revision))
+    found: dict[str, Json] = msgspec.json.decode(stored)
     return found
-
-
-def manifest_name(execution_id: str) -> str:
-    return f"results/{execution_id}/manifest.json"

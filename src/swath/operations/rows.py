@@ -8,7 +8,7 @@ import msgspec
 from swath.engine.extract import Index, Mapped, index_name, read_sources
 from swath.engine.frozen import Opened
 from swath.errors import NotFound
-from swath.flow.definition import Json
+from swath.flow.definition import Definition, Json
 from swath.flow.peek import read_rows
 from swath.flow.table import Table, order_tables, unite
 from swath.operations.context import Context, User
@@ -29,14 +29,12 @@ async def look(
     revision = await context.database.read(executions.last_revision, execution_id)
     if revision is None:
         stored = await context.database.read(_find_parts, execution_id)
-        output_format = definition.options.output_aggregation_format
     else:
         stored = await context.objects.get(index_name(execution_id, revision))
-        output_format = None
 
     def read() -> dict[str, Json]:
-        index = _open_index(stored, output_format)
-        table = _choose(index, definition.workflow.primary_collection, collection)
+        index = _open_index(stored, definition)
+        table = _choose(index, collection)
         return _view(context, index, table, offset, limit)
 
     return await asyncio.to_thread(read)
@@ -47,15 +45,19 @@ def _find_parts(connection: Connection, execution_id: str) -> list[str]:
     return [row.parts for row in rows if row.parts is not None]
 
 
-def _open_index(stored: bytes | list[str], output_format: Any) -> Index:
+def _open_index(stored: bytes | list[str], definition: Definition) -> Index:
     if isinstance(stored, bytes):
         return msgspec.msgpack.decode(stored, type=Index)
     mapped = [msgspec.json.decode(parts, type=Mapped) for parts in stored]
-    return Index(mapped=mapped, output_format=output_format)
+    output_format = definition.options.output_aggregation_format
+    primary = definition.workflow.primary_collection
+    return Index(mapped=mapped, output_format=output_format, primary_collection=primary)
 
 
-def _choose(index: Index, primary: str | None, collection: str | None) -> Table | None:
-    tables = order_tables(unite(part for each in index.mapped for part in each.parts), primary)
+def _choose(index: Index, collection: str | None) -> Table | None:
+    tables = order_tables(
+        unite(part for each in index.mapped for part in each.parts), index.primary_collection
+    )
     found = next((table for table in tables if collection in (None, table.name)), None)
     if found is None and collection is not None:
         raise NotFound("collection", f"There is none of this name. There are: {_list(tables)}.")

@@ -278,6 +278,21 @@ events = Table(
     Column("data", Text, nullable=False),
 )
 
+#: Combinations asked for after an execution's end. Its own is revision 0, and no row here.
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    #: All of the recipe as JSON, not only what differs from revision 0.
+    Column("recipe", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    #: Null until the files are there, or the error.
+    Column("completed_at", BigInteger, index=True),
+    Column("error", Text),
+    Column("warnings", Text, nullable=False),
+)
+
 results = Table(
     "results",
     metadata,

@@ -8,6 +8,7 @@ from typing import Literal
 from swath.flow.definition import Endpoint, Json, OutputFormat, ProxyChoice, VariableMapping, Workflow
 from swath.flow.execution import Status, StopReason
 from swath.flow.items import Kind
+from swath.flow.recipe import Recipe
 from swath.operations.collections import Method
 
 # --- bodies
@@ -166,9 +167,10 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """A combined file; its address needs no token."""
+    """A combined file; its address needs no token. Revisions after 0 were combined after the end."""
 
     id: str
+    revision: int
     url: str
     name: str
     collection: str
@@ -261,6 +263,19 @@ class Event:
     at: datetime
     kind: str
     data: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """A revision of an execution's files; they are there when `completed_at` is set and `error` is not."""
+
+    execution_id: str
+    revision: int
+    recipe: Recipe
+    created_at: datetime
+    completed_at: datetime | None
+    error: str | None
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

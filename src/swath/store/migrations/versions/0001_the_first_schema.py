@@ -92,6 +92,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "recipes",
+        sa.Column("execution_id", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("recipe", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("warnings", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "revision", name=op.f("pk_recipes")),
+    )
+    with op.batch_alter_table("recipes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recipes_completed_at"), ["completed_at"], unique=False)
+
+    op.create_table(
         "results",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Text(), nullable=False),

@@ -1,0 +1,100 @@
+"""Other files of what was fetched: no request is sent again, and older files stay."""
+
+import json
+from typing import Any
+
+import requests
+from server import Server, wait_until
+from test_tables import CHILDREN, DOCUMENTED, RESULTS, define
+from tests.upstreams.scripted import Play, Scripted
+
+
+def combine(server: Server, execution_id: str, **changes: Any) -> dict[str, Any]:
+    """Combine again; return the combination when it has ended."""
+    path = f"/workflows/executions/{execution_id}"
+    revision = server.post(f"{path}/combine", changes)["revision"]
+
+    def ended() -> Any:
+        found = server.get(f"{path}/combinations")["objects"]
+        return next((each for each in found if each["revision"] == revision and each["completed_at"]), None)
+
+    return dict(wait_until(ended, "the combination has ended"))
+
+
+def files_of(server: Server, execution_id: str, revision: int) -> dict[str, bytes]:
+    """Download a revision's files, by their names."""
+    found = server.execution(execution_id)["results"]
+    return {
+        file["name"]: requests.get(file["url"], timeout=60).content
+        for file in found
+        if file["revision"] == revision
+    }
+
+
+def test_a_new_revision_needs_no_request(server: Server) -> None:
+    """A filter, a choice of collections, another format: new files, listed first; the old ones stay."""
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url, include_inputs=False)
+        execution = server.wait(server.trigger(workflow, execution_parameters={"person": "one"}))
+    # The upstream is gone from here on.
+    mine = execution["id"]
+    first = combine(server, mine, filters=[{"path": "results.name", "value": "Bob"}])
+    assert (first["revision"], first["error"]) == (1, None)
+    second = combine(
+        server, mine, result_collections=["results"], output_aggregation_format="jsonl", include_inputs=True
+    )
+    assert second["recipe"]["result_collections"] == ["results"]
+    assert files_of(server, mine, 0) == {"results.csv": RESULTS, "results.children.csv": CHILDREN}
+    bob = b"results.id,results.name,results.children[0]\n2,Bob,Eric\n"
+    assert files_of(server, mine, 1)["results.csv"] == bob
+    (lines,) = files_of(server, mine, 2).values()
+    assert json.loads(lines.splitlines()[0]) == {
+        "input": {"person": "one"},
+        "response": {"id": 1, "name": "Alice", "children[0]": "Carl"},
+    }
+    after = server.execution(mine)
+    assert [file["revision"] for file in after["results"]] == [2, 1, 1, 0, 0]
+    assert after["counters"]["requests"] == execution["counters"]["requests"] == 1
+    path = f"/workflows/executions/{mine}"
+    assert server.get(f"{path}/manifest")["object"]["revision"] == 2
+    assert server.get(f"{path}/rows")["object"]["rows"][0]["results.id"] == 1
+
+
+def test_the_same_recipe_gives_the_same_bytes(server: Server) -> None:
+    """A detour over another recipe leaves nothing behind: the first one's bytes come again."""
+    with Scripted() as upstream:
+        for n in range(50):
+            upstream.on(f"/people/p{n}", [Play.json({"rows": [{"n": n, f"only_{n % 3}": n}]})])
+        mine = server.wait(server.trigger(define(server, upstream.url)))["id"]
+    combine(server, mine, filters=[{"path": "rows.n", "op": "<", "value": 10}])
+    combine(server, mine)
+    assert files_of(server, mine, 1)["rows.csv"].count(b"\n") == 11
+    assert files_of(server, mine, 2) == files_of(server, mine, 0)
+
+
+def test_only_the_primary_collection_and_guarded_cells(server: Server) -> None:
+    """`children: false` makes one file; `spreadsheet_safe` puts an apostrophe before formulas."""
+    with Scripted() as upstream:
+        body = {"rows": [{"f": "=1+1", "n": "-1", "more": [1]}]}
+        upstream.on("/people/one", [Play.json(body)])
+        workflow = define(server, upstream.url, children=False, spreadsheet_safe=True, include_inputs=False)
+        execution = server.wait(server.trigger(workflow, execution_parameters={"person": "one"}))
+    assert server.download(execution) == {"rows.csv": b"rows.f,rows.n,rows.more[0]\n'=1+1,-1,1\n"}
+
+
+def test_what_cannot_be_combined_is_refused(server: Server) -> None:
+    """A filter without sense and an unknown format are named; an execution that runs must end first."""
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url)
+        mine = server.wait(server.trigger(workflow, execution_parameters={"person": "one"}))["id"]
+        path = f"/workflows/executions/{mine}/combine"
+        bad = server.ask("POST", path, json={"filters": [{"path": "a", "op": "matches", "value": "("}]})
+        assert (bad.status_code, "filters[0]" in bad.text) == (400, True)
+        bad = server.ask("POST", path, json={"output_aggregation_format": "pdf"})
+        assert (bad.status_code, "output_aggregation_format" in bad.text) == (400, True)
+        upstream.on("/people/two", [Play.json(DOCUMENTED, delay=30)])
+        running = server.trigger(workflow, execution_parameters={"person": "two"})
+        assert server.ask("POST", f"/workflows/executions/{running}/combine").status_code == 409
+        server.post(f"/workflows/executions/{running}/cancel")

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import structlog
+
 from swath.engine.combine import Combiner
 from swath.engine.durable import Engine
 from swath.engine.fetcher import Fetcher
@@ -32,6 +34,7 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
     `clock` is what requests are paced and retried by.
     """
     clock = clock or Clock()
+    _configure_logs()
     if settings.database_url:
         raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
     _prepare_folder(settings.data_dir)
@@ -65,6 +68,19 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
                 await engine.drain()
         finally:
             database.close()
+
+
+def _configure_logs() -> None:
+    """Log to standard error, tracebacks without the values of variables: those may be secrets."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _prepare_folder(folder: Path) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.hostile.house import House
 from tests.upstreams.pages import SCENES, Scene
-from tests.upstreams.scripted import Scripted
+from tests.upstreams.scripted import Asked, Play, Scripted
 
+from swath.flow.definition import Endpoint, Paginator, Workflow
 from swath.flow.execution import DONE, PARTIAL
 
 #: Requests that a total which promises too much may lead to beyond the end.
@@ -136,3 +137,18 @@ async def test_P14_rows_that_shift_are_dropped_by_their_key(house: House, upstre
     assert [{"id": row["id"]} for row in ended.rows()] == list(scene.rows)
     assert ended.manifest["duplicates"] == 1
     assert any("came twice" in warning for warning in ended.view["warnings"])
+
+
+async def test_a_cursor_of_many_digits_is_sent_as_it_came(house: House, upstream: Scripted) -> None:
+    """An integer from 2^64 on is a cursor like any other: no digit of it may change."""
+    cursor = 123456789012345678901234567890
+
+    def page(asked: Asked) -> Play:
+        first = not asked.query.get("cursor")
+        return Play.json({"rows": [{"n": int(first)}], "next": cursor if first else None})
+
+    upstream.on("/rows", page)
+    paginator = Paginator(type="cursor", cursor_path="$.next", variable="cursor")
+    endpoint = Endpoint(name="rows", url=f"{upstream.url}/rows", query={"cursor": "{{cursor}}"})
+    await house.run(endpoint, Workflow(name="rows", endpoint_id="", paginator=paginator))
+    assert [asked.query.get("cursor", "") for asked in upstream.asked] == ["", str(cursor)]

@@ -157,7 +157,7 @@ def check_numbers(workflow: Workflow) -> Iterator[Finding]:
         yield from _check_number(f"retry.{name}", getattr(retry, name), 0)
     for name in ("timeout", "connect_timeout", "read_timeout"):
         yield from _check_positive(f"limits.{name}", getattr(limits, name))
-    for name in ("max_response_bytes", "max_header_bytes", "max_json_depth"):
+    for name in ("max_response_bytes", "max_header_bytes"):
         yield from _check_number(f"limits.{name}", getattr(limits, name), 1)
     yield from _check_number("limits.max_redirects", limits.max_redirects, 0, 20)
 

@@ -157,7 +157,6 @@ class Limits:
     max_response_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 64 * 1024
     max_redirects: int = 5
-    max_json_depth: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,12 @@ class TestHonest:
         assert ending.rows == rows(0, total)
         assert ending.requests[0] == {"offset": 0, "limit": 10}
 
+    def test_a_next_page_that_becomes_null_is_the_end(self) -> None:
+        """Where the flag is the next page's number, null after numbers says that there is no more."""
+        following = {1: 2, 2: 3}
+        ending = walk(numbered(30, more=following.get), has_more_path="more", **PAGES)
+        assert (ending.stop, len(ending.requests)) == (StopReason.COMPLETE, 3)
+
     def test_has_more_ends_without_another_request(self) -> None:
         """False on the last page with rows is the end."""
         ending = walk(numbered(30, more=lambda page: page < 3), has_more_path="more", **PAGES)

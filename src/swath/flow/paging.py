@@ -14,6 +14,7 @@ from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
 from swath.flow.execution import StopReason
 from swath.flow.filters import bind_filters, matches
 from swath.flow.pagers import Page, Pager, State, pager_for
+from swath.flow.paths import MISSING
 from swath.flow.progress import Progress, ahead, begin, depth_cap, lookahead
 from swath.flow.records import (
     asked_size,
@@ -105,16 +106,24 @@ def _read(paginator: Paginator, pager: Pager, progress: Progress, page: Page) ->
     if paginator.total_path:
         total = read_count(path_of(paginator.total_path).first(page.body, None))
         progress.declared_total = progress.declared_total if total is None else total
-    more = (
-        read_truth(path_of(paginator.has_more_path).first(page.body, None))
-        if paginator.has_more_path
-        else None
-    )
+    more = _read_more(paginator, progress, page.body)
     try:
         following, failure = pager.advance(progress.state, page, len(rows)), None
     except ItemFailed as fault:
         following, failure = None, fault
     return _Findings(rows, more, following, not pager.led, failure)
+
+
+def _read_more(paginator: Paginator, progress: Progress, body: Json) -> bool | None:
+    """Return what the has-more flag says. One that said yes before says no by being null, as `next` does."""
+    if not paginator.has_more_path:
+        return None
+    value = path_of(paginator.has_more_path).first(body, MISSING)
+    more = None if value is MISSING else read_truth(value)
+    if value is None and progress.promised:
+        more = False
+    progress.promised = bool(more)
+    return more
 
 
 def _find_rows(paginator: Paginator, progress: Progress, body: Json) -> list[Json]:

@@ -23,6 +23,8 @@ class Progress(msgspec.Struct, omit_defaults=True):
     page: int = 0
     rows: int = 0
     declared_total: int | None = None
+    #: Whether the has-more flag of the page before said yes.
+    promised: bool = False
     #: Keys that lead to the rows, once found; None: not yet.
     records: tuple[str, ...] | None = None
     #: Rows of the largest page.

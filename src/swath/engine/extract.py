@@ -21,20 +21,30 @@ from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Axis, Join, Json, OutputFormat
 from swath.flow.fragments import Part
 from swath.flow.names import CollectionPath
+from swath.flow.parquet import combine_parquet
 from swath.flow.plan import Plan
 from swath.flow.repeats import Repeats
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
 from swath.flow.segment import PageRecord, open_frame
 from swath.flow.table import Table
+from swath.flow.workbook import combine_xlsx
 from swath.flow.writers import Written, combine_csv, combine_json, combine_jsonl
 from swath.store.objects import Objects
 
 Writer = Callable[[Table | None, Any, BinaryIO], Written]
-WRITERS: dict[str, Writer] = {"csv": combine_csv, "json": combine_json, "jsonl": combine_jsonl}
+WRITERS: dict[str, Writer] = {
+    "csv": combine_csv,
+    "json": combine_json,
+    "jsonl": combine_jsonl,
+    "parquet": combine_parquet,
+    "xlsx": combine_xlsx,
+}
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 

@@ -49,6 +49,16 @@ class _Out:
         return Written(rows, self._size, self._digest.hexdigest())
 
 
+def measure(file: BinaryIO, rows: int) -> Written:
+    """Return size and digest of a file that was not written from its beginning to its end."""
+    file.seek(0)
+    digest, size = hashlib.sha256(), 0
+    while data := file.read(1 << 20):
+        digest.update(data)
+        size += len(data)
+    return Written(rows, size, digest.hexdigest())
+
+
 def combine_csv(
     table: Table | None, sources: Iterable[Source], out: BinaryIO, *, spreadsheet_safe: bool = False
 ) -> Written:
@@ -118,6 +128,13 @@ def _json_blocks(table: Table | None, sources: Iterable[Source]) -> Iterator[byt
         rewrite = _rewriter(keys) if keys else bytes
         for block in part.blocks:
             yield rewrite(read(block.offset, block.length))
+
+
+def key_names(table: Table, part: Part) -> list[str | None]:
+    """Return the part's key of each of the table's columns but the inputs'; None for one that it lacks."""
+    own = dict(zip(part.own, part.own_keys, strict=True))
+    ancestors = dict(zip(part.ancestors, part.ancestor_keys, strict=True))
+    return [own.get(column) for column in table.own] + [ancestors.get(column) for column in table.ancestors]
 
 
 def _match_keys(table: Table, part: Part) -> dict[str, str]:

@@ -16,7 +16,7 @@ from swath.flow.parquet import combine_parquet
 from swath.flow.rows import Extraction, Extractor, SourcePage
 from swath.flow.table import Table, unite
 from swath.flow.workbook import combine_xlsx
-from swath.flow.writers import combine_csv
+from swath.flow.writers import combine_csv, combine_jsonl
 
 number = st.sampled_from(
     ["1.5", "-0.1", "1e3", "0.1000", "123456789.123456789123", "1e999", "9007199254740993"]
@@ -102,6 +102,25 @@ def test_parquet_agrees_with_csv(pages: list[bytes]) -> None:
         assert len(values) == len(rows)
         for row, value in zip(rows, values, strict=True):
             assert all(map(same, row, value)), (row, value)
+
+
+@given(bodies())
+def test_json_lines_agree_with_csv(pages: list[bytes]) -> None:
+    """Every cell of the CSV file is a value of the JSON lines, numbers by their text, and no more."""
+    texts, lines = write(pages, combine_csv, "csv"), write(pages, combine_jsonl, "jsonl")
+    assert texts.keys() == lines.keys()
+    for name, text in texts.items():
+        _, *rows = csv.reader(io.StringIO(text.decode(), newline=""))
+        values = [json.loads(line, parse_float=str) for line in lines[name].splitlines()]
+        assert len(values) == len(rows)
+        for row, value in zip(rows, values, strict=True):
+            told = [*value["response"].values(), *value["input"].values()]
+            assert [cell for cell in row if cell] == [cell for cell in map(say, told) if cell]
+
+
+def say(value: Any) -> str:
+    """Write a value as CSV does."""
+    return "" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 @given(bodies(), st.integers(1, 3))

@@ -98,3 +98,21 @@ def test_what_cannot_be_combined_is_refused(server: Server) -> None:
         running = server.trigger(workflow, execution_parameters={"person": "two"})
         assert server.ask("POST", f"/workflows/executions/{running}/combine").status_code == 409
         server.post(f"/workflows/executions/{running}/cancel")
+
+
+def test_a_kill_does_not_lose_a_combination(server: Server) -> None:
+    """What was asked for before a power cut is there after the restart, once."""
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url, include_inputs=False)
+        mine = server.wait(server.trigger(workflow, execution_parameters={"person": "one"}))["id"]
+    path = f"/workflows/executions/{mine}"
+    server.post(f"{path}/combine", {"filters": [{"path": "results.id", "value": 1}]})
+    server.kill()
+    server.start()
+    wait_until(
+        lambda: server.get(f"{path}/combinations")["objects"][0]["completed_at"], "the combination has ended"
+    )
+    alice = b"results.id,results.name,results.children[0]\n1,Alice,Carl\n"
+    assert files_of(server, mine, 1)["results.csv"] == alice
+    assert [file["revision"] for file in server.execution(mine)["results"]] == [1, 1, 0, 0]

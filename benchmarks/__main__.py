@@ -117,17 +117,35 @@ def main() -> None:
     before = os.getloadavg()
     with upstream() as url:
         costs = measure(url, chosen.count, chosen.rounds, chosen.ways)
-    report = HERE / "RESULTS.md"
-    used = [versions(python(script.split("_")[0], packages), [p.split("[")[0] for p in packages.split()] or ["pyreqwest"])
-            for _, packages, script in WAYS if not chosen.ways or script in chosen.ways]  # fmt: skip
-    report.write_text(
-        f"# What it costs\n\nMade by `python -m benchmarks {shlex.join(sys.argv[1:])}` on {time.strftime('%Y-%m-%d %H:%M')}, "
+    notes = (HERE / "NOTES.md").read_text()
+    (HERE / "RESULTS.md").write_text(write_head(chosen, before) + write_whole_way(chosen, costs) + notes)
+
+
+def write_head(chosen: argparse.Namespace, before: tuple[float, float, float]) -> str:
+    command = f"python -m benchmarks {shlex.join(sys.argv[1:])}".strip()
+    return (
+        f"# What it costs\n\nMade by `{command}` on {time.strftime('%Y-%m-%d %H:%M')}, "
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {before[0]:.1f} before and "
-        f"{os.getloadavg()[0]:.1f} after.\n{'; '.join(dict.fromkeys(used))}.\n\n## The whole way: URL to file\n\n"
-        f"{chosen.count} responses of 20 nested rows (about 4.4 KB), {chosen.rounds} alternating rounds, medians. CPU is user "
-        "and system time of the process and its children, the upstream excluded. *Start* is a run of "
-        f"{START} responses; the first column is what the others cost on top of it. Peak is that of the largest single "
-        f"process, not of the sum.\n\n{table(costs, chosen.count)}\n"
+        f"{os.getloadavg()[0]:.1f} after.\n{'; '.join(list_versions(chosen.ways))}.\n"
+    )
+
+
+def list_versions(chosen: list[str]) -> list[str]:
+    used = []
+    for _, packages, script in WAYS:
+        if not chosen or script in chosen:
+            names = [package.split("[")[0] for package in packages.split()] or ["pyreqwest"]
+            used.append(versions(python(script.split("_")[0], packages), names))
+    return list(dict.fromkeys(used))
+
+
+def write_whole_way(chosen: argparse.Namespace, costs: dict[str, list[Measured]]) -> str:
+    return (
+        f"\n## The whole way: URL to file\n\n{chosen.count} responses of 20 nested rows (about 4.4 KB), "
+        f"{chosen.rounds} alternating rounds, medians. CPU is user and system time of the process and its\n"
+        f"children, the upstream excluded. *Start* is a run of {START} responses; the first column\n"
+        "is what the others cost on top of it. Peak is that of the largest single process, not of the sum.\n\n"
+        f"{table(costs, chosen.count)}\n"
     )
 
 

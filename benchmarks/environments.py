@@ -21,7 +21,9 @@ def python(name: str, packages: str) -> str:
 
 
 def versions(interpreter: str, names: list[str]) -> str:
-    code = "import sys; from importlib.metadata import version as v; print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))"
+    code = (
+        "import sys, importlib.metadata as m; print(', '.join(f'{n} {m.version(n)}' for n in sys.argv[1:]))"
+    )
     return subprocess.run(
         [interpreter, "-c", code, *names], check=True, capture_output=True, text=True
     ).stdout.strip()

@@ -1,4 +1,4 @@
-"""Runs a program and says what it took: CPU of the process and all its children that it waited for, peak memory."""
+"""Runs a program and says what it took: peak memory, and CPU of it and of the children that it waited for."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""aiohttp and pandas as an expert would: bounded concurrency, uvloop, orjson, json_normalize per batch, one CSV."""
+"""aiohttp and pandas as an expert would: bounded concurrency, orjson, json_normalize per batch, one CSV."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""dlt's REST client feeding a pipeline into Parquet files, without telemetry; pages fetched by its thread pool."""
+"""dlt's REST client, in its thread pool, feeding a pipeline into Parquet files; no telemetry."""
 
 import os
 import sys

@@ -31,7 +31,8 @@ class Sample(scrapy.Spider):
 
 
 settings = {
-    "LOG_ENABLED": False, "CONCURRENT_REQUESTS": 64, "CONCURRENT_REQUESTS_PER_DOMAIN": 64, "DOWNLOAD_DELAY": 0,
+    "LOG_ENABLED": False, "CONCURRENT_REQUESTS": 64,
+    "CONCURRENT_REQUESTS_PER_DOMAIN": 64, "DOWNLOAD_DELAY": 0,
     "ROBOTSTXT_OBEY": False, "TELNETCONSOLE_ENABLED": False, "COOKIES_ENABLED": False,
     "FEEDS": {f"{FOLDER}/rows.csv": {"format": "csv"}},
 }  # fmt: skip

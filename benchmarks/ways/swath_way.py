@@ -27,7 +27,7 @@ async def main(url: str, count: int, folder: Path) -> None:
         workflow = await workflows.create(context, user, recipe)
         inputs = triggers.Trigger(execution_parameters={"n": [str(number) for number in range(count)]})
         execution = await triggers.trigger(context, user, workflow.id, inputs)
-        while not (shown := await executions.show(context, user, execution))["completed_at"]:
+        while not (shown := await executions.show(context, user, execution))["completed_at"]:  # noqa: ASYNC110 -- as a client polls
             await asyncio.sleep(0.2)
         counted = sum(result["rows"] for result in shown["results"])
         if counted != count * 20:

@@ -144,7 +144,7 @@ def write_whole_way(chosen: argparse.Namespace, costs: dict[str, list[Measured]]
         f"\n## The whole way: URL to file\n\n{chosen.count} responses of 20 nested rows (about 4.4 KB), "
         f"{chosen.rounds} alternating rounds, medians. CPU is user and system time of the process and its\n"
         f"children, the upstream excluded. *Start* is a run of {START} responses; the first column\n"
-        "is what the others cost on top of it. Peak is that of the largest single process, not of the sum.\n\n"
+        "is what the others cost on top of it. Peak is that of the largest process, not of the sum.\n\n"
         f"{table(costs, chosen.count)}\n"
     )
 

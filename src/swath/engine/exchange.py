@@ -2,11 +2,10 @@
 
 import contextlib
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import orjson
+import msgspec
 
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
@@ -367,17 +366,14 @@ def _is_unauthorized(verdict: Verdict, answer: Answer) -> bool:
 PLAIN = Judge()
 #: For rules and paging a number is a float; rows are read again from the stored body, exactly.
 _decode = decoder(float)
-_LONG_INTEGER = re.compile(rb"[0-9]{20}")
+#: Keeps integers of any size as they are, which orjson would not: one may be a cursor.
+_decode_fast = msgspec.json.Decoder().decode
 
 
 def parse(answer: Answer) -> Json:
-    """Return an answer's body as JSON, or UNPARSED where it is none.
-
-    The fast parser makes floats of integers from 2^64 on, and such a cursor would be another one.
-    """
-    if _LONG_INTEGER.search(answer.body) is None:
-        with contextlib.suppress(orjson.JSONDecodeError):
-            return orjson.loads(answer.body)
+    """Return an answer's body as JSON, or UNPARSED where it is none."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_fast(answer.body)
     kind = next((value for name, value in answer.headers if name == "content-type"), "")
     try:
         return _decode(answer.body, kind, Flaws())

@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 from swath.flow.definition import Json
-from swath.flow.fragments import Part
+from swath.flow.files.writers import Source, combine_csv, combine_json, combine_jsonl
 from swath.flow.rows import Extraction, Extractor, SourcePage
+from swath.flow.rows.fragments import Part
 from swath.flow.table import Table, order_tables, unite
-from swath.flow.writers import Source, combine_csv, combine_json, combine_jsonl
 
 COMBINE: dict[str, Any] = {"csv": combine_csv, "json": combine_json, "jsonl": combine_jsonl}
 

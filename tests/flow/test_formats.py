@@ -12,11 +12,11 @@ from arro3.io import read_parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swath.flow.parquet import combine_parquet
+from swath.flow.files.parquet import combine_parquet
+from swath.flow.files.workbook import combine_xlsx
+from swath.flow.files.writers import combine_csv, combine_jsonl
 from swath.flow.rows import Extraction, Extractor, SourcePage
 from swath.flow.table import Table, unite
-from swath.flow.workbook import combine_xlsx
-from swath.flow.writers import combine_csv, combine_jsonl
 
 number = st.sampled_from(
     ["1.5", "-0.1", "1e3", "0.1000", "123456789.123456789123", "1e999", "9007199254740993"]

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from swath.flow.files.writers import combine_csv
 from swath.flow.rows import Extraction, Extractor, SourcePage
-from swath.flow.table import find_dynamic, name_files, order_tables, unite
-from swath.flow.writers import combine_csv
+from swath.flow.rows.dynamic import find_dynamic
+from swath.flow.table import name_files, order_tables, unite
 
 GOLDEN = Path(__file__).with_name("golden")
 #: So few keys that the map with dynamic keys is one.

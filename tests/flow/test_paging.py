@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from swath.errors import InvalidInput
 from swath.flow.definition import Filter, Json, LoopGuard, Paginator, Workflow
 from swath.flow.execution import StopReason
-from swath.flow.links import read_links
 from swath.flow.paging import Page, Progress, ahead, begin, depth_cap, lookahead, pager_for, settle
+from swath.flow.paging.links import read_links
 
 URL = "https://api.example.com/v1/items?limit=10"
 Headers = Sequence[tuple[str, str]]

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swath.flow.fragments import Part
-from swath.flow.peek import read_rows
+from swath.flow.files.peek import read_rows
+from swath.flow.files.writers import combine_csv, combine_json
 from swath.flow.rows import Extraction, Extractor, SourcePage
+from swath.flow.rows.fragments import Part
 from swath.flow.table import unite
-from swath.flow.writers import combine_csv, combine_json
 
 scalar = st.none() | st.booleans() | st.integers() | st.text()
 row = st.dictionaries(st.text(max_size=3), scalar | st.lists(scalar, max_size=2), max_size=4)

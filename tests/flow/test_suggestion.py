@@ -6,8 +6,8 @@ import pytest
 
 from swath.flow.definition import Json, Paginator
 from swath.flow.paging import Page
+from swath.flow.paging.suggestion import Suggestion, suggest
 from swath.flow.paths import compile_path
-from swath.flow.suggestion import Suggestion, suggest
 
 ROWS = [{"id": n} for n in range(10)]
 

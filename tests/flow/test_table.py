@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.reference_rows import extract, files_of, read_csv
 
-from swath.flow.fragments import Part
-from swath.flow.names import FIRST, KEY, VALUE, ColumnPath, make_unique, relative_name, write_path
 from swath.flow.rows import Extraction
-from swath.flow.table import Table, choose_primary, find_dynamic, name_files, order_tables, unite
+from swath.flow.rows.dynamic import find_dynamic
+from swath.flow.rows.fragments import Part
+from swath.flow.rows.names import FIRST, KEY, VALUE, ColumnPath, make_unique, relative_name, write_path
+from swath.flow.table import Table, choose_primary, name_files, order_tables, unite
 
 
 @pytest.mark.parametrize(

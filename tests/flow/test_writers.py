@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.reference_rows import combine, extract, files_of, parts_of, tables_of
 
-from swath.flow.fragments import Block, escape_marks, quote, rearrange, restore, write_row
-from swath.flow.writers import combine_csv, combine_json, combine_jsonl
+from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
+from swath.flow.rows.fragments import Block, escape_marks, quote, rearrange, restore, write_row
 
 
 def test_shards_with_other_columns_are_brought_in_line() -> None:

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from swath.api.exchange import respond
-from swath.flow.template import dump
+from swath.flow.request.template import dump
 from swath.operations.context import Context
 from swath.operations.health import check, measure
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from swath.api.auth import BASE
 from swath.api.exchange import respond
 from swath.flow.definition import Json
-from swath.flow.template import dump
+from swath.flow.request.template import dump
 from swath.wire.schemas import Errors
 
 router = APIRouter(include_in_schema=False)

@@ -34,13 +34,14 @@ from swath.engine.manifest import Findings, write_manifest
 from swath.engine.times import now_ms
 from swath.flow.definition import Definition
 from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
+from swath.flow.files.writers import Written
 from swath.flow.filters import bind_filters
-from swath.flow.names import CollectionPath
 from swath.flow.recipe import Recipe, apply_recipe
 from swath.flow.rows import Extraction
+from swath.flow.rows.dynamic import find_dynamic
+from swath.flow.rows.names import CollectionPath
 from swath.flow.shard import ShardProgress
-from swath.flow.table import Table, find_dynamic, name_files, order_tables, unite
-from swath.flow.writers import Written
+from swath.flow.table import Table, name_files, order_tables, unite
 from swath.store import executions, recipes
 from swath.store.database import Database, Row
 from swath.store.objects import Objects

@@ -19,16 +19,16 @@ import msgspec
 from swath.engine.blocks import Elements
 from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Axis, Join, Json, OutputFormat
-from swath.flow.fragments import Part
-from swath.flow.names import CollectionPath
-from swath.flow.parquet import combine_parquet
+from swath.flow.files.parquet import combine_parquet
+from swath.flow.files.workbook import combine_xlsx
+from swath.flow.files.writers import Written, combine_csv, combine_json, combine_jsonl
 from swath.flow.plan import Plan
-from swath.flow.repeats import Repeats
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
+from swath.flow.rows.fragments import Part
+from swath.flow.rows.names import CollectionPath
+from swath.flow.rows.repeats import Repeats
 from swath.flow.segment import PageRecord, open_frame
 from swath.flow.table import Table
-from swath.flow.workbook import combine_xlsx
-from swath.flow.writers import Written, combine_csv, combine_json, combine_jsonl
 from swath.store.objects import Objects
 
 Writer = Callable[[Table | None, Any, BinaryIO], Written]

@@ -11,7 +11,7 @@ import msgspec
 from swath.engine.extract import Mapped
 from swath.flow.definition import Json
 from swath.flow.execution import StopReason
-from swath.flow.names import CollectionPath, write_path
+from swath.flow.rows.names import CollectionPath, write_path
 from swath.flow.table import Table
 from swath.store.database import Row
 

@@ -7,10 +7,10 @@ from typing import Any
 from swath.errors import InvalidInput
 from swath.flow.definition import Endpoint, Filter, Paginator, Refresh, ResponseRule, Workflow
 from swath.flow.filters import compile_filters
-from swath.flow.pagers import pager_for
+from swath.flow.paging.pagers import pager_for
 from swath.flow.paths import compile_path
-from swath.flow.repeats import Repeats
 from swath.flow.request import RequestTemplate
+from swath.flow.rows.repeats import Repeats
 from swath.flow.verdict import Judge
 
 #: A field and what is wrong with it.

@@ -9,7 +9,7 @@ from swath.engine.extract import Index, Mapped, index_name, read_sources
 from swath.engine.frozen import Opened
 from swath.errors import NotFound
 from swath.flow.definition import Definition, Json
-from swath.flow.peek import read_rows
+from swath.flow.files.peek import read_rows
 from swath.flow.table import Table, order_tables, unite
 from swath.operations.context import Context, User
 from swath.operations.executions import own

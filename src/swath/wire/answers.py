@@ -7,7 +7,7 @@ import msgspec
 
 from swath.errors import FieldError
 from swath.flow.definition import Json
-from swath.flow.template import dump
+from swath.flow.request.template import dump
 from swath.operations.collections import CollectionView
 from swath.operations.endpoints import EndpointView
 from swath.operations.executions import iso

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from swath.flow.definition import Json
+from swath.flow.files.writers import Source, key_names
 from swath.flow.table import Table
-from swath.flow.writers import Source, key_names
 
 #: Integers up to here are whole as doubles, too.
 WHOLE = 2**53

@@ -11,7 +11,7 @@ import minijinja
 
 from swath.errors import ItemFailed
 from swath.flow.definition import Json
-from swath.flow.encoding import Encode, dump, encode_later, encode_part, write
+from swath.flow.request.encoding import Encode, dump, encode_later, encode_part, write
 
 Values = Mapping[str, Json]
 

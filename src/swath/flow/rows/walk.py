@@ -16,7 +16,7 @@ from typing import NamedTuple, Union
 
 from swath.flow.bodies import MAX_DEPTH, TOO_DEEP, NotJsonError
 from swath.flow.definition import Json
-from swath.flow.names import FIRST, KEY, VALUE, CollectionPath, ColumnPath
+from swath.flow.rows.names import FIRST, KEY, VALUE, CollectionPath, ColumnPath
 
 #: A value and the column that it belongs to.
 Cell = tuple[ColumnPath, Json]

@@ -14,8 +14,8 @@ from msgspec.structs import astuple
 
 from swath.errors import SwathError
 from swath.flow.definition import Json
-from swath.flow.names import FIRST, CollectionPath, ColumnPath
-from swath.flow.shapes import Plan
+from swath.flow.rows.names import FIRST, CollectionPath, ColumnPath
+from swath.flow.rows.shapes import Plan
 
 #: Writes what was prepared.
 Commit = Callable[[], None]

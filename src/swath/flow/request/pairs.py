@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from swath.flow.definition import Json
-from swath.flow.encoding import encode_later, well_formed, write
-from swath.flow.template import UNSET, Templates, Text, Values
+from swath.flow.request.encoding import encode_later, well_formed, write
+from swath.flow.request.template import UNSET, Templates, Text, Values
 
 #: Adds its `name=value` (none, one or several) to the list.
 Add = Callable[[Values, list[str]], None]

@@ -14,9 +14,9 @@ import msgspec
 from xlsxwriter import Workbook
 
 from swath.flow.definition import Json
+from swath.flow.files.values import Number, is_exact, iterate_rows, text_of
+from swath.flow.files.writers import Source, Written, measure
 from swath.flow.table import Table
-from swath.flow.values import Number, is_exact, iterate_rows, text_of
-from swath.flow.writers import Source, Written, measure
 
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384

@@ -8,8 +8,8 @@ import msgspec
 
 from swath.flow.definition import Paginator
 from swath.flow.execution import StopReason
-from swath.flow.pagers import State, pager_for
-from swath.flow.records import DIGEST_SIZE
+from swath.flow.paging.pagers import State, pager_for
+from swath.flow.paging.records import DIGEST_SIZE
 
 #: Digests kept of one item: a longer cycle than this goes unseen.
 _SEEN_BYTES: Final = 16_384 * DIGEST_SIZE

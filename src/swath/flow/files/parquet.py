@@ -11,9 +11,9 @@ from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, S
 from arro3.io import write_parquet
 
 from swath.flow.definition import Json
+from swath.flow.files.values import batches, iterate_rows, kind_of, text_of, unite_kinds
+from swath.flow.files.writers import Source, Written, measure
 from swath.flow.table import Table
-from swath.flow.values import batches, iterate_rows, kind_of, text_of, unite_kinds
-from swath.flow.writers import Source, Written, measure
 
 GROUP_ROWS = 100_000
 BATCH_CELLS = 200_000

@@ -13,9 +13,9 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
-from swath.flow.cells import guard
-from swath.flow.fragments import Part, quote, rearrange, restore
-from swath.flow.names import ColumnPath
+from swath.flow.rows.cells import guard
+from swath.flow.rows.fragments import Part, quote, rearrange, restore
+from swath.flow.rows.names import ColumnPath
 from swath.flow.table import Table
 
 #: Reads a range of a shard's file: offset, length.

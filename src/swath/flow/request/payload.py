@@ -9,9 +9,9 @@ from typing import Final
 
 from swath.errors import InvalidInput, ItemFailed
 from swath.flow.definition import Body, GraphQL, Json
-from swath.flow.encoding import Encode, dump, encode_text, write
-from swath.flow.pairs import Pairs, encode_form, join_pairs
-from swath.flow.template import UNSET, Templates, Values, split_holes
+from swath.flow.request.encoding import Encode, dump, encode_text, write
+from swath.flow.request.pairs import Pairs, encode_form, join_pairs
+from swath.flow.request.template import UNSET, Templates, Values, split_holes
 
 #: Content type and bytes.
 Content = tuple[str, bytes]

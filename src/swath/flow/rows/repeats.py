@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
+from swath.flow.paging.records import digest
 from swath.flow.paths import DottedPath, compile_path
-from swath.flow.records import digest
 
 
 class Repeats:

@@ -13,7 +13,7 @@ from operator import itemgetter
 
 import msgspec
 
-from swath.flow.names import CollectionPath, ColumnPath
+from swath.flow.rows.names import CollectionPath, ColumnPath
 
 OWN_END = "\x1e"
 ANCESTORS_END = "\x1f"

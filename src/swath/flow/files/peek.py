@@ -6,10 +6,18 @@ from functools import partial
 import msgspec
 
 from swath.flow.definition import Json
-from swath.flow.fragments import ANCESTORS_END, OWN_END, ROW_END, Block, Part, split_cells, unescape_marks
-from swath.flow.names import ColumnPath
+from swath.flow.files.writers import Source
+from swath.flow.rows.fragments import (
+    ANCESTORS_END,
+    OWN_END,
+    ROW_END,
+    Block,
+    Part,
+    split_cells,
+    unescape_marks,
+)
+from swath.flow.rows.names import ColumnPath
 from swath.flow.table import Table
-from swath.flow.writers import Source
 
 ShownRow = dict[str, Json]
 

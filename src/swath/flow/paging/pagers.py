@@ -8,9 +8,9 @@ from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
 from swath.flow.definition import Json, Paginator
-from swath.flow.links import find_target
-from swath.flow.records import path_of
-from swath.flow.template import UNSET
+from swath.flow.paging.links import find_target
+from swath.flow.paging.records import path_of
+from swath.flow.request.template import UNSET
 
 #: What a pager needs to ask for a page; JSON, since it stands in checkpoints.
 State = dict[str, Json]

@@ -15,8 +15,15 @@ import minijinja
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
-from swath.flow.encoding import Encode, dump
-from swath.flow.expressions import Values, capturing, environment_for, explain_error, rendering, try_out
+from swath.flow.request.encoding import Encode, dump
+from swath.flow.request.expressions import (
+    Values,
+    capturing,
+    environment_for,
+    explain_error,
+    rendering,
+    try_out,
+)
 
 __all__ = ["TAG", "UNSET", "Templates", "Text", "Values", "dump", "split_holes", "whole_variable"]
 

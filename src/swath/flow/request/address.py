@@ -8,9 +8,9 @@ from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
 from swath.flow.definition import Endpoint
-from swath.flow.encoding import encode_part, write
-from swath.flow.pairs import Add, Pairs, encode_query, join_pairs
-from swath.flow.template import TAG, Templates, Text, Values, whole_variable
+from swath.flow.request.encoding import encode_part, write
+from swath.flow.request.pairs import Add, Pairs, encode_query, join_pairs
+from swath.flow.request.template import TAG, Templates, Text, Values, whole_variable
 
 Render = Callable[[Values], str]
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
-from swath.flow.columns import Column
 from swath.flow.definition import Json
-from swath.flow.fragments import escape_marks, has_marks, quote
+from swath.flow.rows.columns import Column
+from swath.flow.rows.fragments import escape_marks, has_marks, quote
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)

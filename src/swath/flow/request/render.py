@@ -13,11 +13,11 @@ import orjson
 from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.address import compile_address
 from swath.flow.definition import Endpoint, Json, Variable
-from swath.flow.encoding import encode_header
-from swath.flow.payload import compile_body
-from swath.flow.template import TAG, UNSET, Templates, Text, Values
+from swath.flow.request.address import compile_address
+from swath.flow.request.encoding import encode_header
+from swath.flow.request.payload import compile_body
+from swath.flow.request.template import TAG, UNSET, Templates, Text, Values
 
 __all__ = ["UNSET", "Request", "RequestTemplate"]
 

@@ -9,8 +9,8 @@ from typing import Final
 from pyreqwest.http import Url
 
 from swath.flow.definition import Json
-from swath.flow.encoding import dump
 from swath.flow.paths import compile_path
+from swath.flow.request.encoding import dump
 
 #: Bytes of a digest.
 DIGEST_SIZE = 8

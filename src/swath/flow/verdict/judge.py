@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from swath.errors import InvalidInput
-from swath.flow.complaints import explain, is_error_only, is_html, reads_as
 from swath.flow.definition import Action, Json, ResponseRule
 from swath.flow.filters import matches
 from swath.flow.paths import MISSING, compile_path
-from swath.flow.waits import RATE_STATUSES, backoff, wait_hint
+from swath.flow.verdict.complaints import explain, is_error_only, is_html, reads_as
+from swath.flow.verdict.waits import RATE_STATUSES, backoff, wait_hint
 
 __all__ = ["ERROR_CODES", "UNPARSED", "Judge", "Verdict", "backoff", "wait_hint"]
 

@@ -8,9 +8,9 @@ from typing import Final
 from pyreqwest.http import Url
 
 from swath.flow.definition import Json, Paginator
-from swath.flow.links import find_target
-from swath.flow.pagers import Page
-from swath.flow.records import asked_size, choose_array, read_count, read_truth
+from swath.flow.paging.links import find_target
+from swath.flow.paging.pagers import Page
+from swath.flow.paging.records import asked_size, choose_array, read_count, read_truth
 
 Keys = tuple[str, ...]
 

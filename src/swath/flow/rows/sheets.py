@@ -10,11 +10,11 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 from msgspec import UNSET, Raw
 
-from swath.flow.cells import CellWriter
-from swath.flow.columns import Column, Columns, Commit, SurpriseError, spread
-from swath.flow.fragments import ANCESTORS_END, OWN_END, ROW_END, Block, Part, write_row
-from swath.flow.names import ColumnPath, make_unique, relative_name, write_path
-from swath.flow.walk import Cell, Row
+from swath.flow.rows.cells import CellWriter
+from swath.flow.rows.columns import Column, Columns, Commit, SurpriseError, spread
+from swath.flow.rows.fragments import ANCESTORS_END, OWN_END, ROW_END, Block, Part, write_row
+from swath.flow.rows.names import ColumnPath, make_unique, relative_name, write_path
+from swath.flow.rows.walk import Cell, Row
 
 #: A block is written when it holds so many characters.
 BLOCK_SIZE = 256 * 1024

@@ -12,17 +12,17 @@ from typing import Any, BinaryIO
 import msgspec
 
 from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, decoder
-from swath.flow.cells import CellWriter
-from swath.flow.columns import Columnar, SurpriseError
 from swath.flow.definition import Filter, Json, OutputFormat
 from swath.flow.filters import compile_filters, text_of
-from swath.flow.fragments import Part, quote
-from swath.flow.names import CollectionPath, write_path
-from swath.flow.repeats import Repeats
-from swath.flow.shapes import MISFIT, Mould
-from swath.flow.sheets import Blocks, CsvLines, JsonLines, Sheet
-from swath.flow.table import find_dynamic
-from swath.flow.walk import Walk
+from swath.flow.rows.cells import CellWriter
+from swath.flow.rows.columns import Columnar, SurpriseError
+from swath.flow.rows.dynamic import find_dynamic
+from swath.flow.rows.fragments import Part, quote
+from swath.flow.rows.names import CollectionPath, write_path
+from swath.flow.rows.repeats import Repeats
+from swath.flow.rows.shapes import MISFIT, Mould
+from swath.flow.rows.sheets import Blocks, CsvLines, JsonLines, Sheet
+from swath.flow.rows.walk import Walk
 
 #: All blocks are written when together they hold so many bytes.
 TOTAL_SIZE = 4 * 1024 * 1024

@@ -13,10 +13,9 @@ from swath.errors import ItemFailed
 from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
 from swath.flow.execution import StopReason
 from swath.flow.filters import bind_filters, matches
-from swath.flow.pagers import Page, Pager, State, pager_for
-from swath.flow.paths import MISSING
-from swath.flow.progress import Progress, ahead, begin, depth_cap, lookahead
-from swath.flow.records import (
+from swath.flow.paging.pagers import Page, Pager, State, pager_for
+from swath.flow.paging.progress import Progress, ahead, begin, depth_cap, lookahead
+from swath.flow.paging.records import (
     asked_size,
     choose_array,
     digest,
@@ -27,6 +26,7 @@ from swath.flow.records import (
     read_truth,
     walk,
 )
+from swath.flow.paths import MISSING
 
 __all__ = [
     "Page",

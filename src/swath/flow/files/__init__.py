@@ -1,0 +1,1 @@
+"""From row parts to files in every format, and to a few rows for looking."""

@@ -20,9 +20,9 @@ from swath.engine.times import now_ms
 from swath.flow.execution import StopReason
 from swath.flow.segment import FrameEntry, PageRecord, seal
 from swath.flow.shard import ShardProgress
-from swath.store import executions
+from swath.store import checkpoints
+from swath.store.checkpoints import ShardLine
 from swath.store.database import Database
-from swath.store.executions import ShardLine
 from swath.store.objects import Objects
 
 log = structlog.get_logger()
@@ -166,7 +166,7 @@ class Checkpoints:
             try:
                 await self._keep_segment(pages, lines)
                 fenced = await self._database.write(
-                    executions.commit_checkpoint, self._execution_id, lines, events
+                    checkpoints.commit_checkpoint, self._execution_id, lines, events
                 )
             except Exception as error:
                 log.warning("checkpoint_delayed", execution=self._execution_id, error=str(error), wait=wait)

@@ -42,7 +42,7 @@ from swath.flow.rows.dynamic import find_dynamic
 from swath.flow.rows.names import CollectionPath
 from swath.flow.shard import ShardProgress
 from swath.flow.table import Table, name_files, order_tables, unite
-from swath.store import executions, recipes
+from swath.store import executions, recipes, shards
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
@@ -106,7 +106,7 @@ class Combiner:
         subject = await self._open(execution_id)
         mapped = await self._map(subject, number, ())
         stored = msgspec.json.encode(mapped).decode()
-        await self._database.write(executions.set_parts, execution_id, number, stored)
+        await self._database.write(shards.set_parts, execution_id, number, stored)
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Write the files and end the execution. Returns how many files there are."""
@@ -170,7 +170,7 @@ class Combiner:
 
     async def _map_all(self, subject: Subject, reused: bool = True) -> Extracted:
         """Return the parts of all shards, of those extracted before (unless not `reused`) what came of it."""
-        found = await self._database.read(executions.find_shards, subject.id)
+        found = await self._database.read(shards.find_shards, subject.id)
         stored = {row.number: row.parts if reused else None for row in found}
         mapped = await self._gather(subject, stored, ())
         dynamic: tuple[CollectionPath, ...] = ()
@@ -194,8 +194,8 @@ class Combiner:
         return list(await asyncio.gather(*(get(*shard) for shard in sorted(stored.items()))))
 
     async def _map(self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...]) -> Mapped:
-        rows = await self._database.read(executions.find_frames, subject.id, number)
-        progress = await self._database.read(executions.find_progress, subject.id, number)
+        rows = await self._database.read(shards.find_frames, subject.id, number)
+        progress = await self._database.read(shards.find_progress, subject.id, number)
         definition = subject.definition
         extraction = shape_rows(definition, dynamic)
         constants = definition.constants
@@ -280,7 +280,7 @@ class Combiner:
         counts = await self._count_reasons(subject)
         warnings = findings.warnings(sum(file["rows"] for file in files))
         statuses = await self._database.read(executions.read_tallies, subject.id, "status")
-        declared = await self._database.read(executions.find_declared, subject.id)
+        declared = await self._database.read(shards.find_declared, subject.id)
         manifest = write_manifest(
             subject.row, findings, files, counts, statuses, declared, warnings, revision
         )

@@ -12,9 +12,9 @@ from swath.flow.execution import Status, StopReason
 from swath.flow.masking import visible
 from swath.flow.plan import Plan
 from swath.flow.shard import ShardProgress
-from swath.store import executions
+from swath.store import checkpoints, executions, shards
+from swath.store.checkpoints import ShardLine
 from swath.store.database import Database, Row
-from swath.store.executions import ShardLine
 from swath.store.objects import Objects
 
 CANCELLED = ItemFailed(
@@ -30,13 +30,13 @@ async def end_begun(database: Database, objects: Objects, opened: Opened, execut
     row = await database.read(executions.find, execution_id)
     if row is None or not (row.status == Status.STOPPING or row.truncated):
         return
-    for shard in await database.read(executions.find_shards, execution_id):
-        stored = await database.read(executions.find_progress, execution_id, shard.number)
+    for shard in await database.read(shards.find_shards, execution_id):
+        stored = await database.read(shards.find_progress, execution_id, shard.number)
         progress = ShardProgress.decode(stored) if stored else None
         if progress is not None and progress.begun:
-            claimed = await database.write(executions.claim_shard, execution_id, shard.number)
+            claimed = await database.write(shards.claim_shard, execution_id, shard.number)
             line = _end(row, opened, objects, progress, claimed)
-            await database.write(executions.commit_checkpoint, execution_id, [line])
+            await database.write(checkpoints.commit_checkpoint, execution_id, [line])
 
 
 def _end(

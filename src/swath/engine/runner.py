@@ -31,7 +31,7 @@ from swath.flow.paging import (
 )
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
-from swath.store import executions
+from swath.store import shards
 
 log = structlog.get_logger()
 
@@ -51,14 +51,14 @@ COUNTED = ("page_number", "offset")
 
 async def run_shard(live: LiveExecution, number: int) -> tuple[int, bool]:
     """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have."""
-    row = await live.worker.database.write(executions.claim_shard, live.id, number)
+    row = await live.worker.database.write(shards.claim_shard, live.id, number)
     stored = row.progress
     progress = ShardProgress.decode(stored) if stored else ShardProgress.new(row.first, row._mapping["count"])
     shard = OpenShard(number, row.claim, progress)
     live.checkpoints.open(shard)
     runner = ShardRunner(live, shard)
     try:
-        if row.fruitless > executions.MOST_FRUITLESS_CLAIMS:
+        if row.fruitless > shards.MOST_FRUITLESS_CLAIMS:
             runner.give_up()
         else:
             await runner.run()
@@ -67,7 +67,7 @@ async def run_shard(live: LiveExecution, number: int) -> tuple[int, bool]:
     done = not any(True for _ in progress.unfinished())
     state = "done" if done else "yielded"
     if done or not live.worker.draining:
-        await live.worker.database.write(executions.leave_shard, live.id, number, shard.claim, state)
+        await live.worker.database.write(shards.leave_shard, live.id, number, shard.claim, state)
     return sum(progress.reasons().values()), done and not shard.fenced
 
 

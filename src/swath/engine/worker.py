@@ -19,7 +19,7 @@ from swath.errors import SwathError
 from swath.flow.execution import TERMINAL, Status
 from swath.flow.plan import count_shards, shard_bounds
 from swath.settings import Settings
-from swath.store import executions, ledger
+from swath.store import executions, ledger, shards
 from swath.store.database import Database
 from swath.store.objects import Objects
 
@@ -92,7 +92,7 @@ class Worker:
 
         Repeatable: after a crash the same `batch` gives the same shards.
         """
-        if known := await self.database.read(executions.find_batch, execution_id, batch):
+        if known := await self.database.read(shards.find_batch, execution_id, batch):
             return known
         while True:
             change = self._change(execution_id)
@@ -105,7 +105,7 @@ class Worker:
     async def _try_hand_out(self, execution_id: str, batch: int) -> tuple[list[int], bool]:
         row = await self.database.read(executions.find, execution_id)
         assert row is not None
-        counts = await self.database.read(executions.count_shards, execution_id)
+        counts = await self.database.read(shards.count_shards, execution_id)
         handed = counts.get("handed", 0)
         if row.status == Status.STOPPING or row.truncated:
             return [], handed == 0
@@ -116,12 +116,12 @@ class Worker:
         room = 2 * self.slots - handed
         if not left or room <= 0:
             return [], not left and not handed
-        next_shard = 1 + await self.database.read(executions.last_shard, execution_id)
+        next_shard = 1 + await self.database.read(shards.last_shard, execution_id)
         fresh = [
             (number, *shard_bounds(row.items_total, row.shard_size, number))
             for number in range(next_shard, min(next_shard + room, total))
         ]
-        return await self.database.write(executions.hand_out, execution_id, batch, room, fresh), False
+        return await self.database.write(shards.hand_out, execution_id, batch, room, fresh), False
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are."""
@@ -172,7 +172,7 @@ class Worker:
     async def drop_shard(self, execution_id: str, number: int, reason: str) -> None:
         """Put back a shard that could not be worked on; given up when that happens again and again."""
         log.error("shard_dropped", execution=execution_id, shard=number, reason=reason)
-        await self.database.write(executions.drop_shard, execution_id, number)
+        await self.database.write(shards.drop_shard, execution_id, number)
         self._change(execution_id).set()
 
     async def _enter(self, execution_id: str) -> LiveExecution:

@@ -15,7 +15,7 @@ from swath.flow.plan import Plan
 from swath.flow.segment import PageRecord
 from swath.operations.context import Context, User
 from swath.operations.executions import iso, own
-from swath.store import executions
+from swath.store import shards
 
 #: Answers that are read at a time, away from the event loop.
 BATCH = 64
@@ -34,8 +34,8 @@ async def open_responses(context: Context, user: User, execution_id: str) -> Asy
 async def _lines(
     context: Context, execution_id: str, plan: Plan, secret: frozenset[str]
 ) -> AsyncIterator[bytes]:
-    for shard in await context.database.read(executions.find_shards, execution_id):
-        found = await context.database.read(executions.find_frames, execution_id, shard.number)
+    for shard in await context.database.read(shards.find_shards, execution_id):
+        found = await context.database.read(shards.find_frames, execution_id, shard.number)
         frames = [
             Frame(row.object, row.offset, row.length, (row.first_item, row.first_page)) for row in found
         ]

@@ -13,7 +13,7 @@ from swath.flow.files.peek import read_rows
 from swath.flow.table import Table, order_tables, unite
 from swath.operations.context import Context, User
 from swath.operations.executions import own
-from swath.store import executions
+from swath.store import executions, shards
 from swath.store.database import Connection, Row
 
 
@@ -41,7 +41,7 @@ async def look(
 
 
 def _find_parts(connection: Connection, execution_id: str) -> list[str]:
-    rows: list[Row[Any]] = list(executions.find_shards(connection, execution_id))
+    rows: list[Row[Any]] = list(shards.find_shards(connection, execution_id))
     return [row.parts for row in rows if row.parts is not None]
 
 

@@ -1,0 +1,140 @@
+"""How shards are kept: who works on which, how far it has come, where its pages are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+
+from swath.flow.shard import ShardProgress
+from swath.store.schema import frames, shards
+
+#: A shard that was claimed so often without getting any further is given up.
+MOST_FRUITLESS_CLAIMS = 12
+
+
+def find_batch(connection: Connection, execution_id: str, batch: int) -> list[int]:
+    """Return the shards that hand-out number `batch` gave, for when it is repeated after a crash."""
+    query = select(shards.c.number).where(shards.c.execution_id == execution_id, shards.c.batch == batch)
+    return list(connection.execute(query.order_by(shards.c.number)).scalars())
+
+
+def count_shards(connection: Connection, execution_id: str) -> dict[str, int]:
+    """Count the execution's shards by state."""
+    query = (
+        select(shards.c.state, func.count().label("shards"))
+        .where(shards.c.execution_id == execution_id)
+        .group_by(shards.c.state)
+    )
+    return {row.state: row.shards for row in connection.execute(query)}
+
+
+def hand_out(
+    connection: Connection,
+    execution_id: str,
+    batch: int,
+    room: int,
+    fresh: Sequence[tuple[int, int, int]],
+) -> list[int]:
+    """Hand out up to `room` shards: first those that stopped early, then `fresh` (number, first, count)."""
+    query = (
+        select(shards.c.number)
+        .where(shards.c.execution_id == execution_id, shards.c.state == "yielded")
+        .order_by(shards.c.number)
+        .limit(room)
+    )
+    again = list(connection.execute(query).scalars())
+    if again:
+        connection.execute(
+            update(shards)
+            .where(shards.c.execution_id == execution_id, shards.c.number.in_(again))
+            .values(state="handed", batch=batch)
+        )
+    new = fresh[: room - len(again)]
+    if new:
+        connection.execute(insert(shards), [_new_shard(execution_id, batch, *bounds) for bounds in new])
+    return sorted([*again, *(number for number, _, _ in new)])
+
+
+def _new_shard(execution_id: str, batch: int, number: int, first: int, count: int) -> dict[str, Any]:
+    return {
+        "execution_id": execution_id,
+        "number": number,
+        "first": first,
+        "count": count,
+        "claim": 0,
+        "state": "handed",
+        "batch": batch,
+        "fruitless": 0,
+    }
+
+
+def claim_shard(connection: Connection, execution_id: str, number: int) -> Row[Any]:
+    """Take a shard: whoever had it before can commit nothing more to it."""
+    here = and_(shards.c.execution_id == execution_id, shards.c.number == number)
+    connection.execute(
+        update(shards).where(here).values(claim=shards.c.claim + 1, fruitless=shards.c.fruitless + 1)
+    )
+    return connection.execute(select(shards).where(here)).one()
+
+
+def leave_shard(connection: Connection, execution_id: str, number: int, claim: int, state: str) -> None:
+    """Let go of a shard as `done` or `yielded`, unless somebody else has claimed it."""
+    connection.execute(
+        update(shards)
+        .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.claim == claim)
+        .values(state=state)
+    )
+
+
+def drop_shard(connection: Connection, execution_id: str, number: int) -> None:
+    """Put back a shard that is handed out, whoever has it."""
+    connection.execute(
+        update(shards)
+        .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.state == "handed")
+        .values(state="yielded")
+    )
+
+
+def last_shard(connection: Connection, execution_id: str) -> int:
+    """Return the highest number handed out so far, -1 for none: shards are handed out in order."""
+    query = select(func.max(shards.c.number)).where(shards.c.execution_id == execution_id)
+    found = connection.execute(query).scalar()
+    return -1 if found is None else int(found)
+
+
+def find_shards(connection: Connection, execution_id: str) -> Sequence[Any]:
+    """Return number, bounds and parts of every shard, in order; not the progress, which is large."""
+    query = select(shards.c.number, shards.c.first, shards.c.count, shards.c.state, shards.c.parts)
+    return connection.execute(
+        query.where(shards.c.execution_id == execution_id).order_by(shards.c.number)
+    ).all()
+
+
+def find_progress(connection: Connection, execution_id: str, number: int) -> bytes | None:
+    query = select(shards.c.progress).where(shards.c.execution_id == execution_id, shards.c.number == number)
+    return connection.execute(query).scalar()
+
+
+def find_declared(connection: Connection, execution_id: str) -> dict[int, tuple[int, int]]:
+    """Return the items whose declared total is not what was fetched: item -> (declared, fetched)."""
+    query = select(shards.c.progress).where(
+        shards.c.execution_id == execution_id, shards.c.progress.is_not(None)
+    )
+    declared: dict[int, tuple[int, int]] = {}
+    for progress in connection.execute(query).scalars():
+        declared |= ShardProgress.decode(progress).declared
+    return declared
+
+
+def set_parts(connection: Connection, execution_id: str, number: int, parts: str) -> None:
+    connection.execute(
+        update(shards)
+        .where(shards.c.execution_id == execution_id, shards.c.number == number)
+        .values(parts=parts)
+    )
+
+
+def find_frames(connection: Connection, execution_id: str, number: int) -> Sequence[Row[Any]]:
+    """Return a shard's frames in the order of their first page."""
+    query = select(frames).where(frames.c.execution_id == execution_id, frames.c.shard == number)
+    return connection.execute(query.order_by(frames.c.first_item, frames.c.first_page, frames.c.number)).all()

@@ -35,10 +35,8 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
     """
     clock = clock or Clock()
     _configure_logs()
-    if settings.database_url:
-        raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
-    _prepare_folder(settings.data_dir)
-    with _only_process(settings.data_dir):
+    with hold(settings):
+        _clear_scratch(settings.data_dir / "scratch")
         database = open_database(settings.data_dir / "swath.db")
         try:
             await database.write(executions.write_off_attempts)
@@ -83,12 +81,32 @@ def _configure_logs() -> None:
     )
 
 
+@contextmanager
+def hold(settings: Settings) -> Iterator[None]:
+    """Hold the data folder, made where it is missing. Raises SetupError where it cannot be had."""
+    if settings.database_url:
+        raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
+    try:
+        _prepare_folder(settings.data_dir)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SetupError(
+            f"The data folder {settings.data_dir} cannot be used: {reason}. Choose another with --data-dir."
+        ) from None
+    with _only_process(settings.data_dir):
+        yield
+
+
 def _prepare_folder(folder: Path) -> None:
     """Make the data folder, readable by its owner only: it holds answers and sealed secrets."""
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    for left in (folder / "scratch").iterdir():
-        left.unlink(missing_ok=True)  # of a process that was killed; nothing refers to it
+
+
+def _clear_scratch(scratch: Path) -> None:
+    """Remove what a killed process left; nothing refers to it. Only while the folder is held."""
+    for left in scratch.iterdir():
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

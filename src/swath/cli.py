@@ -9,12 +9,12 @@ import typer
 import uvicorn
 
 from swath.api.app import build_app
-from swath.bootstrap import open_house
+from swath.bootstrap import hold, open_house
 from swath.demo.story import tell
 from swath.errors import SetupError
 from swath.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
 
 #: Seconds that open answers get to end when the server stops.
 GRACE = 5
@@ -33,6 +33,8 @@ def serve(
 ) -> None:
     """Serve the API and work on executions, in one process."""
     settings = Settings.from_environment(data_dir=data_dir)
+    with hold(settings):
+        pass  # what is wrong with the folder is said here in a sentence, and not by a server that is starting
     api = build_app(settings, open_house)
     config = uvicorn.Config(
         api, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False

@@ -75,7 +75,7 @@ def _read(variable: str, kind: Any, text: str) -> Any:
     try:
         return _READERS[kind](text)
     except ValueError:
-        raise SetupError(f"{variable} is {text!r}, which does not read as {kind}.") from None
+        raise SetupError(f"{variable} is {text!r}; it must be {_KINDS[kind]}.") from None
 
 
 def _read_bool(text: str) -> bool:
@@ -89,6 +89,7 @@ def _read_list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+_KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float | None: "a number"}
 _READERS: dict[Any, Any] = {
     Path: Path,
     str: str,

@@ -81,4 +81,5 @@ def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert second.returncode != 0
         assert "in use by process" in second.stderr
         assert "--data-dir" in second.stderr
+        assert "Traceback" not in second.stderr
         assert server.get("/workflows") == {"objects": []}

@@ -1,0 +1,28 @@
+"""What keeps a server from starting is said in one sentence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"SWATH_WORKER_SHARDS": "many"}, "SWATH_WORKER_SHARDS is 'many'; it must be a whole number."),
+        ({"SWATH_DATABASE_URL": "postgresql://x"}, "this version keeps its data in SQLite only"),
+        ({"SWATH_DATA_DIR": "/dev/null/data"}, "cannot be used: Not a directory. Choose another"),
+    ],
+)
+def test_a_wrong_setting_is_said_without_a_traceback(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    """The sentence names what is wrong and what to do; the exit code is that of wrong usage."""
+    known = {**os.environ, "SWATH_DATA_DIR": str(tmp_path), **environment}
+    command = [sys.executable, "-m", "swath", "serve", "--port", "0"]
+    ended = subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import uvloop
 
-from swath.bootstrap import open_house
-from swath.flow.definition import Endpoint, Workflow
-from swath.operations import endpoints, executions, triggers, users, workflows
-from swath.settings import Settings
-
 
 async def main(url: str, count: int, folder: Path) -> None:
+    # Here and not above: each worker process imports this script again, and must not import the house.
+    from swath.bootstrap import open_house  # noqa: PLC0415
+    from swath.flow.definition import Endpoint, Workflow  # noqa: PLC0415
+    from swath.operations import endpoints, executions, triggers, users, workflows  # noqa: PLC0415
+    from swath.settings import Settings  # noqa: PLC0415
+
     settings = Settings(data_dir=folder / "data", allowed_private_hosts=("127.0.0.0/8",))
     async with open_house(settings) as context:
         user = await users.authenticate(context, (settings.data_dir / "token").read_text().strip())
@@ -27,7 +28,7 @@ async def main(url: str, count: int, folder: Path) -> None:
         workflow = await workflows.create(context, user, recipe)
         inputs = triggers.Trigger(execution_parameters={"n": [str(number) for number in range(count)]})
         execution = await triggers.trigger(context, user, workflow.id, inputs)
-        while not (shown := await executions.show(context, user, execution))["completed_at"]:  # noqa: ASYNC110 -- as a client polls
+        while not (shown := await executions.show(context, user, execution))["completed_at"]:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         counted = sum(result["rows"] for result in shown["results"])
         if counted != count * 20:

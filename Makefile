@@ -14,7 +14,7 @@ MODULES := tests/servers/node_modules
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench differential lock clean
+.PHONY: help demo serve test lint docs bench differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ lint: $(TOOLS) ## style, types and import contracts
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(TOOLS) ## the documentation as a site, in docs/build/html
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/build/html
+	@echo "docs/build/html/index.html"
 
 bench: $(TOOLS) ## measure; ARGS chooses benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -19,6 +19,8 @@ from swath.wire import schemas
         ("/collections/{collection}", schemas.CollectionObject),
         ("/proxies/{proxy}", schemas.ProxyObject),
         ("/workflows/executions/{execution}", schemas.ExecutionObject),
+        ("/workflows/executions/{execution}/items/1", schemas.ItemObject),
+        ("/settings", schemas.ServerObject),
         ("/workflows", schemas.WorkflowLine),
         ("/endpoints", schemas.EndpointObject),
         ("/collections", schemas.CollectionLine),

@@ -17,7 +17,9 @@ from swath.api import (
     openapi,
     proxies,
     results,
+    server,
     tokens,
+    uploads,
     workflows,
 )
 from swath.api.auth import BASE, Authentication
@@ -33,8 +35,10 @@ ROUTERS = (
     workflows.router,
     endpoints.router,
     collections.router,
+    uploads.router,
     proxies.router,
     tokens.router,
+    server.router,
 )
 #: FastAPI would look for OpenTelemetry in every request; we measure elsewhere.
 QUIET = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}

@@ -12,7 +12,7 @@ from swath.api.auth import caller
 from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body, respond
 from swath.api.openapi import says
 from swath.flow.definition import Json
-from swath.operations import executions, responses, rows, triggers, workflows
+from swath.operations import executions, items, responses, rows, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
 from swath.wire.answers import show_execution, write_rows
@@ -107,6 +107,19 @@ async def list_failures(
 ) -> Response:
     """List the items that failed, in their order, and why."""
     return many(*await executions.failures(*caller(request), execution_id, limit, cursor))
+
+
+@router.get("/workflows/executions/{execution_id}/items/{item}", **says(schemas.ItemObject))
+async def get_item(
+    request: Request,
+    execution_id: str,
+    item: str,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, description="Pages to leave out before the first.")] = 0,
+) -> Response:
+    """Read the story of one input item: its inputs, its answers' heads, how it ended."""
+    number = int(item) if item.isdecimal() and len(item) <= 18 else -1
+    return one(await items.show(*caller(request), execution_id, number, offset, limit))
 
 
 @router.get("/workflows/executions/{execution_id}/events", **says(schemas.Event, many=True))

@@ -1,5 +1,6 @@
 """The API described by itself: the OpenAPI document, and a page that lists its routes."""
 
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from typing import Any
@@ -20,11 +21,14 @@ router = APIRouter(include_in_schema=False)
 
 #: All types that some route reads or answers with.
 _described: set[type] = {Errors}
+_FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def says(answer: type, *, body: type | None = None, many: bool = False) -> dict[str, Any]:
-    """Return what a route's decorator needs to describe its answer and its body."""
+def says(
+    answer: type, *, body: type | None = None, many: bool = False, uploads: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what a route's decorator needs to describe its answer and its body, or the types of a file."""
     _described.add(answer)
     key, schema = ("objects", _list(answer)) if many else ("object", _refer(answer))
     properties = {key: schema} | ({"next_cursor": {"type": "string"}} if many else {})
@@ -33,6 +37,8 @@ def says(answer: type, *, body: type | None = None, many: bool = False) -> dict[
     if body is not None:
         _described.add(body)
         extra["requestBody"] = {"required": True, "content": _json(_refer(body))}
+    if uploads:
+        extra["requestBody"] = {"required": True, "content": {kind: {"schema": _FILE} for kind in uploads}}
     responses = {
         200: {"description": "As asked.", "content": _json(envelope)},
         "4XX": {"description": "What is wrong, field by field.", "content": _json(_refer(Errors))},

@@ -9,6 +9,7 @@ from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, 
 from swath.api.openapi import says
 from swath.operations import proxies
 from swath.operations.proxies import Proxy
+from swath.operations.trials import ProxyTest, try_proxy
 from swath.wire import schemas
 from swath.wire.answers import show
 from swath.wire.bodies import parse, reviser
@@ -49,3 +50,10 @@ async def delete_proxy(request: Request, proxy_id: str) -> Response:
     """Remove a proxy; executions under way go on with it."""
     await proxies.delete(*caller(request), proxy_id)
     return deleted(proxy_id)
+
+
+@router.post("/proxies/{proxy_id}/test", **says(schemas.ProxyReport, body=ProxyTest))
+async def test_proxy(request: Request, proxy_id: str) -> Response:
+    """Try a proxy now: whether it lives or, with a `url`, what comes back through it."""
+    asked = parse(ProxyTest, await read_body(request))
+    return one(show(await try_proxy(*caller(request), proxy_id, asked)))

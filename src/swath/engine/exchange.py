@@ -159,7 +159,7 @@ class Exchange:
             value = parse(answer)
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
-                self._live.report_success(tried.target, tried.exit)
+                self._live.report_success(tried.target, tried.exit, answer.elapsed)
                 self._heed(answer, tried)
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else replace(answer, body=b"")

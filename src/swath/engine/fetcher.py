@@ -37,8 +37,10 @@ CHUNK = 256 * 1024
 KNOCK_TIME = 5.0
 #: An address of every machine's own, and a port where none listens.
 NOWHERE = Url("http://0.0.0.0:1/")
+#: What a proxy says that was asked to go nowhere.
+EXPECTED = frozenset({"proxy_refused", "bad_response", "headers_too_large"})
 #: Faults that only a proxy which lives can cause.
-SIGNS_OF_LIFE = frozenset({"proxy_refused", "proxy_auth_required", "bad_response", "headers_too_large"})
+SIGNS_OF_LIFE = EXPECTED | {"proxy_auth_required"}
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
 
@@ -177,16 +179,22 @@ class Fetcher:
         return await asyncio.shield(asked[1])
 
     async def _knock(self, exit: Exit) -> bool:
-        """Ask a proxy to go where nobody listens: it must say so. Any words of its own are a sign of life."""
+        """Tell whether a proxy has any words of its own: even a refusal is a sign of life."""
+        fault = await self.knock(exit)
+        return fault is None or fault.code in SIGNS_OF_LIFE
+
+    async def knock(self, exit: Exit) -> FetchFault | None:
+        """Ask a proxy to go where nobody listens: it must say so. Return what went wrong instead."""
         try:
             client = await self.clients.to_knock(exit, self._knock_time)
             request = client.get(NOWHERE).timeout(timedelta(seconds=self._knock_time))
-            async with request.build_streamed():
-                return True
+            async with request.build_streamed() as response:
+                return proxy_fault(407, ()) if response.status == 407 else None
         except PyreqwestError as error:
-            return _fault(error, exit, NOWHERE).code in SIGNS_OF_LIFE
-        except FetchFault:
-            return False
+            fault = _fault(error, exit, NOWHERE)
+            return None if fault.code in EXPECTED else fault
+        except FetchFault as fault:
+            return fault
 
 
 class _Exchange:

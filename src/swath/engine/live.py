@@ -12,9 +12,10 @@ from swath.engine.auth import Auth
 from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
 from swath.engine.checkpoint import Checkpoints
-from swath.engine.exits import Exit, ExitPool
+from swath.engine.exits import OF_THE_EXIT, Exit, ExitPool
 from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
+from swath.engine.health import EVERY
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
 from swath.flow.definition import Json, ProxyType, Workflow
@@ -23,7 +24,7 @@ from swath.flow.masking import MASK, Masker, visible
 from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
-from swath.store import executions
+from swath.store import executions, proxies
 
 if TYPE_CHECKING:  # the worker holds executions, each of which knows its worker
     from swath.engine.worker import Worker
@@ -78,7 +79,7 @@ class LiveExecution:
         self.exits = ExitPool(
             [Exit(*exit) for exit in exits],
             sticky=self.workflow.sticky_exits,
-            report=self.note,
+            report=self._note_exit,
             clock=self.clock.steady,
         )
         self.hot_swap = self.definition.options.do_proxy_hot_swap and len(self.exits) > 1
@@ -102,6 +103,7 @@ class LiveExecution:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._committing
         await self.checkpoints.commit()
+        await self._write_health(0.0)
         await self.budget.close()
 
     def stop(self) -> None:
@@ -110,6 +112,7 @@ class LiveExecution:
 
     async def look(self) -> None:
         """Stop if the execution is no longer to run; else heed what its owner has changed."""
+        await self._write_health()
         row = await self.worker.database.read(executions.find, self.id)
         if row is None or row.status != Status.RUNNING or self.worker.draining:
             self.stop()
@@ -142,6 +145,16 @@ class LiveExecution:
     async def run_out(self) -> None:
         """Note that the attempts are spent: no further shard is handed out."""
         await self.worker.database.write(executions.set_truncated, self.id)
+
+    def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
+        """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""
+        if kind == "exit_quarantined" and data["code"] in OF_THE_EXIT:
+            self.worker.health.note_rest(data["exit"], data["code"], data["seconds"])
+        self.note(kind, data)
+
+    async def _write_health(self, every: float = EVERY) -> None:
+        if learnt := self.worker.health.take(self.clock.steady(), every):
+            await self.worker.database.write(proxies.note_health, learnt)
 
     def note(self, kind: str, data: dict[str, Json]) -> None:
         """Note an event of this execution; the next checkpoint records it."""
@@ -177,9 +190,10 @@ class LiveExecution:
         for live in self.worker.live.values():
             live.gate.recheck()
 
-    def report_success(self, target: str, exit: Exit) -> None:
+    def report_success(self, target: str, exit: Exit, seconds: float) -> None:
         """An answer came that can be taken."""
         self.exits.report_success(exit, target)
+        self.worker.health.note_success(exit, seconds)
         if (tempo := self._scopes.tempo(target, exit)) is not None:
             tempo.succeed()
 

@@ -9,6 +9,7 @@ from swath.engine.combine import Combiner
 from swath.engine.ending import end_begun
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
+from swath.engine.health import Health
 from swath.engine.inputs import freeze
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pacer
@@ -42,6 +43,7 @@ class Worker:
     combiner: Combiner
     clock: Clock = field(default_factory=Clock)
     tempos: Tempos = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
     live: dict[str, LiveExecution] = field(default_factory=dict)
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)

@@ -214,11 +214,12 @@ async def failures(
     await context.database.read(own, user, execution_id)
     after = _after(cursor, -1)
     rows = await context.database.read(ledger.find_failures, execution_id, after, limit + 1)
-    views = [_view_failure(row) for row in rows[:limit]]
+    views = [view_failure(row) for row in rows[:limit]]
     return views, str(rows[limit - 1].item) if len(rows) > limit else None
 
 
-def _view_failure(row: Row[Any]) -> dict[str, Json]:
+def view_failure(row: Row[Any]) -> dict[str, Json]:
+    """Return a line of the ledger."""
     view = dict(row._mapping)
     del view["execution_id"]
     return view | {"inputs": json.loads(row.inputs), "at": iso(row.at)}

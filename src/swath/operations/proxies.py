@@ -32,6 +32,17 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView:
+    """What was last learnt of a proxy, by whichever execution or test. `latency` in seconds."""
+
+    state: Literal["unknown", "well", "failing", "quarantined"]
+    quarantine_ends_at: int | None
+    latency: float | None
+    error_code: str | None
+    used_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyView:
     """A proxy as it is shown; the URL only to its owner, with its password masked. Times in milliseconds."""
 
@@ -42,6 +53,7 @@ class ProxyView:
     shared: bool
     created_at: int
     updated_at: int
+    health: HealthView
 
 
 async def create(context: Context, user: User, proxy: Proxy) -> ProxyView:
@@ -112,10 +124,19 @@ async def list_for(context: Context, user: User, *, limit: int, cursor: str | No
 
 async def show(context: Context, user: User, proxy_id: str) -> ProxyView:
     """Return a proxy that a user may use. Raises NotFound."""
+    return _view(context.vault, user, await _usable(context, user, proxy_id))
+
+
+async def way_of(context: Context, user: User, proxy_id: str) -> Way:
+    """Return the way out that is a proxy which a user may use. Raises NotFound."""
+    return _way(context.vault, await _usable(context, user, proxy_id))
+
+
+async def _usable(context: Context, user: User, proxy_id: str) -> Row[Any]:
     row = await context.database.read(proxies.find_usable, user.id, proxy_id)
     if row is None:
         raise NotFound("id", "No proxy of yours has this id.")
-    return _view(context.vault, user, row)
+    return row
 
 
 async def delete(context: Context, user: User, proxy_id: str) -> None:
@@ -144,6 +165,19 @@ def _view(vault: Vault, user: User, row: Row[Any]) -> ProxyView:
         shared=row.for_all,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        health=_view_health(row, now_ms()),
+    )
+
+
+def _view_health(row: Row[Any], now: int) -> HealthView:
+    rests = row.rests_until is not None and row.rests_until > now
+    known: Literal["unknown", "well", "failing"] = "unknown" if row.used_at is None else "well"
+    return HealthView(
+        state="quarantined" if rests else "failing" if row.fault is not None else known,
+        quarantine_ends_at=row.rests_until if rests else None,
+        latency=row.latency,
+        error_code=row.fault,
+        used_at=row.used_at,
     )
 
 

@@ -50,10 +50,18 @@ def _write(pages: Iterator[PageRecord], plan: Plan, secret: frozenset[str]) -> b
 
 def _view(page: PageRecord, plan: Plan, secret: frozenset[str]) -> dict[str, Json]:
     inputs = plan.inputs(page.item)
-    view: dict[str, Json] = {
-        "item": page.item,
+    shown = {name: value for name, value in inputs.items() if name not in secret}
+    view = {"item": page.item, "inputs": shown, **view_page(page)}
+    try:
+        return view | {"body": page.body.decode()}
+    except UnicodeDecodeError:
+        return view | {"body_base64": b64encode(page.body).decode()}
+
+
+def view_page(page: PageRecord) -> dict[str, Json]:
+    """Return what is told of one answer, but for its body."""
+    return {
         "page": page.page,
-        "inputs": {name: value for name, value in inputs.items() if name not in secret},
         "attempt": page.attempt,
         "exit": page.exit,
         "started_at": iso(page.started),
@@ -63,7 +71,3 @@ def _view(page: PageRecord, plan: Plan, secret: frozenset[str]) -> dict[str, Jso
         "headers": page.headers,
         "rows": page.rows,
     }
-    try:
-        return view | {"body": page.body.decode()}
-    except UnicodeDecodeError:
-        return view | {"body_base64": b64encode(page.body).decode()}

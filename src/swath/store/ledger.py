@@ -24,6 +24,11 @@ def find_failures(connection: Connection, execution_id: str, after: int, limit: 
     return connection.execute(query.order_by(failures.c.item).limit(limit)).all()
 
 
+def find_failure(connection: Connection, execution_id: str, item: int) -> Row[Any] | None:
+    query = select(failures).where(failures.c.execution_id == execution_id, failures.c.item == item)
+    return connection.execute(query).first()
+
+
 def record_event(
     connection: Connection, execution_id: str, kind: str, data: Mapping[str, Any], now: int
 ) -> None:

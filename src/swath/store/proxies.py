@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, update
 
 from swath.store.listing import newest_first, older
 from swath.store.schema import proxies, users
@@ -19,7 +19,9 @@ def find_own(connection: Connection, owner_id: str, proxy_id: str) -> Row[Any] |
 
 
 def find_usable(connection: Connection, user_id: str, proxy_id: str) -> Row[Any] | None:
-    return connection.execute(select(proxies).where(proxies.c.id == proxy_id, _usable(user_id))).first()
+    """Return a proxy that a user may use, and whether its owner is an `admin`."""
+    query = select(proxies, users.c.admin).join(users)
+    return connection.execute(query.where(proxies.c.id == proxy_id, _usable(user_id))).first()
 
 
 def find_some(
@@ -40,6 +42,16 @@ def find_all_usable(connection: Connection, user_id: str, kind: str) -> Sequence
 
 def change(connection: Connection, proxy_id: str, values: Mapping[str, Any]) -> None:
     connection.execute(update(proxies).where(proxies.c.id == proxy_id).values(values))
+
+
+def note_health(connection: Connection, learnt: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write down what was learnt of proxies, by their ids; what is no proxy of ours is passed over."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for proxy_id, values in learnt.items():
+        alike.setdefault(tuple(values), []).append({"its": proxy_id, **values})
+    for names, rows in alike.items():
+        query = update(proxies).where(proxies.c.id == bindparam("its"))
+        connection.execute(query.values({name: bindparam(name) for name in names}), rows)
 
 
 def remove(connection: Connection, proxy_id: str) -> None:

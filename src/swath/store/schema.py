@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -152,6 +153,12 @@ proxies = Table(
     Column("for_all", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    #: What was last learnt of its health: when, the seconds of a good exchange, the code of a fault (null
+    #: after a good one), and the end of its quarantine.
+    Column("used_at", BigInteger),
+    Column("latency", Float),
+    Column("fault", Text),
+    Column("rests_until", BigInteger),
 )
 
 executions = Table(

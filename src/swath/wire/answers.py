@@ -85,4 +85,10 @@ def _times(created_at: int, updated_at: int) -> dict[str, Json]:
 
 
 def _with_times(view: dict[str, Json]) -> dict[str, Json]:
-    return {name: iso(value) if name.endswith("_at") else value for name, value in view.items()}
+    shown: dict[str, Json] = {}
+    for name, value in view.items():
+        if isinstance(value, dict):
+            shown[name] = _with_times(value)
+        else:
+            shown[name] = iso(value) if name.endswith("_at") else value
+    return shown

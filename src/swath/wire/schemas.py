@@ -120,10 +120,41 @@ class CollectionLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedCollection(CollectionLine):
+    """A collection after an upload: how many items the file held, known ones too, and its blank lines."""
+
+    received: int
+    blank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionObject(CollectionLine):
     """A collection."""
 
     items: list[str] | list[dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyHealth:
+    """What was last learnt of a proxy: `latency` in seconds, `error_code` until it is well again."""
+
+    state: Literal["unknown", "well", "failing", "quarantined"]
+    quarantine_ends_at: datetime | None
+    latency: float | None
+    error_code: str | None
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyReport:
+    """How a test went. `latency` in seconds; `status_code` where an address was asked for."""
+
+    ok: bool
+    latency: float
+    status_code: int | None
+    error_code: str | None
+    message: str | None
+    tested_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +168,7 @@ class ProxyObject:
     shared: bool
     created_at: datetime
     updated_at: datetime
+    health: ProxyHealth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +288,40 @@ class StoredResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPage:
+    """An answer of an item. `counted` is false where it repeats earlier ones and gives no rows."""
+
+    page: int
+    attempt: int
+    exit: str
+    started_at: datetime
+    elapsed: float
+    url: str
+    status: int
+    headers: list[tuple[str, str]]
+    rows: int
+    counted: bool
+    bytes: int
+    #: The first 2,000 characters of the body.
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemObject:
+    """An input item's story; `inputs` from the start on, `declared_total` once known and not `rows`."""
+
+    item: int
+    inputs: dict[str, Json] | None
+    state: Literal["waiting", "working", "ended"]
+    stop_reason: StopReason | None
+    declared_total: int | None
+    pages_count: int
+    rows: int
+    pages: list[ItemPage]
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to an execution."""
 
@@ -287,6 +353,27 @@ class Rows:
     rows: list[dict[str, Json]]
     total: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingObject:
+    """What an operator can set. Of a secret, `value` is null; `given` tells whether it was set."""
+
+    variable: str
+    meaning: str
+    value: Json
+    given: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerObject:
+    """The server, and who asks. An administrator is told all settings, others what concerns them."""
+
+    version: str
+    user: str
+    admin: bool
+    database: Literal["sqlite", "postgresql"]
+    settings: list[SettingObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

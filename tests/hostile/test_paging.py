@@ -152,3 +152,37 @@ async def test_a_cursor_of_many_digits_is_sent_as_it_came(house: House, upstream
     endpoint = Endpoint(name="rows", url=f"{upstream.url}/rows", query={"cursor": "{{cursor}}"})
     await house.run(endpoint, Workflow(name="rows", endpoint_id="", paginator=paginator))
     assert [asked.query.get("cursor", "") for asked in upstream.asked] == ["", str(cursor)]
+
+
+FORMATS = {
+    "ndjson": ("application/x-ndjson", lambda ids: "\n".join(f'{{"id": {n}}}' for n in ids), "response"),
+    "csv": ("text/csv", lambda ids: "id\n" + "\n".join(map(str, ids)), "response"),
+    "xml": (
+        "application/xml",
+        lambda ids: f"<list>{''.join(f'<item><id>{n}</id></item>' for n in ids)}</list>",
+        "list.item",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_answers_that_are_not_json_are_paged_and_become_rows(
+    house: House, upstream: Scripted, name: str
+) -> None:
+    """Lines of JSON, CSV and XML: a page of one row has the shape of the others, and an empty one ends."""
+    kind, write, collection = FORMATS[name]
+    pages = {"1": range(4), "2": range(4, 5), "3": range(0)}
+
+    def play(asked: Asked) -> Play:
+        body = write(pages[asked.query["page"]]).encode()
+        return Play(headers=[("Content-Type", kind)], body=body)
+
+    upstream.on("/x", play)
+    endpoint = Endpoint(name="e", url=f"{upstream.url}/x", query={"page": "{{page}}"})
+    record_path = collection if name == "xml" else None
+    paginator = Paginator(type="page_number", variable="page", record_path=record_path)
+    ended = await house.run(endpoint, Workflow(name="w", endpoint_id="", paginator=paginator))
+    assert ended.status == "succeeded", ended.failures
+    found = [row["id"] for row in ended.rows(collection)]
+    assert found == (list(range(5)) if name == "ndjson" else list("01234"))
+    assert ended.reasons == {"empty_page": 1}

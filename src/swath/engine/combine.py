@@ -32,6 +32,7 @@ from swath.engine.extract import (
 from swath.engine.frozen import Opened
 from swath.engine.manifest import Findings, write_manifest
 from swath.engine.times import now_ms
+from swath.flow.bodies import list_paths
 from swath.flow.definition import Definition
 from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
 from swath.flow.files.writers import Written
@@ -67,6 +68,8 @@ def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ..
         unique_by=workflow.unique_by,
         key_value_threshold=workflow.key_value_threshold,
         spreadsheet_safe=workflow.spreadsheet_safe,
+        answer_format=workflow.answer_format,
+        list_paths=list_paths(workflow),
     )
 
 

@@ -1,11 +1,8 @@
 """One page's request until there is an answer to take: exit, pace, budget, fetch, verdict, wait, again."""
 
-import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-import msgspec
 
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
@@ -16,7 +13,7 @@ from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pace
 from swath.engine.times import now_ms
 from swath.errors import AddressBlocked, FetchFault, ItemFailed
-from swath.flow.bodies import Flaws, NotJsonError, decoder
+from swath.flow.bodies import Decode, Flaws, NotJsonError
 from swath.flow.definition import Json
 from swath.flow.request import Request
 from swath.flow.verdict import UNPARSED, Judge, Verdict, backoff, wait_hint
@@ -156,7 +153,7 @@ class Exchange:
             except FetchFault as fault:
                 await self._after_fault(fault, tried)
                 continue
-            value = parse(answer)
+            value = parse(answer, self._live.decode)
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
                 self._live.report_success(tried.target, tried.exit, answer.elapsed)
@@ -364,18 +361,12 @@ def _is_unauthorized(verdict: Verdict, answer: Answer) -> bool:
 
 #: The defaults alone.
 PLAIN = Judge()
-#: For rules and paging a number is a float; rows are read again from the stored body, exactly.
-_decode = decoder(float)
-#: Keeps integers of any size as they are, which orjson would not: one may be a cursor.
-_decode_fast = msgspec.json.Decoder().decode
 
 
-def parse(answer: Answer) -> Json:
-    """Return an answer's body as JSON, or UNPARSED where it is none."""
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _decode_fast(answer.body)
+def parse(answer: Answer, decode: Decode) -> Json:
+    """Return an answer's body as a JSON value, or UNPARSED where it is none."""
     kind = next((value for name, value in answer.headers if name == "content-type"), "")
     try:
-        return _decode(answer.body, kind, Flaws())
+        return decode(answer.body, kind, Flaws())
     except NotJsonError:
         return UNPARSED

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from swath.engine.blocks import Elements
-from swath.flow.bodies import Flaws, NotJsonError, decoder
+from swath.flow.bodies import Decode, Flaws, NotJsonError, decoder
 from swath.flow.definition import Axis, Join, Json, OutputFormat
 from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.workbook import combine_xlsx
@@ -131,24 +131,22 @@ def map_shard(job: MapJob) -> Mapped:
 def _pages(objects: Objects, plan: Plan, job: MapJob) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
     repeats = Repeats(job.extraction.unique_by) if job.extraction.unique_by else None
+    decode = decoder(str, job.extraction.answer_format, job.extraction.list_paths)
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):
             continue
         if record.item != item:
             item, inputs = record.item, plan.inputs(record.item)
         kind = _content_type(record)
-        repeated = _find_repeated(repeats, record, kind) if repeats else frozenset()
+        repeated = _find_repeated(repeats, record, kind, decode) if repeats else frozenset()
         yield SourcePage(record.item, record.page, inputs, record.body, kind, repeated)
 
 
-_decode = decoder(str)
-
-
-def _find_repeated(repeats: Repeats, record: PageRecord, kind: str) -> frozenset[int]:
+def _find_repeated(repeats: Repeats, record: PageRecord, kind: str, decode: Decode) -> frozenset[int]:
     if not record.body:
         return frozenset()
     try:
-        return repeats.find(record.item, _decode(record.body, kind, Flaws()))
+        return repeats.find(record.item, decode(record.body, kind, Flaws()))
     except NotJsonError:  # the extractor will say so
         return frozenset()
 

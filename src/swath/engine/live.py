@@ -18,6 +18,7 @@ from swath.engine.gate import Gate
 from swath.engine.health import EVERY
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
+from swath.flow.bodies import decoder, list_paths
 from swath.flow.definition import Json, ProxyType, Workflow
 from swath.flow.execution import Status
 from swath.flow.masking import MASK, Masker, visible
@@ -51,6 +52,8 @@ class LiveExecution:
         self.definition = definition
         self.workflow = definition.workflow
         self.template = RequestTemplate(definition.endpoint)
+        #: For rules and paging a number is a float; rows are read again from the stored body, exactly.
+        self.decode = decoder(float, self.workflow.answer_format, list_paths(self.workflow))
         self.judge = Judge(definition.workflow.response_rules)
         self.plan = Plan(
             definition.axes, definition.workflow.join, definition.constants, Elements(worker.objects)

@@ -1,5 +1,7 @@
 """What a stored body says as JSON: fast where it is plain UTF-8, exact where the fast decoder refuses.
 
+Lines of JSON, CSV and XML are read as one JSON value, see `flow.foreign`.
+
 Numbers with a fraction or an exponent keep their own text (`number` makes a value of it: `str`, or
 `msgspec.Raw` where it is to be written as JSON again). Of duplicate keys the last wins.
 """
@@ -7,19 +9,33 @@ Numbers with a fraction or an exponent keep their own text (`number` makes a val
 import codecs
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 import msgspec
 
 from swath.errors import SwathError
-from swath.flow.definition import Json
+from swath.flow.definition import AnswerFormat, Json, Workflow
+from swath.flow.foreign import TOO_DEEP, Kind, kind_of, read_document, read_lines, read_table
+
+__all__ = [
+    "MAX_DEPTH",
+    "TOO_DEEP",
+    "Decode",
+    "Flaws",
+    "NotJsonError",
+    "decode_exactly",
+    "decoder",
+    "format_of",
+    "list_paths",
+]
 
 #: More digits than this and Python refuses to make an integer of them.
 MAX_DIGITS = 4300
 #: Arrays and objects inside of each other, at most.
 MAX_DEPTH = 512
-TOO_DEEP = "It is nested too deep."
+#: What begins so is JSON, for errors are told so where tables and documents were asked for.
+_JSON_STARTS = (b"{", b"[")
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -46,25 +62,82 @@ class Flaws(msgspec.Struct):
 Decode = Callable[[bytes, str, Flaws], Json]
 
 
-def decoder(number: Callable[[str], Any] = str) -> Decode:
-    """Return a function that decodes a body of a content type and counts what it mends; NotJsonError else."""
-    fast = msgspec.json.Decoder(float_hook=number).decode
+def decoder(
+    number: Callable[[str], Any] = str, answer_format: AnswerFormat = "auto", lists: Collection[str] = ()
+) -> Decode:
+    """Return a function that decodes a body of a content type and counts what it mends; NotJsonError else.
 
-    def decode(body: bytes, content_type: str, flaws: Flaws) -> Json:
+    Of XML, the elements at the paths `lists` are lists, though there be one.
+    """
+    return _Decoder(number, answer_format, lists).decode
+
+
+def list_paths(workflow: Workflow) -> frozenset[str]:
+    """Return where a workflow says that lists stand: of one element, XML does not tell."""
+    named = (workflow.primary_collection, workflow.paginator.record_path)
+    return frozenset(path for path in (*named, *(workflow.result_collections or ())) if path)
+
+
+def format_of(answer_format: AnswerFormat, content_type: str) -> Kind:
+    """Return what a body is read as."""
+    return kind_of(content_type) if answer_format == "auto" else answer_format
+
+
+class _Decoder:
+    """See `decoder`."""
+
+    def __init__(
+        self, number: Callable[[str], Any], answer_format: AnswerFormat, lists: Collection[str]
+    ) -> None:
+        self._number = number
+        self._format = answer_format
+        self._lists = frozenset(lists)
+        # Without a hook floats cost a third; integers keep all their digits either way.
+        hook = None if number is float else number
+        self._fast = msgspec.json.Decoder(float_hook=hook).decode
+
+    def decode(self, body: bytes, content_type: str, flaws: Flaws) -> Json:
+        kind = format_of(self._format, content_type)
+        if kind != "json" and (kind == "ndjson" or body.lstrip()[:1] not in _JSON_STARTS):
+            return self._decode_foreign(kind, body, content_type, flaws)
         try:
-            return fast(body)
+            return self._fast(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return decode_exactly(body, content_type, flaws, number)
+            return decode_exactly(body, content_type, flaws, self._number)
         except RecursionError:
             raise NotJsonError(TOO_DEEP) from None
 
-    return decode
+    def _decode_foreign(self, kind: Kind, body: bytes, content_type: str, flaws: Flaws) -> Json:
+        try:
+            if kind == "xml":
+                return _read_document(body, content_type, self._lists)
+            text = _decode_text(body, content_type)
+            if kind == "csv":
+                return read_table(text)
+            return read_lines(text, lambda line: self._decode_line(line, flaws))
+        except ValueError as error:
+            raise NotJsonError(str(error)) from None
+
+    def _decode_line(self, line: str, flaws: Flaws) -> Json:
+        try:
+            return self._fast(line)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _load_exactly(line, flaws, self._number)
+
+
+def _read_document(body: bytes, content_type: str, lists: Collection[str]) -> Json:
+    """Read XML; what the content type says of its charset goes before what the document says."""
+    if _CHARSET.search(content_type) is None:
+        return read_document(body, None, lists)
+    return read_document(_decode_text(body, content_type).encode(), "utf-8", lists)
 
 
 def decode_exactly(body: bytes, content_type: str, flaws: Flaws, number: Callable[[str], Any] = str) -> Json:
     """Decode what the fast decoder refuses: a BOM, another charset, lone surrogates, endless integers."""
-    text = _decode_text(body, content_type)
+    return _load_exactly(_decode_text(body, content_type), flaws, number)
 
+
+def _load_exactly(text: str, flaws: Flaws, number: Callable[[str], Any]) -> Json:
     def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         built = dict(pairs)
         flaws.duplicate_keys += len(pairs) - len(built)

@@ -18,6 +18,7 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", 
 Scope = Literal["target", "exit", "credential"]
 LoopGuard = Literal["stop", "fail", "allow"]
 Join = Literal["product", "zip"]
+AnswerFormat = Literal["auto", "json", "ndjson", "csv", "xml"]
 OutputFormat = Literal["csv", "json", "jsonl", "parquet", "xlsx"]
 ProxyType = Literal["shared", "dedicated", "custom", "direct"]
 
@@ -196,6 +197,8 @@ class Workflow:
     limits: Limits = field(default_factory=Limits)
     #: How a token is fetched; None: a 401 is the end of an item.
     auth: Refresh | None = None
+    #: What answers are written in; by default what their content type says, JSON where that is silent.
+    answer_format: AnswerFormat = "auto"
     loop_guard: LoopGuard = "stop"
     concurrency: int = 16
     #: Find the pace that the target bears: faster while it answers, slower when it refuses.

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, decoder
-from swath.flow.definition import Filter, Json, OutputFormat
+from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, decoder, format_of
+from swath.flow.definition import AnswerFormat, Filter, Json, OutputFormat
 from swath.flow.filters import compile_filters, text_of
 from swath.flow.rows.cells import CellWriter
 from swath.flow.rows.columns import Columnar, SurpriseError
@@ -67,6 +67,9 @@ class Extraction:
     unique_by: str | None = None
     #: Guard texts that a spreadsheet would run as formulas.
     spreadsheet_safe: bool = False
+    #: How bodies are read, and where in XML ones lists stand.
+    answer_format: AnswerFormat = "auto"
+    list_paths: frozenset[str] = frozenset()
 
 
 class Counts(msgspec.Struct):
@@ -108,7 +111,7 @@ class Extractor:
         self._csv = output_format == "csv"
         self._cells = CellWriter(extraction.spreadsheet_safe)
         number = str if self._csv else msgspec.Raw
-        self._decode = decoder(number)
+        self._decode = decoder(number, extraction.answer_format, extraction.list_paths)
         self._sieve = compile_filters(extraction.filters)
         self._repeats = Repeats(extraction.unique_by) if extraction.unique_by else None
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
@@ -124,7 +127,7 @@ class Extractor:
     def feed(self, page: SourcePage) -> None:
         """Take the rows of one page. Pages come in the order of (item, page)."""
         self.counts.pages += 1
-        if self._mould is not None and self._sieve is None and not page.repeated:
+        if self._mould is not None and self._sieve is None and not page.repeated and self._is_json(page):
             fitting = self._mould.decode(page.body)
             if fitting is not MISFIT:
                 self._gather(page, fitting)
@@ -139,6 +142,9 @@ class Extractor:
         else:
             self._write_batch()
             self._take(page, value)
+
+    def _is_json(self, page: SourcePage) -> bool:
+        return format_of(self._extraction.answer_format, page.content_type) == "json"
 
     def finish(self) -> list[Part]:
         """Write what is left and return the parts, in the order in which their collections appeared."""

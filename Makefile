@@ -14,7 +14,7 @@ MODULES := tests/servers/node_modules
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint docs bench differential lock clean
+.PHONY: help demo serve test postgresql lint docs bench differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: $(PRODUCT) ## the documentation's example program against a server, a samp
 serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
 	@$(BIN)/swath serve $(ARGS)
 
-test: lint $(MODULES)/.installed ## everything that CI runs; ARGS="-k name" chooses tests
+test: lint $(MODULES)/.installed postgresql ## everything that CI runs; ARGS="-k name" chooses tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TOOLS) ## style, types and import contracts
@@ -40,6 +40,15 @@ docs: $(TOOLS) ## the documentation as a site, in docs/build/html
 
 bench: $(TOOLS) ## measure; ARGS chooses benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The tests start a server of their own from these programs.
+POSTGRESQL = $(wildcard /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb) $(shell command -v initdb)
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
+
+postgresql:
+	@test -n "$(strip $(POSTGRESQL))" || { echo "Installing PostgreSQL for the tests ..." >&2; \
+	$(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install -y --no-install-recommends postgresql >&2; } || \
+	{ echo "The tests need PostgreSQL's programs (initdb, pg_ctl): install them, then run make test again." >&2; exit 1; }
 
 differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
 	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)

@@ -65,7 +65,7 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
             finally:
                 await engine.drain()
         finally:
-            database.close()
+            await database.close()
 
 
 def _configure_logs() -> None:

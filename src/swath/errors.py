@@ -6,6 +6,7 @@ SwathError
 ├── NotFound            404  no such thing, or a thing of somebody else
 ├── Conflict            409  the thing is in use, or its name is taken
 ├── TooManyRequests     429  the caller is faster than the server allows
+├── Unavailable         503  the database or the storage does not answer; it may in a moment
 ├── ItemFailed               one input item cannot go on; the execution does
 ├── FetchFault               an exchange with the outside came to no answer
 │   └── AddressBlocked       the guard refused the address it would have connected to
@@ -50,6 +51,12 @@ class Conflict(FieldError):
 
 class TooManyRequests(FieldError):
     http_status = 429
+
+
+class Unavailable(FieldError):
+    """What will work again when the database or the storage does."""
+
+    http_status = 503
 
 
 @dataclass(eq=False)

@@ -50,7 +50,7 @@ async def open_rooms(settings: Settings) -> AsyncIterator[Context]:
         await ensure_admin(context)
         yield context
     finally:
-        database.close()
+        await database.close()
 
 
 @dataclass

@@ -1,6 +1,6 @@
-"""An open database in a folder of its own."""
+"""An open database, of either kind."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,17 @@ import pytest
 from swath.store.database import Database, open_database
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a database may be: a file in a folder of its own, or a database of the server."""
+    if request.param == "sqlite":
+        return tmp_path / "swath.db"
+    url: str = request.getfixturevalue("database_url")
+    return url
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(tmp_path / "swath.db")
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    database = open_database(place)
     yield database
-    database.close()
+    await database.close()

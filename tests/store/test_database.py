@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, update
 
+from swath.errors import SetupError
 from swath.store import users
 from swath.store.database import Database, migrate, open_database
 from swath.store.schema import metadata
@@ -34,14 +35,14 @@ async def test_no_concurrent_update_is_lost(database: Database) -> None:
     assert await database.read(lambda c: c.execute(select(users_table.c.created_at)).scalar()) == 400
 
 
-async def test_updates_of_two_connections_are_not_lost_either(tmp_path: Path) -> None:
-    """Two databases over one file wait for each other, as two processes would."""
-    one, other = open_database(tmp_path / "x.db"), open_database(tmp_path / "x.db")
+async def test_updates_of_two_connections_are_not_lost_either(place: Path | str) -> None:
+    """Two over one database wait for each other, as two processes would."""
+    one, other = open_database(place), open_database(place)
     await one.write(add_user, "counter")
     seen = await asyncio.gather(*(place.write(count_up) for place in (one, other) for _ in range(50)))
     assert sorted(seen) == list(range(100))
-    one.close()
-    other.close()
+    await one.close()
+    await other.close()
 
 
 async def test_a_story_that_fails_leaves_nothing(database: Database) -> None:
@@ -56,15 +57,18 @@ async def test_a_story_that_fails_leaves_nothing(database: Database) -> None:
     assert await database.read(users.find_user, "half") is None
 
 
-async def test_a_write_ends_even_when_its_caller_is_cancelled(database: Database) -> None:
+async def test_a_write_ends_even_when_its_caller_is_cancelled(place: Path | str) -> None:
     """Whoever is cancelled while a write waits its turn cannot know, but the write is whole."""
+    database = open_database(place)
     task = asyncio.create_task(database.write(add_user, "kept"))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await database.write(add_user, "next")
+    await database.close()
+    database = open_database(place)
     assert await database.read(users.find_user, "kept") is not None
+    await database.close()
 
 
 async def test_a_snapshot_sees_one_moment(database: Database) -> None:
@@ -116,3 +120,44 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     )
     migrate(database)
     assert database.write_now(users.find_user, "a") is not None
+
+
+async def test_every_character_can_be_kept(database: Database) -> None:
+    """Also those that PostgreSQL's texts do not hold."""
+    for name in ("\0", "\x01", "\x010", "\x011\0", "a\0b\x01\x01", "\U0001f600"):
+        await database.write(add_user, name)
+        found = await database.read(users.find_user, name)
+        assert found is not None
+        assert found.name == name
+
+
+async def test_many_processes_may_migrate_at_once(database_url: str) -> None:
+    """Who starts first migrates, the others wait for it and find nothing left to do."""
+    opened = await asyncio.gather(*(asyncio.to_thread(open_database, database_url) for _ in range(4)))
+    for database in opened:
+        assert await database.read(users.find_user, "nobody") is None
+        await database.close()
+
+
+async def test_one_lock_holds_over_all_processes(place: Path | str) -> None:
+    """A thing is locked by one at a time, and who does not want to wait is told."""
+    one, other = open_database(place), open_database(place)
+    other = other if one.shared else one
+    async with one.locked("thing") as held:
+        assert held
+        async with other.locked("thing", wait=False) as also:
+            assert not also
+        async with other.locked("another", wait=False) as also:
+            assert also
+    async with other.locked("thing", wait=False) as held:
+        assert held
+    await one.close()
+    await other.close()
+
+
+def test_an_address_that_is_no_database_is_refused_in_a_sentence() -> None:
+    """Whoever mistypes the setting learns what it must be, and no secret is told."""
+    for url in ("mysql://u:secret@h/d", "nonsense"):
+        with pytest.raises(SetupError, match="SWATH_DATABASE_URL") as refused:
+            open_database(url)
+        assert "secret" not in str(refused.value)

@@ -50,7 +50,7 @@ async def create(
         "created_at": now,
         "updated_at": now,
     }
-    async with context.locks.of(collection_id):
+    async with context.database.locked(collection_id):
         number = await context.database.write(collections.add, values)
         if items is not None and items.count:
             await context.database.write(_agree_on_kind, number, items)
@@ -70,7 +70,7 @@ async def change(
     """
     if not items.count and method != "replace":
         raise InvalidInput("items", "Blank.")
-    async with context.locks.of(collection_id):
+    async with context.database.locked(collection_id):
         row = await context.database.read(_own, user, collection_id)
         await _repeat(context, collections.clean_some, row.number, row.version)
         if items.count:
@@ -150,7 +150,7 @@ def _rename(connection: Connection, user: User, collection_id: str, name: str) -
 
 async def delete(context: Context, user: User, collection_id: str) -> None:
     """Delete a collection. Raises Conflict while a workflow takes values from it."""
-    async with context.locks.of(collection_id):
+    async with context.database.locked(collection_id):
         await context.database.write(_delete, user, collection_id)
     await sweep(context)
 
@@ -167,8 +167,9 @@ def _delete(connection: Connection, user: User, collection_id: str) -> None:
 async def sweep(context: Context) -> None:
     """Delete the rows of deleted collections, and of ones whose making was interrupted."""
     for row in await context.database.read(collections.find_deleted):
-        if not context.locks.held(row.id):
-            await _repeat(context, collections.purge_deleted_some, row.number)
+        async with context.database.locked(row.id, wait=False) as held:
+            if held:
+                await _repeat(context, collections.purge_deleted_some, row.number)
 
 
 # --- reading

@@ -1,0 +1,170 @@
+"""Our tables in PostgreSQL, worked on by many processes at once.
+
+Writes are serializable: PostgreSQL lets none through that read what another has changed since, and such a
+one is told again. So the stories need no locks of their own, and are as exact as on one writer's SQLite.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from hashlib import sha256
+from typing import Any, Concatenate
+
+import psycopg
+from sqlalchemy import URL, Connection, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from swath.errors import SetupError, Unavailable
+from swath.store.nul import bear_nul
+from swath.store.transactions import Database, P, T
+
+#: SQLSTATEs of a transaction that came to nothing because of others, and may be told again.
+OVERTAKEN = ("40001", "40P01")
+#: Connections that one process keeps, and how many more it opens under load.
+KEPT, MORE = 8, 8
+#: Seconds to wait for a connection, for the server to accept it, and between looks at a held lock.
+PATIENCE, CONNECT_WITHIN, LOOK_EVERY = 20, 5, 0.1
+#: Seconds by which two stories that met are kept apart: they grow with each meeting.
+FIRST_WAIT, LONGEST_WAIT = 0.004, 0.25
+#: Parts that belong together, as many writes do, and their connections in case the network goes away.
+OPTIONS = {
+    "connect_timeout": CONNECT_WITHIN,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+class PostgresDatabase(Database):
+    """A database on a server; its connections are opened when first needed."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = read_url(url)
+        pool = {"pool_size": KEPT, "max_overflow": MORE, "pool_timeout": PATIENCE, "pool_recycle": 1800}
+        engine = self._engine = self._connect(**pool)
+        self._writer = engine.execution_options(isolation_level="SERIALIZABLE")
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._locks_engine = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(OPTIONS))
+        event.listen(self._plain, "connect", _prepare)
+        self._writing: set[asyncio.Task[Any]] = set()
+
+    def _connect(self, **options: Any) -> AsyncEngine:
+        engine = create_async_engine(self.url, connect_args=dict(OPTIONS), use_native_hstore=False, **options)
+        event.listen(engine.sync_engine, "connect", _prepare)
+        return engine
+
+    async def read(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async def tell() -> T:
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(story, *args, **kwargs)
+
+        try:
+            return await _naming_outages(tell)
+        except Unavailable:  # perhaps only a connection that the server has closed since
+            return await _naming_outages(tell)
+
+    async def write(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async def tell() -> T:
+            async with self._writer.begin() as connection:
+                return await connection.run_sync(story, *args, **kwargs)
+
+        work = asyncio.ensure_future(_retell(tell))
+        self._writing.add(work)
+        work.add_done_callback(self._writing.discard)
+        return await asyncio.shield(work)
+
+    def write_now(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with self._plain.begin() as connection:
+            return story(connection, *args, **kwargs)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._plain.execution_options(**options).connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _locked_elsewhere(self, thing: str, wait: bool) -> AsyncIterator[bool]:
+        """Hold an advisory lock of the server for as long as a connection of its own lives."""
+        key = int.from_bytes(sha256(thing.encode()).digest()[:8], "big", signed=True)
+        async with self._locks_engine.connect() as connection:
+            attempt = select(func.pg_try_advisory_lock(key))
+            while not (held := bool(await connection.scalar(attempt))) and wait:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_EVERY)  # no event is told to this process
+            yield held
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        await self._engine.dispose()
+        self._plain.dispose()
+
+
+def read_url(url: str) -> URL:
+    """Return what to connect to. Raises SetupError for anything but PostgreSQL."""
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise SetupError("SWATH_DATABASE_URL: this is no address of a database.") from None
+    if found.get_backend_name() not in ("postgresql", "postgres"):
+        raise SetupError(
+            "SWATH_DATABASE_URL must begin with postgresql://; leave it empty to keep the data in SQLite."
+        )
+    return found.set(drivername="postgresql+psycopg")
+
+
+def _prepare(_connection: Any, record: Any) -> None:
+    bear_nul(record.driver_connection)
+
+
+async def _retell(tell: Callable[[], Awaitable[T]]) -> T:
+    """Tell a story again for as long as others come between."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return await _naming_outages(tell)
+        except DBAPIError as error:
+            if sqlstate(error) not in OVERTAKEN:
+                raise
+        await asyncio.sleep(random.uniform(0, wait))
+        wait = min(2 * wait, LONGEST_WAIT)
+
+
+async def _naming_outages(tell: Callable[[], Awaitable[T]]) -> T:
+    """Raise Unavailable for what will work again when the server does."""
+    try:
+        return await tell()
+    except (DBAPIError, PoolExhausted) as error:
+        if _is_outage(error):
+            raise Unavailable("database", "It does not answer; try again in a moment.") from error
+        raise
+    except (OSError, psycopg.OperationalError) as error:
+        raise Unavailable("database", "It does not answer; try again in a moment.") from error
+
+
+def _is_outage(error: DBAPIError | PoolExhausted) -> bool:
+    if isinstance(error, PoolExhausted) or error.connection_invalidated:
+        return True
+    state = sqlstate(error)
+    # 08: connections; 53: disk, memory, connections used up; 57P: the server stops or starts.
+    return isinstance(error.orig, psycopg.OperationalError) and (
+        not state or state[:2] in ("08", "53") or state[:3] == "57P"
+    )
+
+
+def sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""

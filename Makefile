@@ -7,14 +7,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What has been installed into .venv: the product, and the tools that test it.
 PRODUCT := $(VENV)/.product
 TOOLS := $(VENV)/.tools
-# The server in JavaScript that the tests ask.
+# The server in JavaScript that the tests ask, and what judges the page's accessibility.
 MODULES := tests/servers/node_modules
+AXE := tests/ui/node_modules
+# The browser that the tests drive.
+CHROMIUM := /usr/bin/chromium
 
 # The documentation page of the original API, where it lies beside the checkout; else our own program is run.
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test postgresql lint docs bench differential lock clean
+.PHONY: help demo serve test postgresql chromium lint docs bench differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +28,7 @@ demo: $(PRODUCT) ## the documentation's example program against a server, a samp
 serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
 	@$(BIN)/swath serve $(ARGS)
 
-test: lint $(MODULES)/.installed postgresql ## everything that CI runs; ARGS="-k name" chooses tests
+test: lint $(MODULES)/.installed $(AXE)/.installed postgresql chromium ## everything that CI runs; ARGS="-k name" chooses tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TOOLS) ## style, types and import contracts
@@ -50,6 +53,11 @@ postgresql:
 	$(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install -y --no-install-recommends postgresql >&2; } || \
 	{ echo "The tests need PostgreSQL's programs (initdb, pg_ctl): install them, then run make test again." >&2; exit 1; }
 
+chromium:
+	@test -x $(CHROMIUM) || { echo "Installing Chromium for the tests ..." >&2; \
+	$(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install -y --no-install-recommends chromium >&2; } || \
+	{ echo "The tests need Debian's $(CHROMIUM): install it, then run make test again." >&2; exit 1; }
+
 differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
 	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)
 
@@ -59,12 +67,13 @@ lock: $(BIN)/python ## resolve the dependencies anew; UPGRADE=--upgrade takes th
 	@$(call compile,requirements-dev.lock,pyproject.toml --group dev --constraint requirements.lock)
 	@$(call compile,tests/servers/dlt/requirements.lock,tests/servers/dlt/requirements.in)
 	@cd $(MODULES)/.. && npm install --silent --package-lock-only
+	@cd $(AXE)/.. && npm install --silent --package-lock-only
 
 compile = $(BIN)/uv pip compile $(2) --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file $(1)
 
 clean: ## forget .venv and all caches
-	rm -rf $(VENV) $(MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(MODULES) $(AXE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Swath needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -81,7 +90,7 @@ $(TOOLS): requirements-dev.lock $(PRODUCT)
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(MODULES)/.installed: tests/servers/package-lock.json
-	@echo "Installing json-server into $(MODULES) ..." >&2
+%/node_modules/.installed: %/package-lock.json
+	@echo "Installing what $< locks ..." >&2
 	@cd $(@D)/.. && npm ci --silent
 	@touch $@

@@ -1,5 +1,6 @@
 """The command line."""
 
+import os
 import sys
 from pathlib import Path
 from types import FrameType
@@ -9,6 +10,7 @@ import typer
 import uvicorn
 
 from swath.api.app import build_app
+from swath.api.auth import BASE
 from swath.bootstrap import hold, open_house
 from swath.demo.story import tell
 from swath.errors import SetupError
@@ -36,6 +38,11 @@ def serve(
     with hold(settings):
         pass  # what is wrong with the folder is said here in a sentence, and not by a server that is starting
     api = build_app(settings, open_house)
+    # The page is imported here: no other command, and no process of a worker, is to carry it.
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.data_dir / "page"))
+    from swath.ui.app import attach  # noqa: PLC0415
+
+    attach(api, below=BASE)
     config = uvicorn.Config(
         api, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False
     )

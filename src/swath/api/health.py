@@ -13,9 +13,9 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/", include_in_schema=False)
-async def root() -> Response:
-    """Lead whoever opens the server in a browser to the list of its routes."""
-    return RedirectResponse("/docs")
+async def root(request: Request) -> Response:
+    """Lead whoever opens the server to the page or, where there is none, to the list of routes."""
+    return RedirectResponse(getattr(request.app.state, "front", "/docs"))
 
 
 @router.get("/metrics")

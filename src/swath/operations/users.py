@@ -47,7 +47,17 @@ async def authenticate(context: Context, token: str | None) -> User:
     """Return whose token this is. Raises Unauthenticated."""
     if not token:
         raise Unauthenticated("token", "Blank. Send your token in the header `Token`.")
-    digest = _digest(token)
+    return await recall(context, _digest(token))
+
+
+async def sign_in(context: Context, token: str) -> str:
+    """Return what stands for a token where the token itself must not be kept. Raises Unauthenticated."""
+    await authenticate(context, token)
+    return _digest(token)
+
+
+async def recall(context: Context, digest: str) -> User:
+    """Return whose token has this digest. Raises Unauthenticated where it was revoked."""
     session = context.sessions.get(digest) or await _begin_session(context, digest)
     now = now_ms()
     if now - session.noted_at >= NOTE_AFTER:

@@ -1,0 +1,1 @@
+"""The web page: thin views over the operations, as the API is; whatever it can do, the API can."""

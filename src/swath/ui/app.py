@@ -1,0 +1,80 @@
+"""Puts the page onto the server: it answers whatever no route of the API has taken."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from nicegui import app as page
+from nicegui import ui
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from swath.ui import executions, session
+from swath.ui.frame import STATIC, say_nowhere
+
+#: All views there are, and the address of the first.
+VIEWS = (executions,)
+FRONT = "/executions"
+#: Seconds that the server keeps a view for a browser that has lost its connection.
+PATIENCE = 30.0
+#: Nothing is loaded from elsewhere, and nobody else's page may hold ours.
+POLICY = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    b"form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+#: How the paths begin that are no views.
+OWN = ("/_", "/favicon.ico", "/sign-")
+HEADERS = (
+    (b"content-security-policy", POLICY),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def attach(api: FastAPI, *, below: str) -> None:
+    """Serve the page where the API has no route; what stands below `below` stays the API's."""
+    page.state.house = api.state
+    page.add_static_files("/_swath", STATIC)
+    page.include_router(session.router)
+    say_nowhere("/{path:path}")  # after all others
+    ui.run_with(
+        api,
+        title="Swath",
+        favicon=Path(STATIC) / "icon.svg",
+        dark=None,
+        language="en-US",
+        reconnect_timeout=PATIENCE,
+        binding_refresh_interval=None,
+        tailwind=False,
+        show_welcome_message=False,
+        mount_path="/",
+    )
+    # A mount would take wrong methods of known paths too; those are the API's to answer.
+    api.router.routes.pop()
+    api.router.default = Rest(page, api.router.default, below)
+    api.state.front = FRONT
+
+
+class Rest:
+    """Tells what is the page's from what nobody has."""
+
+    def __init__(self, page: ASGIApp, nowhere: ASGIApp, below: str) -> None:
+        self._page = page
+        self._nowhere = nowhere
+        self._below = below
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guard(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        if scope["path"].startswith(self._below) or not _is_for_page(scope):
+            await self._nowhere(scope, receive, send)
+        else:
+            await self._page(scope, receive, guard)
+
+
+def _is_for_page(scope: Scope) -> bool:
+    """Tell whether a browser asks for a view, or a view for a part of itself; others get the API's answer."""
+    asked = dict(scope["headers"]).get(b"accept", b"")
+    return scope["type"] != "http" or scope["path"].startswith(OWN) or b"text/html" in asked

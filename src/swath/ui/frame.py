@@ -1,0 +1,196 @@
+"""What every view has: a visitor, a frame around it, and a place where errors are said."""
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import structlog
+from markupsafe import Markup
+from nicegui import ui
+from starlette.requests import Request
+
+from swath import __version__
+from swath.errors import FieldError, NotFound, Unauthenticated
+from swath.operations import users
+from swath.operations.context import Context, User
+from swath.ui.markup import link, nothing, tag
+from swath.ui.session import lead_to_sign_in, read_digest
+
+log = structlog.get_logger()
+P = ParamSpec("P")
+T = TypeVar("T")
+
+STATIC = Path(__file__).parent / "static"
+#: Seconds in which a view must be built.
+SLOWEST = 15.0
+PLACES = (
+    ("Workflows", "/workflows"),
+    ("Executions", "/executions"),
+    ("Collections", "/collections"),
+    ("Proxies", "/proxies"),
+    ("Settings", "/settings"),
+)
+_HEAD = f"""<link rel="stylesheet" href="/_swath/style.css?{__version__}">
+<script src="/_swath/page.js?{__version__}"></script>"""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One view in one browser: who looks, and the way to the operations."""
+
+    context: Context
+    digest: str
+    user: User
+    request: Request
+
+    async def ask(
+        self,
+        operation: Callable[Concatenate[Context, User, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call an operation as the visitor. Raises Unauthenticated once the token is revoked."""
+        user = await users.recall(self.context, self.digest)
+        return await operation(self.context, user, *args, **kwargs)
+
+
+def view(path: str, title: str, place: str) -> Callable[[Callable[..., Awaitable[None]]], Any]:
+    """Make a view of a function of a visit and the path's variables; `place` is where in the menu it is."""
+
+    def decorate(build: Callable[..., Awaitable[None]]) -> Any:
+        @wraps(build)
+        async def shown(request: Request, **found: Any) -> Any:
+            context: Context = request.app.state.house.context
+            digest = read_digest(context, request)
+            try:
+                user = await users.recall(context, digest or "")
+            except Unauthenticated:
+                return lead_to_sign_in(request)
+            visit = Visit(context, str(digest), user, request)
+            ui.on_exception(_tell)
+            with _frame(visit, title, place):
+                await _build(build, visit, found)
+            return None
+
+        own = list(inspect.signature(build).parameters.values())[1:]
+        first = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+        shown.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
+        return ui.page(path, title=f"{title} · Swath", response_timeout=SLOWEST)(shown)
+
+    return decorate
+
+
+async def _build(build: Callable[..., Awaitable[None]], visit: Visit, found: dict[str, Any]) -> None:
+    try:
+        await build(visit, **found)
+    except NotFound as error:
+        ui.context.client.status_code = 404
+        show(nothing("There is nothing here", *(message for _, message in error.fields), " ", _way_back()))
+    except FieldError as error:
+        ui.context.client.status_code = error.http_status
+        show(nothing("This cannot be shown", "; ".join(message for _, message in error.fields)))
+
+
+def say_nowhere(path: str) -> None:
+    """Answer addresses that no view has."""
+
+    @view(path, "Nothing here", "")
+    async def nowhere(visit: Visit, path: str) -> None:
+        raise NotFound("path", f"There is nothing at /{path}.")
+
+
+def _way_back() -> Markup:
+    return link("See your executions", "/executions")
+
+
+def _frame(visit: Visit, title: str, place: str) -> ui.element:
+    """Draw the menu; return the place of the view's content."""
+    ui.add_head_html(_HEAD)
+    ui.dark_mode({"dark": True, "light": False}.get(visit.request.cookies.get("swath_theme", "")))
+    with ui.header(wrap=False).classes("bar"):
+        show(_write_bar(visit, place), "bar-inside")
+    ui.query(".nicegui-content").classes("view")
+    return ui.element("div").classes("view-inside").props("id=content tabindex=-1")
+
+
+def _write_bar(visit: Visit, place: str) -> Markup:
+    places = [link(name, path, aria_current="page" if path == place else None) for name, path in PLACES]
+    leave = tag("form", tag("button", "Sign out", type="submit"), method="post", action="/sign-out")
+    theme = tag(
+        "button",
+        tag("span", "Light or dark", class_="unseen"),
+        type="button",
+        class_="theme",
+        title="Light or dark",
+    )
+    return Markup("").join(
+        [
+            link("Skip to the content", "#content", class_="skip"),
+            link(Markup('<span class="mark" aria-hidden="true"></span>Swath'), "/", class_="home"),
+            tag("nav", *places, aria_label="Main"),
+            tag(
+                "div",
+                tag("span", visit.user.name, class_="who", title="Signed in as"),
+                theme,
+                leave,
+                class_="own",
+            ),
+        ]
+    )
+
+
+def show(content: Markup, classes: str = "") -> ui.html:
+    """Put markup into the view; it was escaped when it was made."""
+    return ui.html(content, sanitize=False).classes(classes)
+
+
+def heading(title: str, *more: Any) -> None:
+    """Write a view's heading, and beside it where it belongs."""
+    show(tag("div", tag("h1", title), *more, class_="heading"))
+
+
+def button(text: str, act: Callable[[], Any], kind: str = "") -> ui.button:
+    return ui.button(text, on_click=act).props("unelevated no-caps").classes(f"act {kind}")
+
+
+def say(message: str) -> None:
+    """Tell that something was done."""
+    ui.notify(message, position="bottom", classes="note")
+
+
+def _tell(error: Exception) -> None:
+    """Say what went wrong in the visitor's words; what was not foreseen is in the log."""
+    if isinstance(error, Unauthenticated):
+        ui.navigate.to("/sign-in")
+    elif isinstance(error, FieldError):
+        complain(error)
+    else:
+        log.error("view_failed", error=type(error).__name__)
+        ui.notify(
+            "Something went wrong on our side; it has been logged.",
+            type="negative",
+            close_button="Close",
+            timeout=0,
+        )
+
+
+def complain(error: FieldError) -> None:
+    ui.notify(
+        describe(error), type="negative", close_button="Close", timeout=0, multi_line=True, classes="note"
+    )
+
+
+def describe(error: FieldError) -> str:
+    """Return an error as sentences, each with its field where that says more."""
+    return "\n".join(
+        message if field in ("id", "status", "body") else f"{field}: {message}"
+        for field, message in error.fields
+    )
+
+
+def now() -> float:
+    return time.time()

@@ -1,0 +1,34 @@
+// The little that a view does without the server: relative times, light or dark, rows that are fetched as one scrolls.
+"use strict";
+
+const STEPS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [Infinity, 86400, "d"]];
+
+function relative(seconds) {
+  if (seconds < 5) return "now";
+  const [, unit, name] = STEPS.find(([end]) => seconds < end);
+  return `${Math.floor(seconds / unit)} ${name} ago`;
+}
+
+setInterval(() => {
+  for (const each of document.querySelectorAll("time[datetime]")) {
+    const seconds = (Date.now() - Date.parse(each.dateTime)) / 1000;
+    if (seconds < -5) continue;
+    const text = relative(seconds);
+    if (each.textContent !== text) each.textContent = text;
+  }
+}, 5000);
+
+function theme() {
+  const found = document.cookie.match(/(?:^|; )swath_theme=(dark|light)/);
+  return found ? found[1] : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+document.documentElement.dataset.theme = theme();
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("button.theme")) return;
+  const next = theme() === "dark" ? "light" : "dark";
+  document.cookie = `swath_theme=${next}; path=/; max-age=31536000; samesite=lax`;
+  document.documentElement.dataset.theme = next;
+  if (globalThis.Quasar) Quasar.Dark.set(next === "dark");
+});

@@ -1,0 +1,90 @@
+"""Coming in and going out, and what is the page's and what the API's."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import requests
+from playwright.sync_api import expect
+from tests.acceptance.server import Server
+from tests.ui.browser import Person
+
+BASE = "/cloud/api/v1"
+
+
+def test_signing_in_and_out(somebody: Callable[..., Person], server: Server) -> None:
+    """A view asks for the token, then shows itself and whose world it is; after signing out it asks again."""
+    person = somebody()
+    page = person.page
+    page.goto("/executions?status=failed")
+    page.get_by_label("Your token").fill("nonsense")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Not a token of this server")
+    page.get_by_label("Your token").fill(server.token)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/executions?status=failed")
+    expect(page.get_by_text("No execution is failed")).to_be_visible()
+    expect(page.get_by_title("Signed in as")).to_have_text("admin")
+    (cookie,) = [each for each in person.context.cookies() if each["name"] == "swath_session"]
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    assert server.token not in cookie["value"]
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/executions")
+    expect(page.get_by_label("Your token")).to_be_visible()
+
+
+def test_a_forged_cookie_and_a_revoked_token_open_nothing(
+    somebody: Callable[..., Person], server: Server
+) -> None:
+    made = server.post("/tokens", {"name": "short", "user": "visitor"})
+    person = somebody()
+    person.sign_in(made["token"])
+    page = person.open("/executions")
+    server.ask("DELETE", f"/tokens/{made['id']}").raise_for_status()
+    page.reload()
+    expect(page.get_by_label("Your token")).to_be_visible()
+    forged = requests.get(
+        f"{server.url}/executions",
+        cookies={"swath_session": "session 9999999999 x"},
+        headers={"Accept": "text/html"},
+        allow_redirects=False,
+        timeout=30,
+    )
+    assert forged.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("elsewhere", ["//evil.example/", "/\\evil.example", "https://evil.example"])
+def test_signing_in_leads_nowhere_else(server: Server, elsewhere: str) -> None:
+    """A link to the sign-in form cannot send whoever signs in to somebody else's page."""
+    form = {"token": server.token, "next": elsewhere}
+    answer = requests.post(f"{server.url}/sign-in", data=form, allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+def test_a_form_of_another_site_is_refused(server: Server) -> None:
+    """Nobody can be signed in by a page that is not ours."""
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = requests.post(f"{server.url}/sign-in", data={"token": server.token}, headers=headers, timeout=30)
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (403, None)
+
+
+def test_the_api_answers_for_its_own_paths(server: Server, admin: Person) -> None:
+    """Below the base path all is in the API's envelope; elsewhere a view says that there is nothing."""
+    for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/workflows", 405)):
+        answer = server.ask(method, path, headers={"Accept": "text/html"})
+        assert (answer.status_code, list(answer.json())) == (status, ["errors"])
+    answer = requests.get(f"{server.url}/nowhere", timeout=30)
+    assert (answer.status_code, list(answer.json())) == (404, ["errors"])
+    page = admin.page
+    page.goto("/nowhere")
+    expect(page.get_by_text("There is nothing here")).to_be_visible()
+    page.goto("/executions/00000000-0000-4000-8000-000000000000")
+    expect(page.get_by_text("There is nothing here")).to_be_visible()
+
+
+def test_the_page_takes_nothing_from_elsewhere(server: Server, admin: Person) -> None:
+    """All scripts and styles are the server's own; its policy keeps it so."""
+    admin.open("/executions")
+    answer = requests.get(f"{server.url}/sign-in", timeout=30)
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", admin.page.content())

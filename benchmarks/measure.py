@@ -1,10 +1,15 @@
-"""Runs a program and says what it took: peak memory, and CPU of it and of the children that it waited for."""
+"""Runs programs and says what they took: peak memory, and CPU with that of the children waited for."""
 
 import os
+import shutil
+import statistics
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.environments import CACHE
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +18,19 @@ class Cost:
     wall: float
     #: MiB of the largest single process of the tree, as the kernel counts it.
     peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run of a competitor, and one of next to nothing, which shows what starting and stopping cost."""
+
+    whole: Cost
+    start: Cost
+
+    @property
+    def more(self) -> float:
+        """CPU seconds of what came on top of the start."""
+        return self.whole.cpu - self.start.cpu
 
 
 def run(command: list[str], log: Path) -> Cost:
@@ -25,3 +43,34 @@ def run(command: list[str], log: Path) -> Cost:
     if process.returncode:
         raise RuntimeError(f"{command} failed: {log.read_text(errors='replace')[-2000:]}")
     return Cost(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024)
+
+
+def fresh_folder(name: str) -> Path:
+    folder = CACHE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def alternate(
+    names: Sequence[str], rounds: int, once: Callable[[str], Measured], unit: Callable[[Measured], str]
+) -> dict[str, list[Measured]]:
+    """Run each competitor in turn, so many times; `unit` says what a run came to."""
+    costs: dict[str, list[Measured]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            measured = once(name)
+            costs[name].append(measured)
+            print(f"{name:22} start {measured.start.cpu:5.2f} s CPU, then {unit(measured)}", flush=True)
+    return costs
+
+
+def middle(runs: Sequence[Measured], value: Callable[[Measured], float]) -> float:
+    return statistics.median(map(value, runs))
+
+
+def ratio(runs: Sequence[Measured], mine: Sequence[Measured] | None) -> str:
+    """How many times the CPU of the runs of the same rounds; the median."""
+    if not mine:
+        return ""
+    return f"{statistics.median(a.more / b.more for a, b in zip(runs, mine, strict=True)):.2f}×"

@@ -1,0 +1,58 @@
+"""Swath's own map and reduce steps in worker processes, as the server starts them; no server, no database."""
+
+import os
+import shutil
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+COLLECTIONS = {"flat": ("rows",), "nested": ("rows", "rows.lines")}
+
+
+def main(shape: str, stored: Path, out: Path) -> None:
+    # Here and not above: each worker process imports this script again, and must not import the house.
+    import msgspec  # noqa: PLC0415
+
+    from swath.engine.extract import (  # noqa: PLC0415
+        Frame,
+        MapJob,
+        ReduceJob,
+        map_shard,
+        reduce_table,
+        start_worker,
+    )
+    from swath.flow.rows import Extraction  # noqa: PLC0415
+    from swath.flow.table import unite  # noqa: PLC0415
+
+    shards = msgspec.json.decode((stored / "frames.json").read_bytes(), type=list[list[Frame]])
+    place = str(stored / "objects")
+    wanted = COLLECTIONS[shape.split("_", maxsplit=1)[0]]
+    extraction = Extraction(include_inputs=False, result_collections=wanted)
+    jobs = [
+        MapJob(
+            place=place, scratch=str(out), target=f"{out.name}/{number}.parts", frames=frames, cuts={},
+            axes=(), join="product", constants={}, extraction=extraction, output_format="csv",
+        )
+        for number, frames in enumerate(shards)
+    ]  # fmt: skip
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
+    ) as pool:
+        mapped = list(pool.map(map_shard, jobs))
+        tables = unite(part for each in mapped for part in each.parts)
+        reduced = [
+            ReduceJob(
+                place=place, scratch=str(out), table=table, output_format="csv",
+                sources=[
+                    (part, each.object) for each in mapped for part in each.parts if part.path == table.path
+                ],
+            )
+            for table in tables
+        ]  # fmt: skip
+        for table, (path, _) in zip(tables, pool.map(reduce_table, reduced), strict=True):
+            shutil.move(path, out / f"{table.name}.csv")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

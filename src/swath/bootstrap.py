@@ -11,7 +11,7 @@ import structlog
 
 from swath.engine.combine import Combiner
 from swath.engine.durable import Engine
-from swath.engine.fetcher import Fetcher
+from swath.engine.fetcher import CERTIFICATE, Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.guard import Guard
 from swath.engine.pacing import Pacer
@@ -48,7 +48,7 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
                 database=database,
                 objects=objects,
                 opened=opened,
-                fetcher=Fetcher(Guard(settings.allowed_private_hosts)),
+                fetcher=Fetcher(Guard(settings.allowed_private_hosts), roots=_read_roots(settings.ca_file)),
                 pacer=Pacer(clock=clock.steady, sleep=clock.sleep),
                 clock=clock,
                 combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
@@ -66,6 +66,19 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
                 await engine.drain()
         finally:
             await database.close()
+
+
+def _read_roots(path: str) -> bytes | None:
+    """Return the certificates of the settings. Raises SetupError where there are none."""
+    if not path:
+        return None
+    try:
+        roots = Path(path).read_bytes()
+    except OSError as error:
+        raise SetupError(f"SWATH_CA_FILE: {path} cannot be read: {error.strerror}.") from None
+    if not CERTIFICATE.search(roots):
+        raise SetupError(f"SWATH_CA_FILE: {path} holds no certificate in PEM.")
+    return roots
 
 
 def _configure_logs() -> None:

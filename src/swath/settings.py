@@ -46,6 +46,9 @@ class Settings:
         "Private addresses, networks or host names that requests may go to, comma-separated.",
         default=(),
     )
+    ca_file: str = _variable(
+        "SWATH_CA_FILE", "Certificates in PEM that requests trust beside the usual ones.", default=""
+    )
     direct_allowed: bool = _variable(
         "SWATH_DIRECT_ALLOWED", "Whether an execution may go without a proxy.", default=True
     )

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from sqlalchemy import Column, select
-from tests.api.harness import Client, Server
+from tests.api.harness import Client, Server, errors
+from tests.upstreams.tls import Authority
 
 from swath.store.schema import endpoints, metadata, proxies, workflows
 from swath.store.vault import unseal
@@ -109,3 +110,29 @@ def test_a_proxys_password_is_not_shown(server: Server, alice: Client) -> None:
     assert changed["location"] == "ams"
     sealed = column(server, proxies.c.url, made["id"])
     assert server.context.vault.open(sealed) == f"http://user:{SECRET}@proxy.example:8080"
+
+
+def test_a_clients_key_is_sealed_and_masked(server: Server, alice: Client) -> None:
+    """It never comes back, its mask stands for it in a change, and a key of another is refused."""
+    authority = Authority()
+    mine = authority.identify("swath").decode()
+    body = {"name": "x", "url": "https://h.example/", "tls": {"ca": authority.root.decode(), "client": mine}}
+    made = alice.post("/endpoints", body)
+    assert made["tls"] == {"ca": authority.root.decode(), "client": MASK}
+    assert "PRIVATE KEY" not in dump(server)
+    assert opened(server, endpoints.c.definition, made["id"])["tls"]["client"] == mine
+    path = f"/endpoints/{made['id']}"
+    assert alice.patch(path, {"name": "y", "tls": made["tls"]})["tls"] == made["tls"]
+    assert alice.patch(path, {"tls": None})["tls"] is None
+    other = authority.identify("other").decode()
+    mixed = mine[: mine.index("-----BEGIN CERT")] + other[other.index("-----BEGIN CERT") :]
+    for tls, field in [
+        ({"ca": "x"}, "tls.ca"),
+        ({"client": "x"}, "tls.client"),
+        ({"client": 5}, "tls.client"),
+        ({"client": authority.root.decode()}, "tls.client"),
+        ({"client": mixed}, "tls.client"),
+    ]:
+        answer = alice.ask("PATCH", path, json={"tls": tls})
+        assert list(errors(answer, 400)) == [field]
+        assert "PRIVATE" not in answer.text

@@ -22,7 +22,7 @@ from swath.engine.exits import DIRECT
 from swath.engine.fetcher import Answer, Fetcher
 from swath.engine.guard import PIN_AGE, Guard
 from swath.errors import AddressBlocked, FetchFault
-from swath.flow.definition import Limits
+from swath.flow.definition import Limits, Tls
 from swath.flow.request import Request
 
 #: Long enough for an answer on a busy machine, short enough to wait for.
@@ -79,7 +79,7 @@ async def test_a_request_goes_as_it_is(upstream: Scripted, fetcher: Fetcher) -> 
     (asked,) = upstream.asked
     assert (asked.method, asked.target, asked.body) == ("PUT", "/x", b"body")
     assert [value for name, value in asked.headers if name.lower() == "x-a"] == ["1", "2"]
-    assert asked.header("user-agent") == f"swath/{__version__}"
+    assert asked.header("user-agent") == f"Swath/{__version__}"
 
 
 async def test_a_request_may_bring_its_own_user_agent(upstream: Scripted, fetcher: Fetcher) -> None:
@@ -163,6 +163,43 @@ async def test_tls_is_verified(authority: Authority, tmp_path: Path) -> None:
         assert len(upstream.asked) == 1
         await trusting.close()
         await strict.close()
+
+
+async def test_an_endpoint_trusts_an_authority_of_its_own(
+    authority: Authority, tmp_path: Path, fetcher: Fetcher
+) -> None:
+    """For its requests only; several certificates may stand in one text."""
+    other = Authority()
+    own = Tls(ca=(other.root + authority.root).decode())
+    with Scripted(tls=authority.serve(tmp_path, "127.0.0.1")) as upstream:
+        upstream.on("/x", Play(body=b"x"))
+        request = replace(get(f"{upstream.url}/x"), tls=own)
+        assert (await fetcher.fetch(request, DIRECT, LIMITS)).body == b"x"
+        assert (await fault_of(fetcher, f"{upstream.url}/x")).code == "tls_failed"
+
+
+async def test_an_endpoint_says_who_we_are(authority: Authority, tmp_path: Path, fetcher: Fetcher) -> None:
+    """By a certificate, where a server asks for one; no redirect takes it to another origin."""
+    trusted = authority.root.decode()
+    ours = Tls(ca=trusted, client=authority.identify("swath").decode())
+    asking = authority.serve(tmp_path, "127.0.0.1", clients=True)
+    with Scripted(tls=asking) as upstream, Scripted(tls=asking) as elsewhere:
+        upstream.on("/x", Play(body=b"x"))
+        upstream.on("/away", Play(status=302, headers=[("Location", f"{elsewhere.url}/x")]))
+        request = replace(get(f"{upstream.url}/x"), tls=ours)
+        assert (await fetcher.fetch(request, DIRECT, LIMITS)).body == b"x"
+        unknown = replace(request, tls=Tls(ca=trusted))
+        assert (await fault_of(fetcher, unknown)).retryable
+        await fault_of(fetcher, replace(request, url=f"{upstream.url}/away"))
+        assert (len(upstream.asked), len(elsewhere.asked)) == (2, 0)
+
+
+async def test_a_certificate_that_cannot_be_used_is_a_fault(upstream: Scripted, fetcher: Fetcher) -> None:
+    """Nothing is sent, and nothing of it is told."""
+    broken = replace(get(f"{upstream.url}/x"), tls=Tls(client="open sesame"))
+    fault = await fault_of(fetcher, broken)
+    assert told(fault) == ("bad_certificate", False, "request", False)
+    assert "sesame" not in str(fault)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ def test_every_setting_is_in_the_settings_page() -> None:
     "kind",
     [
         definition.Endpoint,
+        definition.Tls,
         definition.Variable,
         definition.Body,
         definition.Workflow,

@@ -24,7 +24,19 @@ class Authority:
         )
         self.root = certificate.public_bytes(serialization.Encoding.PEM)
 
-    def serve(self, folder: Path, *hosts: str) -> ssl.SSLContext:
+    def serve(self, folder: Path, *hosts: str, clients: bool = False) -> ssl.SSLContext:
+        """Return a server's context; with `clients` it takes those only whom this authority knows."""
+        file = folder / "server.pem"
+        file.write_bytes(self.identify(*hosts))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=self.root.decode())
+        return context
+
+    def identify(self, *hosts: str) -> bytes:
+        """Return a certificate for names and addresses, and its private key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         certificate = (
@@ -37,11 +49,7 @@ class Authority:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        file = folder / "server.pem"
-        file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return private + certificate.public_bytes(serialization.Encoding.PEM)
 
     def _begin(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_proxy_url
-from swath.flow.definition import Limits
+from swath.flow.definition import Limits, Tls
 
 #: Clients kept; the least recently used are dropped. One costs about 7 ms and 0.1 MB.
 MOST_CLIENTS = 200
@@ -31,6 +31,7 @@ class Route(NamedTuple):
     pins: Pins
     connect_timeout: float
     read_timeout: float
+    tls: Tls | None = None
 
     @property
     def address(self) -> str | None:
@@ -57,12 +58,14 @@ class Clients(Generic[Client]):
         #: What the guard said, and until when that holds.
         self._known: dict[tuple[object, ...], tuple[Route, float]] = {}
 
-    async def find(self, exit: Exit, host: str, limits: Limits) -> tuple[Client, Route]:
+    async def find(
+        self, exit: Exit, host: str, limits: Limits, tls: Tls | None = None
+    ) -> tuple[Client, Route]:
         """Return the client for a host through an exit. Raises AddressBlocked, FetchFault."""
-        key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout)
+        key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout, tls)
         known = self._known.get(key)
         if known is None or known[1] <= self._guard.now():
-            known = await self._judge_anew(key, exit, host, limits)
+            known = await self._judge_anew(key, exit, host, limits, tls)
         return await self.of(known[0]), known[0]
 
     async def of(self, route: Route) -> Client:
@@ -118,12 +121,12 @@ class Clients(Generic[Client]):
             await client.close()
 
     async def _judge_anew(
-        self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits
+        self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits, tls: Tls | None
     ) -> tuple[Route, float]:
         until = self._guard.now() + KNOWN_AGE
         most = CONNECT_SHARE * min(limits.timeout, limits.read_timeout)
         connect = min(limits.connect_timeout, most)
-        route = Route(exit.url, await self.judge(exit, host), connect, limits.read_timeout)
+        route = Route(exit.url, await self.judge(exit, host), connect, limits.read_timeout, tls)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         known = self._known[key] = route, until

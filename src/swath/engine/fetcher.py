@@ -6,6 +6,7 @@ the waiting.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import ClientClosedError, PyreqwestError
+from pyreqwest.exceptions import BuilderError, ClientClosedError, PyreqwestError
 from pyreqwest.http import HeaderMap, Url
 from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import StreamRequest
@@ -28,9 +29,11 @@ from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients, R
 from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_url
 from swath.errors import FetchFault
-from swath.flow.definition import Limits
+from swath.flow.definition import Limits, Tls
 from swath.flow.request import Request
 
+#: One certificate in PEM.
+CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 #: Bytes read at a time: most bodies whole, and of large ones a part, with a look at the stop flag between.
 CHUNK = 256 * 1024
 #: Seconds in which a proxy answers what it can answer by itself, if it lives.
@@ -44,7 +47,7 @@ SIGNS_OF_LIFE = EXPECTED | {"proxy_auth_required"}
 #: Addresses of one name that one exchange tries to connect to.
 MOST_ADDRESSES = 3
 
-USER_AGENT = f"swath/{__version__}"
+USER_AGENT = f"Swath/{__version__}"
 
 OnAttempt = Callable[[Request], Awaitable[None]]
 Headers = tuple[tuple[str, str], ...]
@@ -254,7 +257,7 @@ class _Exchange:
         host = url.host_str or ""
         tries = 0
         while True:
-            client, route = await self._fetcher.clients.find(self._exit, host, self._limits)
+            client, route = await self._fetcher.clients.find(self._exit, host, self._limits, request.tls)
             try:
                 return await self._exchange(_prepare(client, request, url, self._time_left()), url)
             except PyreqwestError as error:
@@ -322,11 +325,22 @@ def _build(roots: bytes | None, route: Route) -> Client:
     )
     for host, address in route.pins:
         builder = builder.resolve(host, address, 0)  # a port here would replace the scheme's
-    if roots is not None:
-        builder = builder.add_root_certificate_pem(roots)
     if route.proxy is not None:
         builder = builder.proxy(ProxyBuilder.all(route.proxy))
-    return builder.build()
+    try:
+        return _certify(builder, roots, route.tls).build()
+    except (ValueError, BuilderError):  # its text may repeat a secret
+        raise FetchFault(
+            "bad_certificate", "a certificate of `tls` cannot be used", False, "request", False
+        ) from None
+
+
+def _certify(builder: ClientBuilder, roots: bytes | None, tls: Tls | None) -> ClientBuilder:
+    """Add the authorities to trust beside the usual ones, and who we are."""
+    trusted = (roots or b"") + (tls.ca or "").encode() if tls else roots or b""
+    for certificate in CERTIFICATE.findall(trusted):
+        builder = builder.add_root_certificate_pem(certificate)
+    return builder.identity_pem(tls.client.encode()) if tls and tls.client else builder
 
 
 def _prepare(client: Client, request: Request, url: Url, seconds: float) -> StreamRequest:

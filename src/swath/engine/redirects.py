@@ -46,6 +46,7 @@ def next_request(request: Request, status: int, to: Url, own: str, allowed: Sequ
     moved = _without(_rewrite(request, status), _HOST)
     if to.origin_ascii != before.origin_ascii:
         moved = _without(moved, _SECRET)
+        moved = replace(moved, tls=moved.tls and replace(moved.tls, client=None))
     return replace(moved, url=str(to))
 
 

@@ -141,6 +141,7 @@ def request_of(auth: Refresh, endpoint: Endpoint) -> Endpoint:
         headers=auth.headers,
         body=auth.body,
         variables=endpoint.variables,
+        tls=endpoint.tls,
     )
 
 

@@ -53,6 +53,15 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificates in PEM: authorities to trust beside the usual ones, and who we are to the server."""
+
+    ca: str | None = None
+    #: A certificate and its private key, one behind the other; a secret.
+    client: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """An HTTP request template. `{{name}}` in url, query, headers and body takes a variable's value."""
 
@@ -65,6 +74,7 @@ class Endpoint:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     #: Send a query parameter that is one empty variable as `name=` instead of leaving it out.
     keep_empty: bool = False
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.checks import check_endpoint, names_of
 from swath.flow.definition import Endpoint
+from swath.operations.certificates import check_tls
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
 from swath.operations.secrets import seal_endpoint, seal_workflow
@@ -63,7 +64,7 @@ def _update(
 
 
 def _check(endpoint: Endpoint) -> None:
-    findings = check_endpoint(endpoint)
+    findings = [*check_endpoint(endpoint), *(check_tls(endpoint.tls) if endpoint.tls else ())]
     if findings:
         raise InvalidInput(*findings[0], *findings[1:])
 

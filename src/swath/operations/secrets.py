@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from swath.flow.definition import Endpoint, Json, Workflow
+from swath.flow.definition import Endpoint, Json, Tls, Workflow
 from swath.flow.masking import MASK
 from swath.store.vault import Vault, is_sealed
 
@@ -19,7 +19,18 @@ def seal_endpoint(vault: Vault, new: Endpoint, old: Endpoint | None = None) -> E
         elif variable.secret and default is not None:
             default = vault.seal_value(default)
         variables[name] = replace(variable, default=default)
-    return replace(new, variables=variables)
+    return replace(new, variables=variables, tls=_seal_tls(vault, new.tls, old.tls if old else None))
+
+
+def _seal_tls(vault: Vault, new: Tls | None, old: Tls | None) -> Tls | None:
+    if new is None:
+        return None
+    client = new.client
+    if client == MASK and old is not None and is_sealed(old.client):
+        client = old.client
+    elif client is not None:
+        client = vault.seal_value(client)
+    return replace(new, client=client)
 
 
 def seal_workflow(vault: Vault, new: Workflow, endpoint: Endpoint, old: Workflow | None = None) -> Workflow:

@@ -13,7 +13,7 @@ import orjson
 from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.definition import Endpoint, Json, Variable
+from swath.flow.definition import Endpoint, Json, Tls, Variable
 from swath.flow.request.address import compile_address
 from swath.flow.request.encoding import encode_header
 from swath.flow.request.payload import compile_body
@@ -34,6 +34,8 @@ class Request:
     url: str
     headers: tuple[Header, ...]
     body: bytes | None = None
+    #: Certificates of its own; None: the usual ones.
+    tls: Tls | None = None
 
     @property
     def target(self) -> str:
@@ -53,6 +55,7 @@ class RequestTemplate:
         self._method = _check_method(endpoint.method)
         self._address = compile_address(endpoint, templates)
         self._headers = _compile_headers(endpoint.headers, templates)
+        self._tls = endpoint.tls
         body = endpoint.body
         self._body = compile_body(body, templates, endpoint.keep_empty) if body is not None else None
         self.names = frozenset(templates.names)
@@ -72,9 +75,9 @@ class RequestTemplate:
         url = url or self._address(resolved)
         headers = self._headers(resolved)
         if self._body is None:
-            return Request(self._method, url, headers)
+            return Request(self._method, url, headers, None, self._tls)
         kind, content = self._body(resolved)
-        return Request(self._method, url, _typed(headers, kind), content)
+        return Request(self._method, url, _typed(headers, kind), content, self._tls)
 
 
 Resolve = Callable[[Values, dict[str, Json]], None]

@@ -131,8 +131,11 @@ class House:
         """Return what is left to send for an execution that is being worked on."""
         return self.context.engine._worker.live[execution_id].budget  # type: ignore[no-any-return]
 
-    async def end(self, execution_id: str) -> Ended:
-        """Wait for an execution's end and return all that can be learnt of it."""
+    async def end(self, execution_id: str, read: Callable[[Any], Any] | None = None) -> Ended:
+        """Wait for an execution's end and return all that can be learnt of it.
+
+        `read` tells what is to be known of a file instead of its JSON.
+        """
         async with asyncio.timeout(PATIENCE):
             while (view := await self.show(execution_id))["completed_at"] is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)  # nobody tells of an end: clients poll, too
@@ -140,7 +143,10 @@ class House:
         failures, _ = await executions.failures(*known, 100_000, None)
         events, _ = await executions.events(*known, 100_000, None)
         manifest = await executions.manifest(*known)
-        files = {file["collection"]: await self._read(file["url"]) for file in view["results"]}
+        files = {
+            file["collection"]: read(file) if read else await self._read(file["url"])
+            for file in view["results"]
+        }
         return Ended(view, failures, events, manifest, files)
 
     async def _read(self, url: str) -> Any:

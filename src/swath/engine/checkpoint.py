@@ -74,6 +74,7 @@ class OpenShard:
             claim=self.claim,
             progress=self.progress.encode(),
             frame=None,
+            generation=self.progress.generation,
             pages=len(self.pages),
             bytes=self.gathered,
             attempts=self.attempts,

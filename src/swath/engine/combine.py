@@ -18,12 +18,12 @@ from uuid import uuid4
 import msgspec
 
 from swath.engine.extract import (
-    Frame,
     Index,
     MapJob,
     Mapped,
     ReduceJob,
     index_name,
+    list_frames,
     manifest_name,
     map_shard,
     reduce_table,
@@ -34,7 +34,7 @@ from swath.engine.manifest import Findings, write_manifest
 from swath.engine.times import now_ms
 from swath.flow.bodies import list_paths
 from swath.flow.definition import Definition
-from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
+from swath.flow.execution import TERMINAL, Status, judge_end
 from swath.flow.files.writers import Written
 from swath.flow.filters import bind_filters
 from swath.flow.recipe import Recipe, apply_recipe
@@ -198,7 +198,8 @@ class Combiner:
 
     async def _map(self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...]) -> Mapped:
         rows = await self._database.read(shards.find_frames, subject.id, number)
-        progress = await self._database.read(shards.find_progress, subject.id, number)
+        stored = await self._database.read(shards.find_progress, subject.id, number)
+        progress = ShardProgress.decode(stored) if stored else None
         definition = subject.definition
         extraction = shape_rows(definition, dynamic)
         constants = definition.constants
@@ -206,10 +207,8 @@ class Combiner:
             place=self._objects.place,
             scratch=str(self._scratch),
             target=f"parts/{subject.id}/{number}-{uuid4().hex}.parts",
-            frames=[
-                Frame(row.object, row.offset, row.length, (row.first_item, row.first_page)) for row in rows
-            ],
-            cuts=ShardProgress.decode(progress).cuts if progress else {},
+            frames=list_frames(rows, progress),
+            cuts=progress.cuts if progress else {},
             axes=definition.axes,
             join=definition.workflow.join,
             constants={name: constants[name] for name in extraction.input_names if name in constants},
@@ -261,7 +260,7 @@ class Combiner:
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
     ) -> None:
         """Write the manifest, then make the end true in one transaction."""
-        counts = await self._count_reasons(subject)
+        counts = await self._database.read(executions.count_reasons, subject.row)
         cancelled = subject.row.status == Status.STOPPING and subject.row.error is None
         warnings = await self._describe(subject, revision, files, findings)
         status = Status.FAILED if subject.row.error else judge_end(counts, cancelled=cancelled)
@@ -280,7 +279,7 @@ class Combiner:
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
     ) -> list[str]:
         """Write a revision's manifest; return its warnings."""
-        counts = await self._count_reasons(subject)
+        counts = await self._database.read(executions.count_reasons, subject.row)
         warnings = findings.warnings(sum(file["rows"] for file in files))
         statuses = await self._database.read(executions.read_tallies, subject.id, "status")
         declared = await self._database.read(shards.find_declared, subject.id)
@@ -289,15 +288,6 @@ class Combiner:
         )
         await self._objects.put(manifest_name(subject.id, revision), manifest)
         return warnings
-
-    async def _count_reasons(self, subject: Subject) -> dict[StopReason, int]:
-        """Count all items by stop reason, those that never began too."""
-        counts = await self._database.read(executions.count_reasons, subject.id)
-        left = subject.row.items_total - sum(counts.values())
-        if left:
-            reason = StopReason.REQUEST_LIMIT if subject.row.truncated else StopReason.CANCELLED
-            counts[reason] = counts.get(reason, 0) + left
-        return counts
 
     async def _run(self, work: Callable[[Any], T], job: Any) -> T:
         if self._pool is None:

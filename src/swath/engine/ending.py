@@ -8,7 +8,7 @@ from swath.engine.blocks import Elements
 from swath.engine.frozen import Opened
 from swath.engine.runner import describe
 from swath.errors import ItemFailed
-from swath.flow.execution import Status, StopReason
+from swath.flow.execution import Status, StopReason, reason_left
 from swath.flow.masking import visible
 from swath.flow.plan import Plan
 from swath.flow.shard import ShardProgress
@@ -43,7 +43,7 @@ def _end(
     row: Row[Any], opened: Opened, objects: Objects, progress: ShardProgress, claimed: Row[Any]
 ) -> ShardLine:
     begun = dict(progress.begun)
-    reason = StopReason.REQUEST_LIMIT if row.truncated else StopReason.CANCELLED
+    reason = reason_left(truncated=row.truncated)
     pages = {item: going.page for item, going in begun.items()}
     lines = [] if reason is StopReason.REQUEST_LIMIT else list(_describe(row, opened, objects, pages))
     for item in begun:

@@ -6,7 +6,7 @@ This module and what it imports stay small: every worker process loads them, and
 import heapq
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
@@ -28,6 +28,7 @@ from swath.flow.rows.fragments import Part
 from swath.flow.rows.names import CollectionPath
 from swath.flow.rows.repeats import Repeats
 from swath.flow.segment import PageRecord, open_frame
+from swath.flow.shard import ShardProgress
 from swath.flow.table import Table
 from swath.store.objects import Objects
 
@@ -55,6 +56,8 @@ class Frame(msgspec.Struct, frozen=True):
     offset: int
     length: int
     first: tuple[int, int]
+    #: Items whose pages in it do not count: they were begun anew since.
+    without: frozenset[int] = frozenset()
 
 
 class MapJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +158,15 @@ def _content_type(record: PageRecord) -> str:
     return next((value for name, value in record.headers if name == "content-type"), "")
 
 
+def list_frames(rows: Iterable[Any], progress: ShardProgress | None) -> list[Frame]:
+    """Return a shard's frames from their rows, without what its progress says no longer counts."""
+    without = progress.superseded if progress else lambda _: frozenset[int]()
+    return [
+        Frame(row.object, row.offset, row.length, (row.first_item, row.first_page), without(row.generation))
+        for row in rows
+    ]
+
+
 def merge_frames(objects: Objects, frames: Sequence[Frame]) -> Iterator[PageRecord]:
     """Yield the pages of all frames in the order of (item, page), opening each frame only when it is due."""
     waiting = sorted(frames, key=lambda frame: frame.first, reverse=True)
@@ -163,6 +175,8 @@ def merge_frames(objects: Objects, frames: Sequence[Frame]) -> Iterator[PageReco
         while waiting and (not opened or waiting[-1].first <= opened[0][0]):
             frame = waiting.pop()
             records = open_frame(objects.read_range(frame.object, frame.offset, frame.length))
+            if frame.without:
+                records = (record for record in records if record.item not in frame.without)
             _push(opened, records, len(waiting))
         if opened:
             _, number, record, records = heapq.heappop(opened)

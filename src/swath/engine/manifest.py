@@ -71,6 +71,7 @@ def write_manifest(
     """Return the manifest of an ended execution as JSON."""
     manifest = {
         "execution_id": row.id,
+        "parent_id": row.parent_id,
         "revision": revision,
         "definition_sha256": sha256(row.definition.encode()).hexdigest(),
         "collections": [_describe(*pair) for pair in _pair(findings.tables, files)],

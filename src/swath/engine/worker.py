@@ -2,7 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import structlog
 
 from swath.engine.combine import Combiner
@@ -16,12 +18,13 @@ from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
-from swath.errors import SwathError
-from swath.flow.execution import TERMINAL, Status
+from swath.errors import Damaged, SwathError
+from swath.flow.execution import TERMINAL, Status, reason_left
 from swath.flow.plan import count_shards, shard_bounds
+from swath.flow.renewal import Choice
 from swath.settings import Settings
-from swath.store import executions, ledger, shards
-from swath.store.database import Database
+from swath.store import executions, ledger, retries, shards
+from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
 log = structlog.get_logger()
@@ -74,11 +77,24 @@ class Worker:
                 if axis.snapshot is not None:
                     scratch = self.settings.data_dir / "scratch"
                     await freeze(self.database, self.objects, *axis.snapshot, scratch)
+            if row.parent_id is not None:
+                await self._take_over(row)
         except SwathError as error:
             await self.fail(execution_id, str(error))
             return False
         await self.database.write(executions.start, execution_id, now_ms())
         return True
+
+    async def _take_over(self, row: Row[Any]) -> None:
+        """Lay the shards of a retry as its parent left them; again where that was done in part."""
+        parent = await self.database.read(executions.find, row.parent_id)
+        if parent is None:
+            raise Damaged("The execution that this one is a retry of is gone.")
+        choice = msgspec.json.decode(row.choice, type=Choice)
+        left = reason_left(truncated=parent.truncated)
+        numbers = range(count_shards(row.items_total, row.shard_size))
+        for some in (numbers[at : at + retries.SLICE] for at in numbers[:: retries.SLICE]):
+            await self.database.write(retries.take_over, row, some, choice, left)
 
     async def fail(self, execution_id: str, reason: str) -> None:
         """Stop an execution for a reason of its own; what was fetched is still combined."""

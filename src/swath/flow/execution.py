@@ -64,6 +64,8 @@ DONE = frozenset(
         StopReason.REQUEST_LIMIT,
     }
 )
+#: Reasons of a bound that the caller set for the whole execution.
+LIMITED = frozenset({StopReason.REQUEST_LIMIT})
 PARTIAL = frozenset({StopReason.LOOP_DETECTED, StopReason.DEPTH_CAP})
 TERMINAL = frozenset({Status.SUCCEEDED, Status.PARTIALLY_FAILED, Status.FAILED, Status.CANCELLED})
 
@@ -74,6 +76,11 @@ STATUS_GROUPS: Mapping[str, frozenset[Status]] = {
     "failed": frozenset({Status.FAILED}),
     "cancelled": frozenset({Status.CANCELLED}),
 }
+
+
+def reason_left(*, truncated: bool) -> StopReason:
+    """Return why items did not end that an ended execution had not come to."""
+    return StopReason.REQUEST_LIMIT if truncated else StopReason.CANCELLED
 
 
 def judge_end(counts: Mapping[StopReason, int], *, cancelled: bool) -> Status:

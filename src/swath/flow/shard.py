@@ -1,7 +1,7 @@
 """What became of a shard's items: the progress that a checkpoint makes true together with its segment."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -21,6 +21,10 @@ class ShardProgress(msgspec.Struct):
     declared: dict[int, tuple[int, int]] = {}
     #: Items of which only the first pages count: a loop was seen after some repeated ones were taken.
     cuts: dict[int, int] = {}
+    #: How often items were begun anew; of those that were, the last time. Pages of earlier generations that
+    #: such an item has do not count.
+    generation: int = 0
+    renewed: dict[int, int] = {}
 
     @classmethod
     def new(cls, first: int, count: int) -> "ShardProgress":
@@ -37,6 +41,30 @@ class ShardProgress(msgspec.Struct):
         """Note that `item` ended; where it stood is forgotten."""
         self.outcomes[item - self.first] = _CODES[reason]
         self.begun.pop(item, None)
+
+    def renew(self, items: Collection[int]) -> None:
+        """Begin items anew: what was fetched of them so far no longer counts."""
+        self.generation += bool(items)
+        for item in items:
+            self.outcomes[item - self.first] = 0
+            for kept in (self.begun, self.declared, self.cuts):
+                kept.pop(item, None)
+            self.renewed[item] = self.generation
+
+    def superseded(self, generation: int) -> frozenset[int]:
+        """Return the items whose pages of this generation do not count, for they were begun anew since."""
+        return frozenset(item for item, last in self.renewed.items() if last > generation)
+
+    def __contains__(self, item: int) -> bool:
+        return 0 <= item - self.first < len(self.outcomes)
+
+    def ended_for(self, reasons: Collection[StopReason]) -> Iterator[int]:
+        """Yield the items that ended for one of these reasons, in order."""
+        codes = {_CODES[reason] for reason in reasons}
+        if any(code in self.outcomes for code in codes):  # most shards have none, and this is quick
+            for offset, code in enumerate(self.outcomes):
+                if code in codes:
+                    yield self.first + offset
 
     def unfinished(self) -> Iterator[int]:
         """Yield the items that have not ended, in order."""

@@ -82,6 +82,7 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]]) ->
     return {
         "id": row.id,
         "workflow_id": row.workflow_id,
+        "parent_id": row.parent_id,
         "execution_parameters": row.parameters,
         "created_at": iso(row.created_at),
         "completed_at": iso(row.completed_at),
@@ -102,6 +103,7 @@ def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
     return {
         "items": row.items_total,
         "items_ended": row.items_ended,
+        "items_kept": row.items_kept,
         "pages": row.pages,
         "requests": row.attempts,
         "attempts": row.attempts,
@@ -115,10 +117,11 @@ def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
 
 def _estimate(row: Row[Any]) -> float | None:
     """Guess the seconds left from the pace so far; None while there is no pace, or no need."""
-    if row.completed_at or not row.started_at or not row.items_ended:
+    own = row.items_ended - row.items_kept
+    if row.completed_at or not row.started_at or not own:
         return None
     elapsed = (now_ms() - row.started_at) / 1e3
-    return float(round(elapsed * (row.items_total - row.items_ended) / row.items_ended, 1))
+    return float(round(elapsed * (row.items_total - row.items_ended) / own, 1))
 
 
 def _view_file(file: Row[Any]) -> dict[str, Any]:

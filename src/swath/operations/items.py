@@ -16,8 +16,8 @@ from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
 from swath.operations.executions import own, view_failure
-from swath.operations.responses import view_page
-from swath.store import ledger, shards
+from swath.operations.responses import find_frames, view_page
+from swath.store import ledger
 from swath.store.database import Row
 from swath.store.objects import Objects
 
@@ -47,7 +47,8 @@ async def show(
     if not 0 <= item < row.items_total:
         raise NotFound("item", f"This execution has the items 0 to {row.items_total - 1}.")
     shard = item // row.shard_size
-    progress, frames = await _find(context, execution_id, shard, item)
+    progress, frames = await find_frames(context, execution_id, shard)
+    frames = [frame for frame in frames if frame.first[0] <= item]
     cut = progress.cuts.get(item, MOST) if progress else MOST
     told = await asyncio.to_thread(_read, context.objects, frames, item, cut, offset, limit)
     failure = await context.database.read(ledger.find_failure, execution_id, item)
@@ -61,20 +62,6 @@ async def show(
         "pages": told.pages,
         "failure": view_failure(failure) if failure is not None else None,
     }
-
-
-async def _find(
-    context: Context, execution_id: str, shard: int, item: int
-) -> tuple[ShardProgress | None, list[Frame]]:
-    """Return the progress of the item's shard and the frames that may hold its pages."""
-    stored = await context.database.read(shards.find_progress, execution_id, shard)
-    found = await context.database.read(shards.find_frames, execution_id, shard)
-    frames = [
-        Frame(row.object, row.offset, row.length, (row.first_item, row.first_page))
-        for row in found
-        if row.first_item <= item
-    ]
-    return ShardProgress.decode(stored) if stored else None, frames
 
 
 def _standing(progress: ShardProgress | None, item: int) -> dict[str, Json]:

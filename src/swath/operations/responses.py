@@ -8,11 +8,12 @@ from itertools import islice
 import msgspec
 
 from swath.engine.blocks import Elements
-from swath.engine.extract import Frame, merge_frames
+from swath.engine.extract import Frame, list_frames, merge_frames
 from swath.engine.frozen import Opened
 from swath.flow.definition import Json
 from swath.flow.plan import Plan
 from swath.flow.segment import PageRecord
+from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
 from swath.operations.executions import iso, own
 from swath.store import shards
@@ -35,13 +36,20 @@ async def _lines(
     context: Context, execution_id: str, plan: Plan, secret: frozenset[str]
 ) -> AsyncIterator[bytes]:
     for shard in await context.database.read(shards.find_shards, execution_id):
-        found = await context.database.read(shards.find_frames, execution_id, shard.number)
-        frames = [
-            Frame(row.object, row.offset, row.length, (row.first_item, row.first_page)) for row in found
-        ]
+        _, frames = await find_frames(context, execution_id, shard.number)
         pages = merge_frames(context.objects, frames)
         while batch := await asyncio.to_thread(_write, pages, plan, secret):
             yield batch
+
+
+async def find_frames(
+    context: Context, execution_id: str, shard: int
+) -> tuple[ShardProgress | None, list[Frame]]:
+    """Return a shard's progress and the frames that hold its pages."""
+    stored = await context.database.read(shards.find_progress, execution_id, shard)
+    rows = await context.database.read(shards.find_frames, execution_id, shard)
+    progress = ShardProgress.decode(stored) if stored else None
+    return progress, list_frames(rows, progress)
 
 
 def _write(pages: Iterator[PageRecord], plan: Plan, secret: frozenset[str]) -> bytes:

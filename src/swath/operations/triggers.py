@@ -1,9 +1,10 @@
 """Trigger executions: freeze what they are to be, and queue them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -19,7 +20,7 @@ from swath.flow.request import RequestTemplate
 from swath.operations import proxies, workflows
 from swath.operations.context import Context, User
 from swath.store import collections, executions
-from swath.store.database import Connection
+from swath.store.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,59 @@ async def trigger(
     execution's row, the collections by their version. The same idempotency key gives the same id.
     """
     _check(asked)
-    frozen = await _freeze(context, user, workflow_id, asked)
-    digest = sha256(msgspec.json.encode([workflow_id, asked], order="sorted")).hexdigest()
-    execution_id = await context.database.write(
-        _insert, context, user, workflow_id, asked, frozen, idempotency_key, digest
-    )
+
+    async def prepare() -> dict[str, Any]:
+        frozen = await _freeze(context, user, workflow_id, asked)
+        return {
+            "id": str(uuid4()),
+            "owner_id": user.id,
+            "workflow_id": workflow_id,
+            "name": asked.execution_name,
+            "created_at": now_ms(),
+            "maximum_requests_count": asked.maximum_requests_count,
+            "definition": frozen,
+            "parameters": asked.execution_parameters or {},
+        }
+
+    return await once(context, user, idempotency_key, [workflow_id, asked], prepare, _insert)
+
+
+async def once(
+    context: Context,
+    user: User,
+    key: str | None,
+    request: Any,
+    prepare: Callable[[], Awaitable[dict[str, Any]]],
+    insert: Callable[[Connection, dict[str, Any]], None],
+) -> str:
+    """Queue what `prepare` makes ready and return its id; of an idempotency key known by now, the id it has.
+
+    Raises Conflict where the key was used with another request.
+    """
+    digest = sha256(msgspec.json.encode(request, order="sorted")).hexdigest()
+    if key is not None:
+        known = await context.database.read(executions.find_repeat, user.id, key)
+        if known is not None:
+            return _repeat(known, digest)
+    values = await prepare()
+
+    def write(connection: Connection) -> str:
+        if key is not None:
+            kept = executions.remember_key(connection, user.id, key, digest, values["id"])
+            if kept.execution_id != values["id"]:  # another request with the key was quicker
+                return _repeat(kept, digest)
+        insert(connection, values)
+        return str(values["id"])
+
+    execution_id = await context.database.write(write)
     context.engine.wake()
     return execution_id
+
+
+def _repeat(known: Row[Any], digest: str) -> str:
+    if known.digest != digest:
+        raise Conflict("Idempotency-Key", "This key was used with another request; take a new one.")
+    return str(known.execution_id)
 
 
 def _check(asked: Trigger) -> None:
@@ -84,51 +131,28 @@ async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger
             do_proxy_hot_swap=bool(asked.do_proxy_hot_swap),
         ),
     )
-    return Frozen(definition=definition, exits=[_seal_exit(context, way) for way in ways])
+    return Frozen(definition=definition, exits=[seal_exit(context, way) for way in ways])
 
 
-def _seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, Json]:
+def seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, Json]:
     name, kind, location, url = way
     return name, kind, location, context.vault.seal_value(url)
 
 
-def _insert(
-    connection: Connection,
-    context: Context,
-    user: User,
-    workflow_id: str,
-    asked: Trigger,
-    frozen: Frozen,
-    key: str | None,
-    digest: str,
-) -> str:
-    if key is not None and (known := executions.find_repeat(connection, user.id, key)) is not None:
-        if known.digest != digest:
-            raise Conflict("Idempotency-Key", "This key was used with another request; take a new one.")
-        return str(known.execution_id)
+def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    """Lay the inputs and insert the execution, in one transaction: no change of a list comes between."""
+    frozen: Frozen = values["definition"]
     axes = _lay(connection, frozen.definition)
     definition = replace(frozen.definition, axes=axes)
     items = count_items(axes, definition.workflow.join)
-    execution_id = str(uuid4())
     stored = Frozen(definition=definition, exits=frozen.exits)
-    executions.add(
-        connection,
-        {
-            "id": execution_id,
-            "owner_id": user.id,
-            "workflow_id": workflow_id,
-            "name": asked.execution_name,
-            "definition": msgspec.json.encode(stored).decode(),
-            "parameters": json.dumps(_shown(definition, asked.execution_parameters or {})),
-            "created_at": now_ms(),
-            "items_total": items,
-            "shard_size": choose_shard_size(items),
-            "maximum_requests_count": asked.maximum_requests_count,
-        },
-    )
-    if key is not None:
-        executions.remember_key(connection, user.id, key, digest, execution_id)
-    return execution_id
+    laid = {
+        "definition": msgspec.json.encode(stored).decode(),
+        "parameters": json.dumps(_shown(definition, values["parameters"])),
+        "items_total": items,
+        "shard_size": choose_shard_size(items),
+    }
+    executions.add(connection, values | laid)
 
 
 def _lay(connection: Connection, definition: Definition) -> tuple[Axis, ...]:

@@ -21,6 +21,7 @@ class ShardLine:
     progress: bytes
     #: object, offset, length, pages, first item and first page of the frame; None without pages.
     frame: tuple[str, int, int, int, int, int] | None
+    generation: int = 0
     pages: int = 0
     bytes: int = 0
     attempts: int = 0
@@ -45,7 +46,7 @@ def commit_checkpoint(
     for line in kept:
         for place, count in line.tallies.items():
             counts[place] = counts.get(place, 0) + count
-    _add_tallies(connection, execution_id, counts)
+    add_tallies(connection, execution_id, counts)
     record_events(connection, execution_id, events)
     add_to(
         connection,
@@ -70,13 +71,15 @@ def _commit_line(connection: Connection, execution_id: str, line: ShardLine) -> 
     if line.frame is not None:
         names = ("object", "offset", "length", "pages", "first_item", "first_page")
         place = dict(zip(names, line.frame, strict=True))
-        connection.execute(insert(frames).values(execution_id=execution_id, shard=line.number, **place))
+        mine = {"execution_id": execution_id, "shard": line.number, "generation": line.generation}
+        connection.execute(insert(frames).values(mine | place))
     if line.failures:
         record_failures(connection, execution_id, line.failures)
     return True
 
 
-def _add_tallies(connection: Connection, execution_id: str, counts: Mapping[tuple[str, str], int]) -> None:
+def add_tallies(connection: Connection, execution_id: str, counts: Mapping[tuple[str, str], int]) -> None:
+    """Add to an execution's counts, by (kind, key)."""
     for (kind, key), count in counts.items():
         values = {"execution_id": execution_id, "kind": kind, "key": key, "count": count}
         row = upsert(connection, tallies, values)

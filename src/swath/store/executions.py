@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from swath.flow.execution import TERMINAL, Status, StopReason
+from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
+from swath.store.database import upsert
 from swath.store.schema import executions, idempotency_keys, results, tallies
 
 # --- the execution's own row
@@ -71,9 +72,13 @@ def find_repeat(connection: Connection, owner_id: str, key: str) -> Row[Any] | N
     return connection.execute(query).first()
 
 
-def remember_key(connection: Connection, owner_id: str, key: str, digest: str, execution_id: str) -> None:
+def remember_key(connection: Connection, owner_id: str, key: str, digest: str, execution_id: str) -> Row[Any]:
+    """Let a key stand for an execution, unless it stands for one already; return what it stands for now."""
     values = {"owner_id": owner_id, "key": key, "digest": digest, "execution_id": execution_id}
-    connection.execute(insert(idempotency_keys).values(values))
+    connection.execute(upsert(connection, idempotency_keys, values).on_conflict_do_nothing())
+    known = find_repeat(connection, owner_id, key)
+    assert known is not None
+    return known
 
 
 def start(connection: Connection, execution_id: str, now: int) -> None:
@@ -239,6 +244,11 @@ def add_to(connection: Connection, execution_id: str, **amounts: int) -> None:
     connection.execute(update(executions).where(executions.c.id == execution_id).values(values))
 
 
-def count_reasons(connection: Connection, execution_id: str) -> dict[StopReason, int]:
-    """Count the ended items by stop reason."""
-    return {StopReason(key): count for key, count in read_tallies(connection, execution_id, "stop").items()}
+def count_reasons(connection: Connection, row: Row[Any]) -> dict[StopReason, int]:
+    """Count all items of an execution that goes no further by stop reason, those that never began too."""
+    tallied = read_tallies(connection, row.id, "stop")
+    counts = {StopReason(key): count for key, count in tallied.items()}
+    if left := row.items_total - sum(counts.values()):
+        reason = reason_left(truncated=row.truncated)
+        counts[reason] = counts.get(reason, 0) + left
+    return counts

@@ -169,6 +169,12 @@ executions = Table(
     Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
     #: No foreign key: a deleted workflow's executions stay readable.
     Column("workflow_id", Text, nullable=False, index=True),
+    #: The execution that this one is a retry of; it is not removed while this one may need its pages.
+    Column("parent_id", Text, index=True),
+    #: Which of the parent's items are fetched anew, as JSON, see `flow.renewal`.
+    Column("choice", Text),
+    #: Ended items that were taken over from the parent.
+    Column("items_kept", BigInteger, nullable=False, server_default="0"),
     Column("name", Text),
     Column("status", Text, nullable=False, index=True),
     Column("error", Text),
@@ -252,6 +258,8 @@ frames = Table(
     #: The smallest (item, page) in it, so that a merge opens it no earlier than needed.
     Column("first_item", BigInteger, nullable=False),
     Column("first_page", Integer, nullable=False),
+    #: The shard's generation when it was fetched, see `flow.shard.ShardProgress`.
+    Column("generation", Integer, nullable=False, server_default="0"),
     UniqueConstraint("execution_id", "shard", "object"),
 )
 

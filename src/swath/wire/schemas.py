@@ -215,10 +215,11 @@ class ResultFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCounters:
-    """What an execution has done so far."""
+    """What an execution has done so far. `items_kept`: ended items that a retry took over."""
 
     items: int
     items_ended: int
+    items_kept: int
     pages: int
     requests: int
     attempts: int
@@ -231,10 +232,11 @@ class ExecutionCounters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionObject:
-    """An execution. `completed_at` is set once every result can be downloaded."""
+    """An execution; a retry has a parent. `completed_at` is set once every result can be downloaded."""
 
     id: str
     workflow_id: str
+    parent_id: str | None
     execution_parameters: str
     created_at: datetime
     completed_at: datetime | None

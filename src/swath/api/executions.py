@@ -12,7 +12,7 @@ from swath.api.auth import caller
 from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body, respond
 from swath.api.openapi import says
 from swath.flow.definition import Json
-from swath.operations import executions, items, responses, rows, triggers, workflows
+from swath.operations import executions, items, pace, responses, rows, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
 from swath.wire.answers import show_execution, write_rows
@@ -153,6 +153,12 @@ async def get_rows(
     """Look at some rows of a result collection; while it runs, at those of what is finished so far."""
     view = await rows.look(*caller(request), execution_id, collection, offset, limit)
     return respond(200, write_rows(view))
+
+
+@router.get("/workflows/executions/{execution_id}/pace", **says(schemas.Pace))
+async def get_pace(request: Request, execution_id: str) -> Response:
+    """Read how fast an execution went, over its time."""
+    return one(await pace.show(*caller(request), execution_id))
 
 
 @router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))

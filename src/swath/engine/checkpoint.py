@@ -77,6 +77,7 @@ class OpenShard:
             generation=self.progress.generation,
             pages=len(self.pages),
             bytes=self.gathered,
+            rows=sum(page.rows for page in self.pages),
             attempts=self.attempts,
             tallies=self.tallies,
             failures=self.failures,
@@ -167,7 +168,7 @@ class Checkpoints:
             try:
                 await self._keep_segment(pages, lines)
                 fenced = await self._database.write(
-                    checkpoints.commit_checkpoint, self._execution_id, lines, events
+                    checkpoints.commit_checkpoint, self._execution_id, lines, events, now=now_ms()
                 )
             except Exception as error:
                 log.warning("checkpoint_delayed", execution=self._execution_id, error=str(error), wait=wait)

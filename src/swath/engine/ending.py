@@ -7,6 +7,7 @@ from typing import Any
 from swath.engine.blocks import Elements
 from swath.engine.frozen import Opened
 from swath.engine.runner import describe
+from swath.engine.times import now_ms
 from swath.errors import ItemFailed
 from swath.flow.execution import Status, StopReason, reason_left
 from swath.flow.masking import visible
@@ -36,7 +37,7 @@ async def end_begun(database: Database, objects: Objects, opened: Opened, execut
         if progress is not None and progress.begun:
             claimed = await database.write(shards.claim_shard, execution_id, shard.number)
             line = _end(row, opened, objects, progress, claimed)
-            await database.write(checkpoints.commit_checkpoint, execution_id, [line])
+            await database.write(checkpoints.commit_checkpoint, execution_id, [line], now=now_ms())
 
 
 def _end(

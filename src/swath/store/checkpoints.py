@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
+from swath.store import pace
 from swath.store.database import upsert
 from swath.store.executions import add_to
 from swath.store.ledger import record_events, record_failures
@@ -24,6 +25,7 @@ class ShardLine:
     generation: int = 0
     pages: int = 0
     bytes: int = 0
+    rows: int = 0
     attempts: int = 0
     #: What became of attempts: (kind, key) -> count.
     tallies: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -35,6 +37,8 @@ def commit_checkpoint(
     execution_id: str,
     lines: Sequence[ShardLine],
     events: Sequence[Mapping[str, Any]] = (),
+    *,
+    now: int,
 ) -> list[int]:
     """Make a segment and the progress it stands for true, in this transaction.
 
@@ -48,6 +52,8 @@ def commit_checkpoint(
             counts[place] = counts.get(place, 0) + count
     add_tallies(connection, execution_id, counts)
     record_events(connection, execution_id, events)
+    if any(line.attempts for line in kept):
+        pace.add(connection, execution_id, now // 1000, _measure(kept, counts))
     add_to(
         connection,
         execution_id,
@@ -57,6 +63,17 @@ def commit_checkpoint(
         items_ended=sum(count for (kind, _), count in counts.items() if kind == "stop"),
     )
     return fenced
+
+
+def _measure(lines: Sequence[ShardLine], counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Return what a checkpoint adds to its second. A status that is no number is the code of a fault."""
+    statuses = {key: count for (kind, key), count in counts.items() if kind == "status" and key != "429"}
+    return {
+        "requests": sum(line.attempts for line in lines),
+        "rows": sum(line.rows for line in lines),
+        "refused": counts.get(("status", "429"), 0),
+        "errors": sum(count for key, count in statuses.items() if not key.isdecimal() or int(key) >= 400),
+    }
 
 
 def _commit_line(connection: Connection, execution_id: str, line: ShardLine) -> bool:

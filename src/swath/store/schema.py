@@ -223,6 +223,21 @@ tallies = Table(
     Column("count", BigInteger, nullable=False),
 )
 
+#: What each second's checkpoints recorded of an execution.
+paces = Table(
+    "paces",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("second", BigInteger, primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    #: Of the records' lists of the pages, before any filter.
+    Column("rows", BigInteger, nullable=False),
+    #: Answered 429.
+    Column("refused", BigInteger, nullable=False),
+    #: Answered with another status that is an error, or not at all.
+    Column("errors", BigInteger, nullable=False),
+)
+
 shards = Table(
     "shards",
     metadata,

@@ -379,6 +379,25 @@ class ServerObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PacePoint:
+    """What was counted in one span; `refused` were answered 429, `errors` otherwise or not at all."""
+
+    at: datetime
+    requests: int
+    rows: int
+    refused: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Counts over spans of `seconds` each, oldest first; spans without any are left out."""
+
+    seconds: int
+    points: list[PacePoint]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What can be said about an ended execution's files: rows, columns, digests, names, totals."""
 

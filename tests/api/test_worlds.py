@@ -41,6 +41,7 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("PUT", workflow, {"name": "mine"}),
         ("POST", f"{workflow}/executions", {}),
         ("GET", f"{workflow}/executions", None),
+        ("GET", f"/formulas/{ids['workflow']}", None),
         ("GET", execution, None),
         ("POST", execution, None),
         *(("POST", f"{execution}/{verb}", None) for verb in ("cancel", "pause", "resume")),

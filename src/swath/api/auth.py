@@ -9,7 +9,7 @@ from swath.operations import users
 from swath.operations.context import Context, User
 
 BASE = "/cloud/api/v1"
-OPEN = frozenset({f"{BASE}/openapi.json"})
+OPEN = frozenset({f"{BASE}/openapi.json", f"{BASE}/formula.schema.json"})
 
 
 class Authentication:

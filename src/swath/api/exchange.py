@@ -23,12 +23,17 @@ Cursor = Annotated[str | None, Query(description="`next_cursor` of the page befo
 
 async def read_body(request: Request) -> dict[str, Json]:
     """Return a request's JSON object, whatever its content type says. Raises InvalidInput."""
+    return bodies.read_object(await read_bytes(request))
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Return a request's body. Raises InvalidInput where it is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
             raise InvalidInput("body", f"Larger than {LARGEST_BODY >> 20} MB.")
-    return bodies.read_object(bytes(body))
+    return bytes(body)
 
 
 def respond(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:

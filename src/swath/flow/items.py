@@ -1,5 +1,6 @@
 """What a collection's items are: texts or JSON objects, each known by a digest of its value."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Literal
@@ -26,9 +27,20 @@ def digest_object(value: dict[str, Json], *, has_decimals: bool = True) -> bytes
     return sha256(_canonical.encode(_normalise(value) if has_decimals else value)).digest()[:DIGEST]
 
 
-def write_object(value: dict[str, Json]) -> str:
+def write_object(value: Json) -> str:
     """Return a JSON object as text, with every decimal's value exact."""
     return _exact.encode(value).decode()
+
+
+def prepare(values: Sequence[Json]) -> tuple[Kind | None, list[tuple[bytes, int, str]]]:
+    """Return the kind of items, and of each different one its digest, its place and how it is kept."""
+    found: dict[bytes, tuple[bytes, int, str]] = {}
+    for place, value in enumerate(values):
+        text = value if isinstance(value, str) else write_object(value)
+        digest = digest_object(value) if isinstance(value, dict) else digest_text(text)
+        found.setdefault(digest, (digest, place, text))
+    kind: Kind | None = None if not values else "json" if isinstance(values[0], dict) else "text"
+    return kind, list(found.values())
 
 
 def _normalise(value: Json) -> Json:

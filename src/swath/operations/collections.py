@@ -1,18 +1,21 @@
 """Collections: make, change, read and delete them, a million items as well as three."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, ParamSpec
 from uuid import uuid4
 
+import msgspec
+
 from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput, NotFound
+from swath.flow.definition import Json
 from swath.flow.items import Kind
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
-from swath.store import collections, definitions
+from swath.store import collections, definitions, schema
 from swath.store.database import Connection, Row, Stream
 from swath.store.spool import Prepared, Spool
 
@@ -59,6 +62,47 @@ async def create(
         await context.database.write(collections.reveal, number)
     await sweep(context)
     return await show(context, user, collection_id)
+
+
+def create_in(
+    connection: Connection, user: User, name: str, kind: Kind | None, items: Sequence[Prepared]
+) -> str:
+    """Make a collection with its items as a part of a transaction; return its id."""
+    collection_id, now = str(uuid4()), now_ms()
+    keys = {"id": collection_id, "owner_id": user.id, "name": name, "kind": kind or ""}
+    number = collections.add(connection, {**keys, "created_at": now, "updated_at": now})
+    added = collections.add_some(connection, items, number, 1, 0) if items else 0
+    collections.publish(connection, number, 1, added, now)
+    collections.reveal(connection, number)
+    return collection_id
+
+
+def replace_in(connection: Connection, row: Row[Any], kind: Kind | None, items: Sequence[Prepared]) -> None:
+    """Replace a collection's items as a part of a transaction; the caller holds the collection's lock."""
+    number, version = row.number, row.version + 1
+    while collections.clean_some(connection, number, row.version):
+        pass
+    after: int | None = -1
+    while after is not None:
+        after = collections.remove_up_to(connection, number, version, after)
+    if kind is not None:
+        collections.set_kind(connection, number, kind)
+    base = collections.end_position(connection, number)
+    added = collections.add_some(connection, items, number, version, base) if items else 0
+    collections.publish(connection, number, version, added - row._mapping["count"], now_ms())
+
+
+@asynccontextmanager
+async def hold_named(context: Context, user: User, names: Iterable[str]) -> AsyncIterator[None]:
+    """Let nobody else change the collections of these names, in the order of their ids."""
+    rows = [
+        await context.database.read(definitions.find_named, schema.collections, user.id, name)
+        for name in names
+    ]
+    async with AsyncExitStack() as stack:
+        for collection_id in sorted(row.id for found in rows for row in found):
+            await stack.enter_async_context(context.database.locked(collection_id))
+        yield
 
 
 async def change(
@@ -219,6 +263,12 @@ async def _read_slices(stream: Stream, number: int, version: int) -> AsyncIterat
     while found := await stream.read(collections.read_slice, number, version, after, SLICE):
         yield [value for _, value in found]
         after = found[-1][0]
+
+
+def read_plain(connection: Connection, row: Row[Any]) -> list[Json]:
+    """Return all items of a collection that is known to be short."""
+    found = collections.read_slice(connection, row.number, row.version, -1, row._mapping["count"])
+    return [value if row.kind != "json" else msgspec.json.decode(value) for _, value in found]
 
 
 def _own(connection: Connection, user: User, collection_id: str) -> Row[Any]:

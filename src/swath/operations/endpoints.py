@@ -33,24 +33,29 @@ class EndpointView:
 
 async def create(context: Context, user: User, endpoint: Endpoint) -> EndpointView:
     """Keep a new endpoint. Raises InvalidInput with everything that is wrong with it."""
-    _check(endpoint)
     endpoint_id = str(uuid4())
-    sealed = seal_endpoint(context.vault, endpoint)
-    await context.database.write(definitions.add_endpoint, user.id, endpoint_id, sealed, now_ms())
+    await context.database.write(create_in, context.vault, user, endpoint_id, endpoint)
     return await show(context, user, endpoint_id)
+
+
+def create_in(connection: Connection, vault: Vault, user: User, endpoint_id: str, new: Endpoint) -> None:
+    """Keep a new endpoint as a part of a transaction."""
+    _check(new)
+    definitions.add_endpoint(connection, user.id, endpoint_id, seal_endpoint(vault, new), now_ms())
 
 
 async def update(
     context: Context, user: User, endpoint_id: str, revise: Callable[[Endpoint], Endpoint]
 ) -> EndpointView:
     """Change an endpoint to what `revise` makes of it, and seal what became secret in its workflows."""
-    await context.database.write(_update, context.vault, user, endpoint_id, revise)
+    await context.database.write(update_in, context.vault, user, endpoint_id, revise)
     return await show(context, user, endpoint_id)
 
 
-def _update(
+def update_in(
     connection: Connection, vault: Vault, user: User, endpoint_id: str, revise: Callable[[Endpoint], Endpoint]
 ) -> None:
+    """Change an endpoint as a part of a transaction."""
     old = definitions.read_endpoint(_own(connection, user, endpoint_id))
     new = revise(old)
     _check(new)

@@ -29,6 +29,8 @@ class Proxy:
     location: str
     url: str
     shared: bool = False
+    #: What its owner calls it; a formula finds it by this.
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class ProxyView:
     """A proxy as it is shown; the URL only to its owner, with its password masked. Times in milliseconds."""
 
     id: str
+    name: str
     type: str
     location: str
     url: str | None
@@ -58,26 +61,31 @@ class ProxyView:
 
 async def create(context: Context, user: User, proxy: Proxy) -> ProxyView:
     """Register a proxy. Raises InvalidInput."""
-    values = _values(context.vault, user, proxy)
     proxy_id = str(uuid4())
-    keys = {"id": proxy_id, "owner_id": user.id, "created_at": now_ms()}
-    await context.database.write(proxies.add, values | keys)
+    await context.database.write(create_in, context.vault, user, proxy_id, proxy)
     return await show(context, user, proxy_id)
+
+
+def create_in(connection: Connection, vault: Vault, user: User, proxy_id: str, new: Proxy) -> None:
+    """Register a proxy as a part of a transaction."""
+    keys = {"id": proxy_id, "owner_id": user.id, "created_at": now_ms()}
+    proxies.add(connection, _values(vault, user, new) | keys)
 
 
 async def update(context: Context, user: User, proxy_id: str, revise: Callable[[Proxy], Proxy]) -> ProxyView:
     """Change a proxy to what `revise` makes of it; the URL as it was shown stands for the stored one."""
-    await context.database.write(_update, context.vault, user, proxy_id, revise)
+    await context.database.write(update_in, context.vault, user, proxy_id, revise)
     return await show(context, user, proxy_id)
 
 
-def _update(
+def update_in(
     connection: Connection, vault: Vault, user: User, proxy_id: str, revise: Callable[[Proxy], Proxy]
 ) -> None:
+    """Change a proxy as a part of a transaction."""
     row = _own(connection, user, proxy_id)
     url = vault.open(row.url)
     shown = mask_password(url)
-    new = revise(Proxy(type=row.type, location=row.location, url=shown, shared=row.for_all))
+    new = revise(Proxy(type=row.type, location=row.location, url=shown, shared=row.for_all, name=row.name))
     kept = replace(new, url=url) if new.url == shown else new
     proxies.change(connection, proxy_id, _values(vault, user, kept))
 
@@ -98,6 +106,7 @@ def _values(vault: Vault, user: User, proxy: Proxy) -> dict[str, Any]:
     if findings:
         raise InvalidInput(*findings[0], *findings[1:])
     return {
+        "name": proxy.name.strip(),
         "type": proxy.type,
         "location": proxy.location.strip(),
         "url": vault.seal(url),
@@ -114,6 +123,12 @@ def mask_password(url: str) -> str:
         return url
     name, colon, _ = login.partition(":")
     return f"{scheme}://{name if colon else MASK}{colon and f':{MASK}'}@{address}"
+
+
+def without_login(url: str) -> str:
+    """Return a proxy's URL as a formula may hold it."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 async def list_for(context: Context, user: User, *, limit: int, cursor: str | None) -> Page[ProxyView]:
@@ -159,6 +174,7 @@ def _own(connection: Connection, user: User, proxy_id: str) -> Row[Any]:
 def _view(vault: Vault, user: User, row: Row[Any]) -> ProxyView:
     return ProxyView(
         id=row.id,
+        name=row.name,
         type=row.type,
         location=row.location,
         url=mask_password(vault.open(row.url)) if row.owner_id == user.id else None,

@@ -9,6 +9,7 @@ from swath.engine.times import now_ms
 from swath.errors import InvalidInput, NotFound
 from swath.flow.checks import check_workflow
 from swath.flow.definition import Endpoint, VariableMapping, Workflow
+from swath.flow.masking import MASK
 from swath.operations import executions
 from swath.operations.context import Context, User
 from swath.operations.listing import Page, page_of, read_cursor
@@ -16,7 +17,7 @@ from swath.operations.secrets import seal_workflow
 from swath.store import definitions
 from swath.store.database import Connection, Row
 from swath.store.schema import workflows
-from swath.store.vault import Vault
+from swath.store.vault import Vault, is_sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,12 @@ class WorkflowLine:
 async def create(context: Context, user: User, workflow: Workflow) -> WorkflowView:
     """Keep a new workflow. Raises InvalidInput with everything that is wrong with it."""
     workflow_id = str(uuid4())
-    await context.database.write(_create, context.vault, user, workflow_id, workflow)
+    await context.database.write(create_in, context.vault, user, workflow_id, workflow)
     return await show(context, user, workflow_id)
 
 
-def _create(connection: Connection, vault: Vault, user: User, workflow_id: str, new: Workflow) -> None:
+def create_in(connection: Connection, vault: Vault, user: User, workflow_id: str, new: Workflow) -> None:
+    """Keep a new workflow as a part of a transaction."""
     endpoint = _check(connection, user, new)
     workflow = replace(seal_workflow(vault, new, endpoint), mappings=_name_mappings(new))
     definitions.add_workflow(connection, user.id, workflow_id, workflow, now_ms())
@@ -57,14 +59,15 @@ async def update(
     context: Context, user: User, workflow_id: str, revise: Callable[[Workflow], Workflow]
 ) -> WorkflowView:
     """Change a workflow to what `revise` makes of it; executions that were triggered keep what they have."""
-    await context.database.write(_update, context.vault, user, workflow_id, revise)
+    await context.database.write(update_in, context.vault, user, workflow_id, revise)
     return await show(context, user, workflow_id)
 
 
-def _update(
+def update_in(
     connection: Connection, vault: Vault, user: User, workflow_id: str, revise: Callable[[Workflow], Workflow]
 ) -> None:
-    old = definitions.read_workflow(connection, _own(connection, user, workflow_id))
+    """Change a workflow as a part of a transaction."""
+    old = definitions.read_workflow(connection, own(connection, user, workflow_id))
     new = revise(old)
     endpoint = _check(connection, user, new)
     mappings = _name_mappings(new, old.mappings)
@@ -110,6 +113,16 @@ def _name_mappings(workflow: Workflow, old: tuple[VariableMapping, ...] = ()) ->
     return tuple(named)
 
 
+def inherit(new: Workflow, old: Workflow | None) -> Workflow:
+    """Return a workflow with what no formula says: the ids of mappings, and inputs that are kept sealed."""
+    if old is None:
+        return new
+    ids = {mapping.target_variable_name: mapping.id for mapping in old.mappings}
+    mappings = tuple(replace(each, id=ids.get(each.target_variable_name, "")) for each in new.mappings)
+    sealed = {name: MASK for name, value in old.inputs.items() if is_sealed(value)}
+    return replace(new, mappings=mappings, inputs={**sealed, **new.inputs})
+
+
 async def list_for(context: Context, user: User, *, limit: int, cursor: str | None) -> Page[WorkflowLine]:
     before = read_cursor(cursor)
     rows = await context.database.read(definitions.find_some, workflows, user.id, before, limit + 1)
@@ -122,7 +135,7 @@ async def show(context: Context, user: User, workflow_id: str) -> WorkflowView:
 
 
 def _show(connection: Connection, user: User, workflow_id: str) -> WorkflowView:
-    row = _own(connection, user, workflow_id)
+    row = own(connection, user, workflow_id)
     workflow = definitions.read_workflow(connection, row)
     return WorkflowView(id=row.id, workflow=workflow, created_at=row.created_at, updated_at=row.updated_at)
 
@@ -133,7 +146,7 @@ async def load(context: Context, user: User, workflow_id: str) -> tuple[Workflow
 
 
 def _load(connection: Connection, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
-    workflow = definitions.read_workflow(connection, _own(connection, user, workflow_id))
+    workflow = definitions.read_workflow(connection, own(connection, user, workflow_id))
     row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
     assert row is not None  # a foreign key holds it
     return workflow, definitions.read_endpoint(row)
@@ -146,11 +159,12 @@ async def delete(context: Context, user: User, workflow_id: str) -> None:
 
 
 def _delete(connection: Connection, user: User, workflow_id: str) -> None:
-    _own(connection, user, workflow_id)
+    own(connection, user, workflow_id)
     definitions.delete_workflow(connection, workflow_id)
 
 
-def _own(connection: Connection, user: User, workflow_id: str) -> Row[Any]:
+def own(connection: Connection, user: User, workflow_id: str) -> Row[Any]:
+    """Return the row of a user's workflow. Raises NotFound."""
     row = definitions.find_workflow(connection, user.id, workflow_id)
     if row is None:
         raise NotFound("id", "No workflow of yours has this id.")

@@ -8,8 +8,9 @@ import msgspec
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
 from swath.flow.definition import Endpoint, VariableMapping, Workflow
+from swath.store.database import upsert
 from swath.store.listing import newest_first, older
-from swath.store.schema import collections, endpoints, mappings, workflows
+from swath.store.schema import collections, endpoints, formulas, mappings, workflows
 
 # Built once: every trigger asks these, and building a statement costs as much as running it.
 _ENDPOINT = select(endpoints).where(
@@ -31,6 +32,22 @@ def find_some(
     if before is not None:
         query = query.where(older(table, before))
     return connection.execute(query.order_by(*newest_first(table)).limit(limit)).all()
+
+
+def find_named(connection: Connection, table: Table, owner_id: str, name: str) -> Sequence[Row[Any]]:
+    """Return an owner's things of this very name, newest first."""
+    query = select(table).where(table.c.owner_id == owner_id, table.c.name == name)
+    if "deleted_at" in table.c:
+        query = query.where(table.c.deleted_at.is_(None))
+    return connection.execute(query.order_by(*newest_first(table))).all()
+
+
+def find_names(connection: Connection, table: Table, owner_id: str) -> dict[str, str]:
+    """Return id and name of all of an owner's things of one kind."""
+    query = select(table.c.id, table.c.name).where(table.c.owner_id == owner_id)
+    if "deleted_at" in table.c:
+        query = query.where(table.c.deleted_at.is_(None))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 # --- endpoints
@@ -101,7 +118,18 @@ def set_workflow(connection: Connection, workflow_id: str, workflow: Workflow, n
 def delete_workflow(connection: Connection, workflow_id: str) -> None:
     """Delete a workflow and its mappings; its executions have a copy of everything."""
     connection.execute(delete(mappings).where(mappings.c.workflow_id == workflow_id))
+    connection.execute(delete(formulas).where(formulas.c.workflow_id == workflow_id))
     connection.execute(delete(workflows).where(workflows.c.id == workflow_id))
+
+
+def find_formula(connection: Connection, workflow_id: str) -> str | None:
+    """Return the text that a workflow was last applied from."""
+    return connection.execute(select(formulas.c.text).where(formulas.c.workflow_id == workflow_id)).scalar()
+
+
+def set_formula(connection: Connection, workflow_id: str, text: str) -> None:
+    row = upsert(connection, formulas, {"workflow_id": workflow_id, "text": text})
+    connection.execute(row.on_conflict_do_update(index_elements=["workflow_id"], set_={"text": text}))
 
 
 def find_sources(connection: Connection, owner_id: str, collection_ids: Iterable[str]) -> dict[str, str]:

@@ -72,6 +72,14 @@ workflows = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+#: The text of the formula that a workflow was last applied from.
+formulas = Table(
+    "formulas",
+    metadata,
+    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
 mappings = Table(
     "mappings",
     metadata,
@@ -145,6 +153,8 @@ proxies = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    #: What its owner calls it; empty where nobody named it.
+    Column("name", Text, nullable=False, server_default=""),
     Column("type", Text, nullable=False),
     Column("location", Text, nullable=False),
     #: Sealed by the vault: it holds credentials.

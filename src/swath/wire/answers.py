@@ -11,6 +11,7 @@ from swath.flow.request.template import dump
 from swath.operations.collections import CollectionView
 from swath.operations.endpoints import EndpointView
 from swath.operations.executions import iso
+from swath.operations.formulas import Applied
 from swath.operations.users import TokenView
 from swath.operations.workflows import WorkflowView
 from swath.store.vault import mask_sealed
@@ -72,6 +73,12 @@ def show_workflow(view: WorkflowView) -> dict[str, Json]:
     definition = mask_sealed(msgspec.to_builtins(view.workflow))
     definition["mappings"] = [{"id": None, **mapping} for mapping in definition["mappings"]]
     return {"id": view.id, **definition, **_times(view.created_at, view.updated_at)}
+
+
+def show_applied(applied: Applied) -> dict[str, Json]:
+    shown: dict[str, Json] = msgspec.to_builtins(applied)
+    shown["workflows"] = [{"name": name, "id": each} for name, each in applied.workflows.items()]
+    return shown
 
 
 def show_execution(view: Mapping[str, Json], public_url: str) -> dict[str, Json]:

@@ -1,24 +1,18 @@
-"""From a request's bytes to the dataclasses of the operations, with one message for each field that is wrong.
+"""From a request's bytes to the dataclasses of the operations, as `flow.typed` reads them."""
 
-Unknown keys are ignored, and null stands for a field's default. The dataclasses are validated as they are
-declared; nothing is described a second time.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
+from swath.flow.typed import explain_one, parse
 from swath.store.vault import SEAL
 
+__all__ = ["explain_query", "parse", "read_object", "refuse_seals", "reviser"]
+
 T = TypeVar("T")
-Place = tuple[str | int, ...]
 
 _BOM = b"\xef\xbb\xbf"
 _DEEPEST = 100
@@ -29,7 +23,7 @@ def read_object(body: bytes) -> dict[str, Json]:
     value = _decode(body.removeprefix(_BOM)) if body.strip() else {}
     if not isinstance(value, dict):
         raise InvalidInput("body", "Must be a JSON object.")
-    _refuse_seals(value, 0)
+    refuse_seals(value)
     return value
 
 
@@ -42,7 +36,7 @@ def _decode(body: bytes) -> Json:
         raise InvalidInput("body", "Nested too deeply.") from None
 
 
-def _refuse_seals(value: Json, depth: int) -> None:
+def refuse_seals(value: Json, depth: int = 0) -> None:
     """Keep out what the store takes for a sealed secret."""
     if depth > _DEEPEST:
         raise InvalidInput("body", "Nested too deeply.")
@@ -52,20 +46,7 @@ def _refuse_seals(value: Json, depth: int) -> None:
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
-            _refuse_seals(part, depth + 1)
-
-
-def parse(kind: type[T], given: Mapping[str, Json]) -> T:
-    """Return `given` as the dataclass `kind`. Raises InvalidInput with everything that does not fit."""
-    wanted = {name: value for name, value in given.items() if value is not None or not _defaults(kind, name)}
-    try:
-        read: T = _adapter(cast(Any, kind)).validate_python(wanted)
-    except ValidationError as error:
-        raise _explain(error.errors(include_url=False), wanted) from None
-    numbers = [(_write(place), "Must be a number.") for place in _find_bools(read, wanted, ())]
-    if numbers:
-        raise InvalidInput(*numbers[0], *numbers[1:])
-    return read
+            refuse_seals(part, depth + 1)
 
 
 def reviser(kind: type[T], changes: Mapping[str, Json]) -> Callable[[T], T]:
@@ -78,99 +59,6 @@ def reviser(kind: type[T], changes: Mapping[str, Json]) -> Callable[[T], T]:
     return revise
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _defaults(kind: Any, name: str) -> bool:
-    """Tell whether the field has a default to stand for null."""
-    return any(
-        field.name == name and (field.default, field.default_factory) != (MISSING, MISSING)
-        for field in fields(kind)
-    )
-
-
-def _find_bools(read: Any, given: Json, place: Place) -> Iterator[Place]:
-    """Yield where a truth value was taken for a number."""
-    if isinstance(given, bool):
-        if not isinstance(read, bool):
-            yield place
-    elif is_dataclass(read) and isinstance(given, dict):
-        for field in fields(read):
-            if field.name in given:
-                yield from _find_bools(getattr(read, field.name), given[field.name], (*place, field.name))
-    elif isinstance(read, tuple) and isinstance(given, list):
-        for number, (part, raw) in enumerate(zip(read, given, strict=False)):
-            yield from _find_bools(part, raw, (*place, number))
-
-
-def _explain(errors: list[ErrorDetails], given: Json) -> InvalidInput:
-    """Return one message for each field, alternatives of a union joined."""
-    found: dict[str, list[str]] = {}
-    for error in errors:
-        wanted = found.setdefault(_write(_real_place(error, given)), [])
-        message = _message(error)
-        if message not in wanted:
-            wanted.append(message)
-    messages = [(field, _join(texts)) for field, texts in found.items()]
-    return InvalidInput(*messages[0], *messages[1:])
-
-
-def _real_place(error: ErrorDetails, given: Json) -> Place:
-    """Return an error's place in the input, without the names of union members between."""
-    place: list[str | int] = []
-    for number, part in enumerate(error["loc"]):
-        is_last = number == len(error["loc"]) - 1
-        if isinstance(given, dict) and (part in given or (is_last and error["type"] == "missing")):
-            given = given.get(part)
-        elif isinstance(given, list) and isinstance(part, int) and part < len(given):
-            given = given[part]
-        else:
-            continue
-        place.append(part)
-    return tuple(place)
-
-
 def explain_query(errors: Sequence[Any]) -> list[tuple[str, str]]:
     """Return what is wrong with the parameters of a query."""
-    return [(str(error["loc"][-1]), _message(error)) for error in errors]
-
-
-def _write(place: Place) -> str:
-    """Write a place with dots and indices: `mappings[0].source_collection_id`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return text.removeprefix(".") or "body"
-
-
-_EXPECTED = {
-    "string": "a string",
-    "int": "an integer",
-    "float": "a number",
-    "bool": "true or false",
-    "dict": "an object",
-    "mapping": "an object",
-    "dataclass": "an object",
-    "tuple": "a list",
-    "list": "a list",
-    "finite": "a finite number",
-    "none": "null",
-}
-
-
-def _message(error: ErrorDetails) -> str:
-    if error["type"] == "missing":
-        return "Blank."
-    if error["type"] == "literal_error":
-        choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        return f"Must be one of: {choices}."
-    expected = _EXPECTED.get(error["type"].split("_")[0])
-    told = error["msg"].replace("Input should be", "Must be")
-    return f"Must be {expected}." if expected else f"{told}."
-
-
-def _join(messages: list[str]) -> str:
-    if len(messages) == 1:
-        return messages[0]
-    parts = [message.removeprefix("Must be ").removesuffix(".") for message in messages]
-    return f"Must be {' or '.join(parts)}."
+    return [(str(error["loc"][-1]), explain_one(error)) for error in errors]

@@ -7,6 +7,7 @@ from typing import Literal
 
 from swath.flow.definition import Endpoint, Json, OutputFormat, ProxyChoice, VariableMapping, Workflow
 from swath.flow.execution import Status, StopReason
+from swath.flow.formula import Change
 from swath.flow.items import Kind
 from swath.flow.recipe import Recipe
 from swath.operations.collections import Method
@@ -59,6 +60,17 @@ class Renaming:
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormulaToApply:
+    """A formula (`formula.schema.json` describes it) as text or as an object, and values of its secrets.
+
+    `secrets` are named `variable` or `endpoint.variable`; `proxies.NAME` is the whole address of a proxy.
+    """
+
+    formula: str | dict[str, Json]
+    secrets: Mapping[str, Json] | None = None
+
+
 # --- answers
 
 
@@ -105,6 +117,32 @@ class WorkflowObject(Workflow):
     mappings: tuple[VariableMapping, ...]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowName:
+    """A workflow of a formula; the id is null where it would only be created."""
+
+    name: str
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedFormula:
+    """What a formula has changed, or would. `secrets_missing` are secret variables without a value."""
+
+    dry_run: bool
+    changes: list[Change]
+    workflows: list[WorkflowName]
+    secrets_missing: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormulaText:
+    """A workflow as a formula; asked for without `Accept: application/json`, the bare text is answered."""
+
+    workflow_id: str
+    formula: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +200,7 @@ class ProxyObject:
     """A proxy; its password is masked, and its URL shown to its owner only."""
 
     id: str
+    name: str
     type: Literal["shared", "dedicated"]
     location: str
     url: str | None

@@ -1,0 +1,156 @@
+"""Formulas: apply one, creating or updating by name in one transaction, and give one back."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from swath.errors import FieldError, InvalidInput
+from swath.flow.definition import Json, Workflow
+from swath.flow.formula import Change, Formula, SourceText, read_formula, write_text
+from swath.flow.formula.hints import nearest
+from swath.operations import collections, workflows
+from swath.operations.application import Application
+from swath.operations.context import Context, User
+from swath.store import definitions
+from swath.store.collections import find
+from swath.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What applying a formula has changed or, of a dry run, would change."""
+
+    dry_run: bool
+    changes: tuple[Change, ...]
+    #: Ids of the formula's workflows by name; of those that a dry run would create, null.
+    workflows: Mapping[str, str | None]
+    #: Secret variables that have no value yet, as `endpoint.variable`.
+    secrets_missing: tuple[str, ...]
+
+
+class _DryRun(Exception):
+    """Carries what a transaction would have done out of it, so that it is rolled back."""
+
+    def __init__(self, applied: Applied) -> None:
+        self.applied = applied
+
+
+async def apply(
+    context: Context,
+    user: User,
+    source: SourceText,
+    secrets: Mapping[str, Json] | None = None,
+    *,
+    dry_run: bool = False,
+) -> Applied:
+    """Create or update everything that a formula names; nothing is deleted.
+
+    `secrets` are values of secret variables, as `variable` or `endpoint.variable`, and addresses of proxies
+    with their logins, as `proxies.NAME`. Raises InvalidInput, and Conflict where a name is not unique.
+    """
+    formula = await asyncio.to_thread(read_formula, source)
+    _check_secrets(formula, secrets or {})
+    async with collections.hold_named(context, user, formula.collections):
+        try:
+            return await context.database.write(
+                _apply, context, user, formula, source.text, secrets or {}, dry_run
+            )
+        except _DryRun as trial:
+            return trial.applied
+
+
+def _check_secrets(formula: Formula, secrets: Mapping[str, Json]) -> None:
+    known = [name for names in formula.secrets.values() for name in names]
+    known += [f"{endpoint}.{name}" for endpoint, names in formula.secrets.items() for name in names]
+    known += [f"proxies.{name}" for name in formula.proxies]
+    for name in secrets:
+        if name not in known:
+            raise InvalidInput(
+                f"secrets.{name}", f"This formula has no secret {name!r}{nearest(name, known)}"
+            )
+
+
+def _apply(
+    connection: Connection,
+    context: Context,
+    user: User,
+    formula: Formula,
+    text: str,
+    secrets: Mapping[str, Json],
+    dry_run: bool,
+) -> Applied:
+    work = Application(connection, context, user, formula, secrets)
+    work.apply()
+    for workflow_id in work.workflow_ids.values():
+        definitions.set_formula(connection, workflow_id, text)
+    created = {change.id for change in work.changes if change.action == "create"}
+    hide = created if dry_run else set()
+    applied = Applied(
+        dry_run=dry_run,
+        changes=tuple(replace(each, id=None) if each.id in hide else each for each in work.changes),
+        workflows={name: None if each in hide else each for name, each in work.workflow_ids.items()},
+        secrets_missing=tuple(work.find_missing()),
+    )
+    if dry_run:
+        raise _DryRun(applied)
+    return applied
+
+
+#: Items that a formula written for a workflow holds of one collection; of a longer one it holds the id.
+MOST_ITEMS = 10_000
+
+
+async def export(context: Context, user: User, workflow_id: str) -> str:
+    """Return a workflow as a formula: the text that it was applied from, while that is what there is.
+
+    Values of secrets are left out. Raises NotFound.
+    """
+    text = await context.database.read(_find_text, user, workflow_id)
+    if text is not None and await _still_holds(context, user, text):
+        return text
+    return await context.database.read(_write, user, workflow_id)
+
+
+def _find_text(connection: Connection, user: User, workflow_id: str) -> str | None:
+    workflows.own(connection, user, workflow_id)
+    return definitions.find_formula(connection, workflow_id)
+
+
+async def _still_holds(context: Context, user: User, text: str) -> bool:
+    """Tell whether applying a text would change nothing."""
+    try:
+        applied = await apply(context, user, SourceText(text), dry_run=True)
+    except FieldError:  # what it names is gone
+        return False
+    return all(change.action == "unchanged" for change in applied.changes)
+
+
+def _write(connection: Connection, user: User, workflow_id: str) -> str:
+    workflow = definitions.read_workflow(connection, workflows.own(connection, user, workflow_id))
+    row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
+    assert row is not None  # a foreign key holds it
+    endpoint = definitions.read_endpoint(row)
+    listed, names = _list_collections(connection, workflow)
+    mappings = tuple(
+        replace(each, source_collection_id=names.get(each.source_collection_id, each.source_collection_id))
+        for each in workflow.mappings
+    )
+    named = replace(workflow, endpoint_id=endpoint.name, mappings=mappings)
+    return write_text(
+        Formula(endpoints={endpoint.name: endpoint}, workflows={workflow.name: named}, collections=listed)
+    )
+
+
+def _list_collections(
+    connection: Connection, workflow: Workflow
+) -> tuple[dict[str, tuple[Json, ...]], dict[str, str]]:
+    """Return the items of a workflow's collections by name, and the names by id, but for long lists."""
+    listed: dict[str, tuple[Json, ...]] = {}
+    names: dict[str, str] = {}
+    for mapping in workflow.mappings:
+        row = find(connection, mapping.source_collection_id)
+        short = row is not None and row._mapping["count"] <= MOST_ITEMS and row.id not in names
+        if row is not None and short and row.name not in listed:
+            listed[row.name] = tuple(collections.read_plain(connection, row))
+            names[row.id] = row.name
+    return listed, names

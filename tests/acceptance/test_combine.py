@@ -116,3 +116,40 @@ def test_a_kill_does_not_lose_a_combination(server: Server) -> None:
     alice = b"results.id,results.name,results.children[0]\n1,Alice,Carl\n"
     assert files_of(server, mine, 1)["results.csv"] == alice
     assert [file["revision"] for file in server.execution(mine)["results"]] == [1, 1, 0, 0]
+
+
+def test_columns_are_chosen_in_a_workflow_and_anew(server: Server) -> None:
+    """A workflow's choice shapes its files; another choice, and a budget, reshape them without a request."""
+    columns = {"results": ["input.person", {"path": "results.name", "name": "who"}, "results.gone"]}
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url, columns=columns)
+        mine = server.wait(server.trigger(workflow, execution_parameters={"person": "one"}))["id"]
+    chosen = b"input.person,who,results.gone\none,Alice,\none,Bob,\n"
+    assert files_of(server, mine, 0)["results.csv"] == chosen
+    path = f"/workflows/executions/{mine}"
+    assert server.get(f"{path}/rows")["object"]["columns"] == ["input.person", "who", "results.gone"]
+    (warning,) = server.execution(mine)["warnings"]
+    assert "No row of results has results.gone" in warning
+    combined = combine(server, mine, columns=None, column_budget=3)
+    assert files_of(server, mine, 1)["results.csv"] == (
+        b"results.id,input.person,_more\n"
+        b'1,one,"{""results.name"":""Alice"",""results.children[0]"":""Carl""}"\n'
+        b'2,one,"{""results.name"":""Bob"",""results.children[0]"":""Eric""}"\n'
+    )
+    assert "stand together as JSON in _more" in combined["warnings"][0]
+    described = server.get(f"{path}/manifest")["object"]["collections"][0]
+    assert described["columns"][0] == {
+        "name": "results.id",
+        "path": "results.id",
+        "types": {"integer": 2},
+        "nulls": 0,
+        "missing": 0,
+    }
+    assert [column["path"] for column in described["in_more"]] == ["results.name", "results.children[0]"]
+    assert server.get(f"{path}/rows")["object"]["rows"][0]["_more"] == {
+        "results.name": "Alice",
+        "results.children[0]": "Carl",
+    }
+    refused = server.ask("POST", f"{path}/combine", json={"columns": {"results": ["a", "a"]}})
+    assert (refused.status_code, "columns.results[1]" in refused.text) == (400, True)

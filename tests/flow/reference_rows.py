@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from swath.flow.definition import Json
-from swath.flow.files.writers import Source, combine_csv, combine_json, combine_jsonl
+from swath.flow.files.output import Source
+from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
 from swath.flow.rows import Extraction, Extractor, SourcePage
 from swath.flow.rows.fragments import Part
 from swath.flow.table import Table, order_tables, unite

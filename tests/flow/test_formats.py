@@ -11,6 +11,7 @@ import pytest
 from arro3.io import read_parquet
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.reference_rows import extract, tables_of
 
 from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.workbook import combine_xlsx
@@ -163,15 +164,27 @@ def test_a_workbook_runs_nothing_and_loses_no_digit() -> None:
 
 
 def test_a_workbook_splits_at_its_limits() -> None:
-    """More rows than a sheet has go on in the next, under the same header; columns too many stand as JSON."""
+    """More rows than a sheet has go on in the next, under the same header."""
     pages = [f'{{"rows": [{{"a": {n}, "b": {n}, "c": {n}}}]}}'.encode() for n in range(5)]
-    file = write(pages, combine_xlsx, "xlsx", most_rows=3, most_columns=3)["rows"]
+    file = write(pages, combine_xlsx, "xlsx", most_rows=3)["rows"]
     sheets = openpyxl.load_workbook(io.BytesIO(file)).worksheets
     rows = [[[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in sheets]
     assert [len(sheet) for sheet in rows] == [3, 3, 2]
-    assert {tuple(sheet[0]) for sheet in rows} == {("rows.a", "rows.b", "more")}
-    assert rows[2][1][:2] == [4, 4]
-    assert json.loads(rows[2][1][2]) == {"rows.c": 4, "input.q": "=x"}
+    assert {tuple(sheet[0]) for sheet in rows} == {("rows.a", "rows.b", "rows.c", "input.q")}
+    assert rows[2][1] == [4, 4, 4, "=x"]
+
+
+def test_a_workbook_says_what_it_cut() -> None:
+    """A cell takes 32,767 UTF-16 units; what is longer is cut between characters, and counted."""
+    texts = ["x" * 32_767, "x" * 32_768, "\U0001f600" * 16_384]
+    body = json.dumps({"rows": [{"a": text} for text in texts]}, ensure_ascii=False).encode()
+    (part,) = extract([body], "jsonl")
+    (table,) = tables_of([part])
+    file = io.BytesIO()
+    assert combine_xlsx(table, [part], file).cut == 2
+    (sheet,) = openpyxl.load_workbook(file).worksheets
+    cells = [cell.value for (cell,) in sheet.iter_rows(min_row=2)]
+    assert cells == ["x" * 32_767, "x" * 32_767, "\U0001f600" * 16_383]
 
 
 def test_nothing_is_a_file_too() -> None:

@@ -57,7 +57,7 @@ def test_json_rows_are_those_of_the_file(answers: list[list[Any]], offset: int, 
         mine = [source for source in sources if source[0].path == table.path]
         out = io.BytesIO()
         combine_json(table, mine, out)
-        names = dict(zip(table.keys, table.header, strict=False))
+        names = {column.key: column.name for column in table.columns if column.group != "inputs"}
         blank = dict.fromkeys(table.header)
         expected = [
             blank

@@ -332,7 +332,7 @@ def test_csv_and_json_agree_cell_by_cell(values: list[Any]) -> None:
         lines = [json.loads(line)["response"] for line in json_files[table.name].split("\n")[:-1]]
         assert len(rows) == len(lines) == table.rows
         for row, line in zip(rows, lines, strict=True):
-            cells = dict(zip(table.keys, row, strict=True))
+            cells = dict(zip([column.key for column in table.columns], row, strict=True))
             assert set(line) <= set(cells)
             assert {key: _cell(line.get(key)) for key in cells} == cells
 

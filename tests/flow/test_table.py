@@ -57,7 +57,7 @@ def test_columns_unite_in_order_of_first_appearance() -> None:
     r, s = unite(parts)
     assert (r.name, r.rows, r.elements, s.name) == ("r", 5, 5, "s")
     assert r.header == ["r.a", "r.b", "r.c", "n", "m", "input.x"]
-    assert r.keys == ["a", "b", "c", "n", "m"]
+    assert [column.key for column in r.columns] == ["a", "b", "c", "n", "m", "x"]
 
 
 def test_names_collide_safely_and_it_is_said() -> None:

@@ -7,7 +7,7 @@ worker processes, for the event loop has requests to send.
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -35,8 +35,10 @@ from swath.engine.times import now_ms
 from swath.flow.bodies import list_paths
 from swath.flow.definition import Definition
 from swath.flow.execution import TERMINAL, Status, judge_end
-from swath.flow.files.writers import Written
+from swath.flow.files.output import Written
+from swath.flow.files.workbook import MOST_COLUMNS
 from swath.flow.filters import bind_filters
+from swath.flow.layout import Absent, arrange_all
 from swath.flow.recipe import Recipe, apply_recipe
 from swath.flow.rows import Extraction
 from swath.flow.rows.dynamic import find_dynamic
@@ -151,18 +153,19 @@ class Combiner:
     ) -> tuple[list[dict[str, Any]], Findings]:
         """Write a revision's files and its index; return the rows that will name the files."""
         mapped, dynamic = extracted
-        workflow = subject.definition.workflow
-        primary = workflow.primary_collection
-        tables = order_tables(unite(part for each in mapped for part in each.parts), primary)
-        tables = tables if workflow.children else tables[:1]
-        files = [
-            await self._write_file(subject, revision, place, table, name, mapped)
+        tables, absent = lay_out(subject.definition, mapped)
+        typed = any(table.more for table in tables) or not _is_csv(subject.definition)
+        if typed and _is_csv(subject.definition):
+            mapped = await self._gather(subject, dict.fromkeys(range(len(mapped))), dynamic, typed)
+        written = [
+            await self._write_file(subject, revision, place, table, name, mapped, typed)
             for place, (table, name) in enumerate(_named(tables))
         ]
-        output_format = subject.definition.options.output_aggregation_format
-        index = Index(mapped=mapped, output_format=output_format, primary_collection=primary)
+        index = Index(mapped=mapped, tables=tables, typed=typed)
         await self._objects.put(index_name(subject.id, revision), msgspec.msgpack.encode(index))
-        return files, Findings(mapped, tables, dynamic)
+        return [file for file, _ in written], Findings(
+            mapped, tables, dynamic, absent, sum(cut for _, cut in written)
+        )
 
     async def _open(self, execution_id: str) -> Subject:
         row = await self._database.read(executions.find, execution_id)
@@ -187,16 +190,22 @@ class Combiner:
         return mapped, dynamic
 
     async def _gather(
-        self, subject: Subject, stored: dict[int, str | None], dynamic: tuple[CollectionPath, ...]
+        self,
+        subject: Subject,
+        stored: dict[int, str | None],
+        dynamic: tuple[CollectionPath, ...],
+        typed: bool = False,
     ) -> list[Mapped]:
         async def get(number: int, parts: str | None) -> Mapped:
             if parts is not None:
                 return msgspec.json.decode(parts, type=Mapped)
-            return await self._map(subject, number, dynamic)
+            return await self._map(subject, number, dynamic, typed)
 
         return list(await asyncio.gather(*(get(*shard) for shard in sorted(stored.items()))))
 
-    async def _map(self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...]) -> Mapped:
+    async def _map(
+        self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...], typed: bool = False
+    ) -> Mapped:
         rows = await self._database.read(shards.find_frames, subject.id, number)
         stored = await self._database.read(shards.find_progress, subject.id, number)
         progress = ShardProgress.decode(stored) if stored else None
@@ -213,7 +222,7 @@ class Combiner:
             join=definition.workflow.join,
             constants={name: constants[name] for name in extraction.input_names if name in constants},
             extraction=extraction,
-            output_format=definition.options.output_aggregation_format,
+            output_format="jsonl" if typed else definition.options.output_aggregation_format,
         )
         return await self._run(map_shard, job)
 
@@ -227,8 +236,9 @@ class Combiner:
         table: Table | None,
         name: str,
         mapped: Sequence[Mapped],
-    ) -> dict[str, Any]:
-        """Write one table's file and keep it; return the row that will name it."""
+        typed: bool,
+    ) -> tuple[dict[str, Any], int]:
+        """Write one table's file and keep it; return the row that will name it, and the cells cut."""
         output_format = subject.definition.options.output_aggregation_format
         sources = [(part, each.object) for each in mapped for part in each.parts if _is_of(part.path, table)]
         job = ReduceJob(
@@ -238,11 +248,12 @@ class Combiner:
             sources=sources,
             output_format=output_format,
             spreadsheet_safe=subject.definition.workflow.spreadsheet_safe,
+            typed=typed,
         )
         path, written = await self._run(reduce_table, job)
         stored = f"results/{subject.id}/{revision}/{uuid4().hex}.{output_format}"
         await self._objects.move_file(stored, Path(path))
-        return {
+        row = {
             "id": str(uuid4()),
             "execution_id": subject.id,
             "revision": revision,
@@ -255,6 +266,7 @@ class Combiner:
             "columns": json.dumps(table.header if table else []),
             **_measures(written),
         }
+        return row, written.cut
 
     async def _end(
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
@@ -299,8 +311,21 @@ class Combiner:
 
 def _extract_alike(one: Definition, other: Definition) -> bool:
     """Tell whether both make the same row parts."""
-    plain = [each.options.output_aggregation_format == "csv" for each in (one, other)]
-    return plain[0] == plain[1] and shape_rows(one) == shape_rows(other)
+    return _is_csv(one) == _is_csv(other) and shape_rows(one) == shape_rows(other)
+
+
+def _is_csv(definition: Definition) -> bool:
+    return definition.options.output_aggregation_format == "csv"
+
+
+def lay_out(definition: Definition, mapped: Iterable[Mapped]) -> tuple[list[Table], Absent]:
+    """Return the tables of these parts as the files show them, the primary one first."""
+    workflow = definition.workflow
+    tables = order_tables(unite(part for each in mapped for part in each.parts), workflow.primary_collection)
+    tables = tables if workflow.children else tables[:1]
+    is_workbook = definition.options.output_aggregation_format == "xlsx"
+    most = min(workflow.column_budget, MOST_COLUMNS) if is_workbook else workflow.column_budget
+    return tables, arrange_all(tables, workflow.columns, most)
 
 
 def _named(tables: Sequence[Table]) -> list[tuple[Table | None, str]]:

@@ -17,11 +17,12 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from swath.engine.blocks import Elements
-from swath.flow.bodies import Decode, Flaws, NotJsonError, decoder
+from swath.flow.bodies import Decode, Flaws, NotJsonError, Number, decoder
 from swath.flow.definition import Axis, Join, Json, OutputFormat
+from swath.flow.files.output import Written
 from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.workbook import combine_xlsx
-from swath.flow.files.writers import Written, combine_csv, combine_json, combine_jsonl
+from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
 from swath.flow.plan import Plan
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
 from swath.flow.rows.fragments import Part
@@ -90,8 +91,9 @@ class Index(msgspec.Struct, kw_only=True):
     """What a revision's files were made of, kept beside them: for looking at rows."""
 
     mapped: list[Mapped]
-    output_format: OutputFormat
-    primary_collection: str | None = None
+    tables: list[Table]
+    #: Whether the parts hold JSON.
+    typed: bool
 
 
 class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,8 @@ class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[Part, str]]
     output_format: OutputFormat
     spreadsheet_safe: bool = False
+    #: Whether the parts hold JSON though the file is CSV.
+    typed: bool = False
 
 
 def start_worker() -> None:
@@ -134,7 +138,7 @@ def map_shard(job: MapJob) -> Mapped:
 def _pages(objects: Objects, plan: Plan, job: MapJob) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
     repeats = Repeats(job.extraction.unique_by) if job.extraction.unique_by else None
-    decode = decoder(str, job.extraction.answer_format, job.extraction.list_paths)
+    decode = decoder(Number, job.extraction.answer_format, job.extraction.list_paths)
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):
             continue
@@ -196,8 +200,8 @@ def reduce_table(job: ReduceJob) -> tuple[str, Written]:
     sources = ((part, _reader(objects, name)) for part, name in job.sources)
     with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
         write = WRITERS[job.output_format]
-        if job.output_format == "csv" and job.spreadsheet_safe:
-            write = partial(combine_csv, spreadsheet_safe=True)
+        if job.output_format == "csv":
+            write = partial(combine_csv, spreadsheet_safe=job.spreadsheet_safe, typed=job.typed)
         written = write(job.table, sources, cast(BinaryIO, file))
     return file.name, written
 

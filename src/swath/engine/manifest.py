@@ -1,6 +1,5 @@
 """What can be said about an execution's files, beside the files."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,8 +10,9 @@ import msgspec
 from swath.engine.extract import Mapped
 from swath.flow.definition import Json
 from swath.flow.execution import StopReason
+from swath.flow.layout import Absent
 from swath.flow.rows.names import CollectionPath, write_path
-from swath.flow.table import Table
+from swath.flow.table import Column, Table
 from swath.store.database import Row
 
 
@@ -23,6 +23,9 @@ class Findings:
     mapped: Sequence[Mapped]
     tables: Sequence[Table]
     key_value_paths: tuple[CollectionPath, ...]
+    absent: Absent
+    #: Texts that the format had no room for.
+    cut: int = 0
 
     def total(self, name: str) -> int:
         return sum(getattr(each.counts, name) for each in self.mapped)
@@ -47,6 +50,17 @@ class Findings:
             found.append(
                 f"{write_path(path)} has so many different keys that it became rows of key and value."
             )
+        found += [f"{name} was given a choice of columns, but no rows." for name in self.absent.collections]
+        for name, paths in self.absent.columns.items():
+            found.append(f"No row of {name} has {', '.join(paths)}, chosen as columns.")
+        if self.cut:
+            found.append(f"{self.cut} texts were longer than a cell of Excel may be and were cut there.")
+        for table in self.tables:
+            if table.more:
+                found.append(
+                    f"{table.name} has more columns than its budget: {len(table.more)} stand together "
+                    f"as JSON in {table.header[-1]}."
+                )
         return found
 
     def _why_empty(self) -> str:
@@ -107,8 +121,20 @@ def _describe(table: Table | None, file: Mapping[str, Any]) -> dict[str, Json]:
         "file": file["name"],
         "format": file["format"],
         "rows": file["rows"],
-        "columns": json.loads(file["columns"]),
+        "columns": [_describe_column(table, column) for column in table.columns] if table else [],
         "bytes": file["bytes"],
         "sha256": file["sha256"],
         "renamed": [{"path": path, "name": name} for path, name in table.renamed] if table else [],
+        "in_more": [_describe_column(table, column) for column in table.more] if table else [],
     }
+
+
+def _describe_column(table: Table, column: Column) -> dict[str, Json]:
+    """`types` counts the values that are not null by their kinds, in order of first appearance."""
+    described: dict[str, Json] = {"name": column.name, "path": column.path}
+    if column.group in ("own", "ancestors"):
+        kinds = dict(table.kinds(column))
+        nulls = kinds.pop("null", 0)
+        missing = table.rows - nulls - sum(kinds.values())
+        described |= {"types": kinds, "nulls": nulls, "missing": missing}
+    return described

@@ -2,7 +2,7 @@
 
 Lines of JSON, CSV and XML are read as one JSON value, see `flow.foreign`.
 
-Numbers with a fraction or an exponent keep their own text (`number` makes a value of it: `str`, or
+Numbers with a fraction or an exponent keep their own text (`number` makes a value of it: `Number`, or
 `msgspec.Raw` where it is to be written as JSON again). Of duplicate keys the last wins.
 """
 
@@ -48,6 +48,12 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+class Number(str):
+    """A number with a fraction or an exponent, as its own text."""
+
+    __slots__ = ()
+
+
 class NotJsonError(SwathError):
     """A body that cannot be read as JSON; the message says why."""
 
@@ -63,7 +69,7 @@ Decode = Callable[[bytes, str, Flaws], Json]
 
 
 def decoder(
-    number: Callable[[str], Any] = str, answer_format: AnswerFormat = "auto", lists: Collection[str] = ()
+    number: Callable[[str], Any] = Number, answer_format: AnswerFormat = "auto", lists: Collection[str] = ()
 ) -> Decode:
     """Return a function that decodes a body of a content type and counts what it mends; NotJsonError else.
 
@@ -132,7 +138,9 @@ def _read_document(body: bytes, content_type: str, lists: Collection[str]) -> Js
     return read_document(_decode_text(body, content_type).encode(), "utf-8", lists)
 
 
-def decode_exactly(body: bytes, content_type: str, flaws: Flaws, number: Callable[[str], Any] = str) -> Json:
+def decode_exactly(
+    body: bytes, content_type: str, flaws: Flaws, number: Callable[[str], Any] = Number
+) -> Json:
     """Decode what the fast decoder refuses: a BOM, another charset, lone surrogates, endless integers."""
     return _load_exactly(_decode_text(body, content_type), flaws, number)
 

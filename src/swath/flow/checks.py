@@ -7,6 +7,7 @@ from typing import Any
 from swath.errors import InvalidInput
 from swath.flow.definition import Endpoint, Filter, Paginator, Refresh, ResponseRule, Workflow
 from swath.flow.filters import compile_filters
+from swath.flow.layout import check_columns
 from swath.flow.paging.pagers import pager_for
 from swath.flow.paths import compile_path
 from swath.flow.request import RequestTemplate
@@ -41,6 +42,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
         *_check_rules(workflow.response_rules),
         *(_check_auth(workflow.auth, endpoint, known) if workflow.auth else ()),
         *(_attempt(lambda: Repeats(workflow.unique_by or "")) if workflow.unique_by else ()),
+        *(_attempt(lambda: check_columns(workflow.columns or {})) if workflow.columns else ()),
         *check_numbers(workflow),
     ]
 
@@ -149,6 +151,7 @@ def check_numbers(workflow: Workflow) -> Iterator[Finding]:
     """Yield the numbers that are too small, too large or none."""
     retry, limits = workflow.retry, workflow.limits
     yield from _check_number("key_value_threshold", workflow.key_value_threshold, 1)
+    yield from _check_number("column_budget", workflow.column_budget, 2)
     yield from _check_number("concurrency", workflow.concurrency, 1, MOST_CONCURRENCY)
     for number, rate in enumerate(workflow.rate_limits):
         yield from _check_number(f"rate_limits[{number}].requests", rate.requests, 1)

@@ -119,6 +119,14 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenColumn:
+    """A column of a file: `path` as a header has it; `name`: how it is to be called instead."""
+
+    path: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRule:
     """A predicate on an answer and what to do with it.
 
@@ -223,6 +231,10 @@ class Workflow:
     #: The path of a key (`results.id`) that no two rows of an item have in common; repeated ones are dropped.
     unique_by: str | None = None
     include_inputs: bool = True
+    #: The columns of collections, by the collections' names, in order; `*` stands for all others. None: all.
+    columns: Mapping[str, tuple[str | ChosenColumn, ...]] | None = None
+    #: A table with more columns than this keeps the emptiest ones together, as JSON in the column `_more`.
+    column_budget: int = 2_000
     #: Make files of all result collections; else of the primary one only.
     children: bool = True
     #: Put an apostrophe before texts that a spreadsheet would run as formulas.

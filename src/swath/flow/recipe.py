@@ -1,9 +1,10 @@
 """What of a definition shapes the files and not the requests: it can be changed when all is fetched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from swath.flow.definition import Definition, Filter, OutputFormat, Workflow
+from swath.flow.definition import ChosenColumn, Definition, Filter, OutputFormat, Workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,8 @@ class Recipe:
     primary_collection: str | None = None
     unique_by: str | None = None
     include_inputs: bool = True
+    columns: Mapping[str, tuple[str | ChosenColumn, ...]] | None = None
+    column_budget: int = 2_000
     children: bool = True
     spreadsheet_safe: bool = False
     key_value_threshold: int = 500

@@ -3,11 +3,29 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Literal
 
-from swath.flow.rows.fragments import Part
+from swath.flow.rows.fragments import Kinds, Part
 from swath.flow.rows.names import CollectionPath, ColumnPath, make_unique, name_all, relative_name, write_path
 
 INPUT_PREFIX = "input."
+
+
+Group = Literal["own", "ancestors", "inputs", "more"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a file: where its cells come from, and what it is called."""
+
+    group: Group
+    #: Which one of its group's columns in the table; -1: one that no row has.
+    place: int
+    #: The path written out, its name in a header, and its key inside of `response` or `input`.
+    path: str
+    name: str
+    key: str
 
 
 @dataclass(slots=True)
@@ -23,42 +41,106 @@ class Table:
     own: list[ColumnPath] = field(default_factory=list)
     ancestors: list[ColumnPath] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
-    #: The header: names of own columns, of the ancestors' and of the inputs', all different.
-    header: list[str] = field(default_factory=list)
-    #: The keys inside of `response`, of own columns and then of the ancestors'; all different.
-    keys: list[str] = field(default_factory=list)
-    #: Names that two paths would have shared: path written out, name given.
-    renamed: list[tuple[str, str]] = field(default_factory=list)
+    #: How many values of which kind each of its own columns has, and each of its ancestors'.
+    own_kinds: list[Kinds] = field(default_factory=list)
+    ancestor_kinds: list[Kinds] = field(default_factory=list)
+    #: What its file shows: all of the above in this order, where nothing else was asked for (see `layout`).
+    columns: list[Column] = field(default_factory=list)
+    #: What of its columns stands together in the one of the group `more`.
+    more: list[Column] = field(default_factory=list)
+
+    @property
+    def header(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def renamed(self) -> list[tuple[str, str]]:
+        """Paths whose columns are called otherwise, and how."""
+        return [(column.path, column.name) for column in self.columns if column.path != column.name]
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the file shows each column once, in the usual order."""
+        usual = [(group, place) for group, count in self._groups() for place in range(count)]
+        return [(column.group, column.place) for column in self.columns] == usual
+
+    def kinds(self, column: Column) -> Kinds:
+        """Return how many values of which kind a column has, kinds in order of first appearance."""
+        known = {"own": self.own_kinds, "ancestors": self.ancestor_kinds}.get(column.group, [])
+        return known[column.place] if 0 <= column.place < len(known) else {}
+
+    def count_filled(self, column: Column) -> int:
+        """Return how many rows have a value in a column that is not null."""
+        kinds = self.kinds(column)
+        return sum(kinds.values()) - kinds.get("null", 0)
+
+    def _groups(self) -> list[tuple[Group, int]]:
+        return [("own", len(self.own)), ("ancestors", len(self.ancestors)), ("inputs", len(self.inputs))]
 
 
 def unite(parts: Iterable[Part]) -> list[Table]:
     """Unite parts, given in the order of their shards, into tables in the order of first appearance."""
-    tables: dict[CollectionPath, Table] = {}
-    seen: dict[CollectionPath, tuple[dict[ColumnPath, None], dict[ColumnPath, None]]] = {}
+    union = Union()
     for part in parts:
-        table = tables.setdefault(part.path, Table(part.path, inputs=part.inputs))
-        own, ancestors = seen.setdefault(part.path, ({}, {}))
-        own.update(dict.fromkeys(part.own))
-        ancestors.update(dict.fromkeys(part.ancestors))
+        union.add(part)
+    return union.tables()
+
+
+class Union:
+    """Unites parts one by one, and forgets them."""
+
+    def __init__(self) -> None:
+        self._tables: dict[CollectionPath, Table] = {}
+        self._own: dict[CollectionPath, dict[ColumnPath, Kinds]] = {}
+        self._ancestors: dict[CollectionPath, dict[ColumnPath, Kinds]] = {}
+
+    def add(self, part: Part) -> None:
+        """Take a part's columns and counts. Parts come in the order of their shards."""
+        table = self._tables.setdefault(part.path, Table(part.path, inputs=part.inputs))
+        _unite_columns(self._own.setdefault(part.path, {}), part.own, part.own_kinds)
+        _unite_columns(self._ancestors.setdefault(part.path, {}), part.ancestors, part.ancestor_kinds)
         table.depth = min(table.depth or part.depth, part.depth or table.depth)
         table.rows += part.rows
         table.elements += part.elements
-    for path, (own, ancestors) in seen.items():
-        tables[path].own, tables[path].ancestors = list(own), list(ancestors)
-    return _name(list(tables.values()))
+
+    def tables(self) -> list[Table]:
+        """Return the tables so far, every column in each."""
+        for path, table in self._tables.items():
+            table.own, table.own_kinds = list(self._own[path]), list(self._own[path].values())
+            ancestors = self._ancestors[path]
+            table.ancestors, table.ancestor_kinds = list(ancestors), list(ancestors.values())
+        return _name(list(self._tables.values()))
+
+
+def _unite_columns(
+    known: dict[ColumnPath, Kinds], columns: Sequence[ColumnPath], counted: Sequence[Kinds]
+) -> None:
+    for column, kinds in zip(columns, chain(counted, repeat({})), strict=False):
+        sums = known.setdefault(column, {})
+        for kind, count in kinds.items():
+            sums[kind] = sums.get(kind, 0) + count
 
 
 def _name(tables: list[Table]) -> list[Table]:
     names = name_all((write_path(table.path) for table in tables), set())
     for table, name in zip(tables, names, strict=True):
         table.name = name
-        plain = [write_path(column) for column in table.own + table.ancestors]
-        plain += [INPUT_PREFIX + variable for variable in table.inputs]
-        table.header = name_all(plain, set())
-        relative = [relative_name(column, table.path) for column in table.own]
-        table.keys = name_all(relative + [write_path(column) for column in table.ancestors], set())
-        table.renamed = [(old, new) for old, new in zip(plain, table.header, strict=True) if old != new]
+        table.columns = _name_columns(table)
     return tables
+
+
+def _name_columns(table: Table) -> list[Column]:
+    places: list[tuple[Group, int]] = [
+        *(("own", place) for place in range(len(table.own))),
+        *(("ancestors", place) for place in range(len(table.ancestors))),
+        *(("inputs", place) for place in range(len(table.inputs))),
+    ]
+    paths = [write_path(column) for column in table.own + table.ancestors]
+    paths += [INPUT_PREFIX + variable for variable in table.inputs]
+    relative = [relative_name(column, table.path) for column in table.own]
+    keys = name_all(relative + [write_path(column) for column in table.ancestors], set()) + table.inputs
+    named = zip(places, paths, name_all(paths, set()), keys, strict=True)
+    return [Column(group, place, path, name, key) for (group, place), path, name, key in named]
 
 
 def order_tables(tables: Sequence[Table], primary: str | None = None) -> list[Table]:

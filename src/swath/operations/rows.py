@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
+from swath.engine.combine import lay_out
 from swath.engine.extract import Index, Mapped, index_name, read_sources
 from swath.engine.frozen import Opened
 from swath.errors import NotFound
 from swath.flow.definition import Definition, Json
 from swath.flow.files.peek import read_rows
-from swath.flow.table import Table, order_tables, unite
+from swath.flow.table import Table
 from swath.operations.context import Context, User
 from swath.operations.executions import own
 from swath.store import executions, shards
@@ -49,18 +50,15 @@ def _open_index(stored: bytes | list[str], definition: Definition) -> Index:
     if isinstance(stored, bytes):
         return msgspec.msgpack.decode(stored, type=Index)
     mapped = [msgspec.json.decode(parts, type=Mapped) for parts in stored]
-    output_format = definition.options.output_aggregation_format
-    primary = definition.workflow.primary_collection
-    return Index(mapped=mapped, output_format=output_format, primary_collection=primary)
+    tables, _ = lay_out(definition, mapped)
+    typed = definition.options.output_aggregation_format != "csv"
+    return Index(mapped=mapped, tables=tables, typed=typed)
 
 
 def _choose(index: Index, collection: str | None) -> Table | None:
-    tables = order_tables(
-        unite(part for each in index.mapped for part in each.parts), index.primary_collection
-    )
-    found = next((table for table in tables if collection in (None, table.name)), None)
+    found = next((table for table in index.tables if collection in (None, table.name)), None)
     if found is None and collection is not None:
-        raise NotFound("collection", f"There is none of this name. There are: {_list(tables)}.")
+        raise NotFound("collection", f"There is none of this name. There are: {_list(index.tables)}.")
     return found
 
 
@@ -73,5 +71,5 @@ def _view(context: Context, index: Index, table: Table | None, offset: int, limi
     if table is None:
         return view
     sources = read_sources(context.objects, index.mapped, table.path)
-    rows = read_rows(table, sources, offset, limit, csv=index.output_format == "csv")
+    rows = read_rows(table, sources, offset, limit, csv=not index.typed)
     return view | {"collection": table.name, "columns": table.header, "rows": rows, "total": table.rows}

@@ -11,8 +11,8 @@ from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, S
 from arro3.io import write_parquet
 
 from swath.flow.definition import Json
+from swath.flow.files.output import Source, Written, measure
 from swath.flow.files.values import batches, iterate_rows, kind_of, text_of, unite_kinds
-from swath.flow.files.writers import Source, Written, measure
 from swath.flow.table import Table
 
 GROUP_ROWS = 100_000

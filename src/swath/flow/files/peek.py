@@ -6,17 +6,11 @@ from functools import partial
 import msgspec
 
 from swath.flow.definition import Json
-from swath.flow.files.writers import Source
-from swath.flow.rows.fragments import (
-    ANCESTORS_END,
-    OWN_END,
-    ROW_END,
-    Block,
-    Part,
-    split_cells,
-    unescape_marks,
-)
-from swath.flow.rows.names import ColumnPath
+from swath.flow.files.lines import collect, find_more, locate
+from swath.flow.files.output import Source
+from swath.flow.files.values import write_json
+from swath.flow.files.writers import place_cells
+from swath.flow.rows.fragments import ROW_END, Block, Part, split_row, unescape_marks
 from swath.flow.table import Table
 
 ShownRow = dict[str, Json]
@@ -62,27 +56,18 @@ def _read_block(
     return _read_cells(table, part, block, data.decode()) if csv else _read_lines(table, part, data)
 
 
-def _name_columns(table: Table) -> tuple[dict[ColumnPath, str], dict[ColumnPath, str]]:
-    """Return the names of the table's own columns and of its ancestors'."""
-    own = dict(zip(table.own, table.header, strict=False))
-    return own, dict(zip(table.ancestors, table.header[len(table.own) :], strict=False))
-
-
 def _read_cells(table: Table, part: Part, block: Block, text: str) -> list[ShownRow]:
-    own, ancestors = _name_columns(table)
-    names = [own[column] for column in part.own[: block.own]]
-    names += [ancestors[column] for column in part.ancestors[: block.ancestors]]
-    names += table.header[len(table.own) + len(table.ancestors) :]
-    return [
-        dict(zip(names, _split(row, block), strict=True)) for row in text.split(ROW_END)[: -1 if text else 0]
-    ]
-
-
-def _split(row: str, block: Block) -> list[str]:
-    own, rest = row.split(OWN_END)
-    ancestors, inputs = rest.split(ANCESTORS_END)
-    cells = split_cells(own, block.own) + split_cells(ancestors, block.ancestors)
-    return [_unquote(cell) for cell in cells + split_cells(inputs, block.inputs)]
+    header, places = table.header, place_cells(table, part, block)
+    apart = list(zip(table.more, place_cells(table, part, block, table.more), strict=True))
+    rows = []
+    for line in text.split(ROW_END)[: -1 if text else 0]:
+        cells = [*map(_unquote, split_row(line, block)), ""]
+        row = dict(zip(header, (cells[place] for place in places), strict=True))
+        if table.more:
+            more = {column.name: cells[place] for column, place in apart if cells[place]}
+            row[header[-1]] = write_json(more) if more else ""
+        rows.append(row)
+    return rows
 
 
 def _unquote(cell: str) -> str:
@@ -99,13 +84,16 @@ _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 
 
 def _read_lines(table: Table, part: Part, data: bytes) -> list[ShownRow]:
-    own, ancestors = _name_columns(table)
-    names = {key: own[column] for column, key in zip(part.own, part.own_keys, strict=True)}
-    given = zip(part.ancestors, part.ancestor_keys, strict=True)
-    names |= {key: ancestors[column] for column, key in given}
-    inputs = dict(zip(table.inputs, table.header[len(table.own) + len(table.ancestors) :], strict=True))
-    return [
-        {names[key]: value for key, value in line.response.items()}
-        | {inputs[name]: value for name, value in line.input.items()}
-        for line in _decode_lines(data)
-    ]
+    shown = list(zip(table.header, locate(table, part, table.columns), strict=True))
+    apart = find_more(table, part)
+    rows = []
+    for line in _decode_lines(data):
+        row: ShownRow = {}
+        for name, cell in shown:
+            cells = line.input if cell is not None and cell.is_input else line.response
+            if cell is not None and cell.key in cells:
+                row[name] = cells[cell.key]
+        if more := collect(apart, line.input, line.response):
+            row[table.header[-1]] = more
+        rows.append(row)
+    return rows

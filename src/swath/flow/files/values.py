@@ -7,18 +7,14 @@ from typing import Any
 
 import msgspec
 
+from swath.flow.bodies import Number
 from swath.flow.definition import Json
-from swath.flow.files.writers import Source, key_names
+from swath.flow.files.lines import Cell, collect, find_more, locate
+from swath.flow.files.output import Source
 from swath.flow.table import Table
 
 #: Integers up to here are whole as doubles, too.
 WHOLE = 2**53
-
-
-class Number(str):
-    """A number with a fraction or an exponent, as its own text."""
-
-    __slots__ = ()
 
 
 class _Line(msgspec.Struct):
@@ -30,13 +26,35 @@ _decode_lines = msgspec.json.Decoder(_Line, float_hook=Number).decode_lines
 
 
 def iterate_rows(table: Table, sources: Iterable[Source]) -> Iterator[list[Json]]:
-    """Yield a table's rows, values in the order of the header, None for nothing."""
+    """Yield a table's rows, values in the order of the header, None for nothing.
+
+    What stands together in one column comes as the text of its JSON.
+    """
+    rest = next((n for n, column in enumerate(table.columns) if column.group == "more"), None)
     for part, read in sources:
-        keys = key_names(table, part)
+        cells = locate(table, part, table.columns)
+        apart = find_more(table, part)
         for block in part.blocks:
             for line in _decode_lines(read(block.offset, block.length)):
-                row = [None if key is None else line.response.get(key) for key in keys]
-                yield row + [line.input.get(name) for name in table.inputs]
+                row = [_take(line, cell) for cell in cells]
+                if rest is not None and (more := collect(apart, line.input, line.response)):
+                    row[rest] = write_json(more)
+                yield row
+
+
+def _take(line: "_Line", cell: Cell | None) -> Json:
+    if cell is None:
+        return None
+    return (line.input if cell.is_input else line.response).get(cell.key)
+
+
+def write_json(value: Json) -> str:
+    """Return a value as JSON, its numbers as they were written."""
+    return msgspec.json.encode(value, enc_hook=_write_number).decode()
+
+
+def _write_number(number: Number) -> msgspec.Raw:
+    return msgspec.Raw(str(number))
 
 
 def batches(rows: Iterator[list[Json]], size: int) -> Iterator[list[list[Json]]]:
@@ -83,5 +101,5 @@ def text_of(value: Json) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
-        return msgspec.json.encode(value).decode()
+        return write_json(value)
     return str(value)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
+from swath.flow.bodies import Number
 from swath.flow.definition import Json
 from swath.flow.rows.columns import Column
 from swath.flow.rows.fragments import escape_marks, has_marks, quote
@@ -12,6 +13,7 @@ from swath.flow.rows.fragments import escape_marks, has_marks, quote
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOTHING = {type(None), UnsetType}
+_TEXTS = {str, Number}
 _WORDS = {True: "true", False: "false", None: "", UNSET: ""}
 _QUOTED = (",", '"', "\n", "\r")
 
@@ -32,7 +34,7 @@ class CellWriter:
     def write_column(self, column: Column) -> Sequence[str]:
         """Write a column at once; a value that is UNSET is an empty cell."""
         values, kinds = column.values, column.kinds - _NOTHING
-        if kinds == {str}:
+        if kinds and kinds <= _TEXTS:
             return self._write_texts(values if kinds == column.kinds else [value or "" for value in values])
         if kinds == {int}:
             return [str(value) if type(value) is int else "" for value in values]
@@ -55,7 +57,7 @@ class CellWriter:
 
 def cell_text(value: Json) -> str:
     """Return a scalar as a cell's text."""
-    if type(value) is str:
+    if isinstance(value, str):
         return value
     if value is None:
         return ""

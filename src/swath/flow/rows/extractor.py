@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, decoder, format_of
+from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, Number, decoder, format_of
 from swath.flow.definition import AnswerFormat, Filter, Json, OutputFormat
 from swath.flow.filters import compile_filters, text_of
 from swath.flow.rows.cells import CellWriter
@@ -110,7 +110,7 @@ class Extractor:
         self._out = Blocks(out)
         self._csv = output_format == "csv"
         self._cells = CellWriter(extraction.spreadsheet_safe)
-        number = str if self._csv else msgspec.Raw
+        number = Number if self._csv else msgspec.Raw
         self._decode = decoder(number, extraction.answer_format, extraction.list_paths)
         self._sieve = compile_filters(extraction.filters)
         self._repeats = Repeats(extraction.unique_by) if extraction.unique_by else None

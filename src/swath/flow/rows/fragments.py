@@ -41,6 +41,11 @@ class Block(msgspec.Struct, array_like=True, frozen=True):
     escaped: bool = False
 
 
+#: How many values of each kind a column has, kinds in order of first appearance: `null`, `boolean`,
+#: `integer`, `number` (with a fraction or an exponent), `string`.
+Kinds = dict[str, int]
+
+
 class Part(msgspec.Struct):
     """The rows of one result collection in one shard. Columns stand in order of first appearance."""
 
@@ -52,6 +57,8 @@ class Part(msgspec.Struct):
     elements: int = 0
     own: list[ColumnPath] = []
     ancestors: list[ColumnPath] = []
+    own_kinds: list[Kinds] = []
+    ancestor_kinds: list[Kinds] = []
     inputs: list[str] = []
     #: JSON parts: the keys that the columns have inside of `response`.
     own_keys: list[str] = []
@@ -98,15 +105,36 @@ def restore(block: bytes, known: Block, own: int, ancestors: int, inputs: int) -
         block = _BLANK_ROW.sub(b'""\x1e\x1f', block)
     for mark, end in zip((b"\x1e", b"\x1f", b"\x1d"), ends, strict=True):
         block = block.replace(mark, end)
-    if known.escaped:
-        block = _ESCAPED.sub(lambda escaped: _UNESCAPES[escaped[0]], block)
-    return block
+    return _unescape(block) if known.escaped else block
 
 
 def _end(known: int, wanted: int, more: bool) -> bytes:
     """Return the commas for the columns that a group lacks, and the one before the next group."""
     lacking = max(wanted - 1, 0) - max(known - 1, 0)
     return b"," * (lacking + (more and wanted > 0))
+
+
+def split_row(row: str, block: Block) -> list[str]:
+    """Split a CSV block's row, without its end, into all its cells, which stay quoted and escaped."""
+    own, rest = row.split(OWN_END)
+    ancestors, inputs = rest.split(ANCESTORS_END)
+    cells = split_cells(own, block.own) + split_cells(ancestors, block.ancestors)
+    return cells + split_cells(inputs, block.inputs)
+
+
+def pick(block: bytes, places: Sequence[int], known: Block) -> bytes:
+    """Return a CSV block's rows as lines of the cells at these places; -1 is an empty cell."""
+    take = itemgetter(*places) if len(places) > 1 else lambda cells: [cells[place] for place in places]
+    rows = block.decode().split(ROW_END)[:-1]
+    lines = [",".join(take([*split_row(row, known), ""])) for row in rows]
+    if len(places) == 1:
+        lines = [line or '""' for line in lines]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    return _unescape(text) if known.escaped else text
+
+
+def _unescape(text: bytes) -> bytes:
+    return _ESCAPED.sub(lambda escaped: _UNESCAPES[escaped[0]], text)
 
 
 def rearrange(

@@ -14,6 +14,7 @@ from swath.flow.rows.cells import CellWriter
 from swath.flow.rows.columns import Column, Columns, Commit, SurpriseError, spread
 from swath.flow.rows.fragments import ANCESTORS_END, OWN_END, ROW_END, Block, Part, write_row
 from swath.flow.rows.names import ColumnPath, make_unique, relative_name, write_path
+from swath.flow.rows.tallies import Tallies
 from swath.flow.rows.walk import Cell, Row
 
 #: A block is written when it holds so many characters.
@@ -71,6 +72,8 @@ class Sheet:
         self._size = 0
         self._own: dict[ColumnPath, int] = {}
         self._ancestors: dict[ColumnPath, int] = {}
+        self._own_tallies = Tallies()
+        self._ancestor_tallies = Tallies()
 
     def add(self, row: Row, inputs: str) -> None:
         """Take one row."""
@@ -80,6 +83,8 @@ class Sheet:
         for column, _ in row.ancestors:
             if column not in self._ancestors:
                 self._learn(column, self._ancestors, self.part.ancestors)
+        self._own_tallies.add(row.cells, self._own)
+        self._ancestor_tallies.add(row.ancestors, self._ancestors)
         self._put(self._writer.write(row, self._own, self._ancestors, inputs), 1, row.depth)
 
     def prepare(
@@ -95,7 +100,13 @@ class Sheet:
         mine = _order(own, self._own)
         theirs = _order(ancestors, self._ancestors)
         lines = self._writer.write_many(rows, mine, theirs, counts, inputs)
-        return lambda: self._put(lines, rows, depth)
+
+        def commit() -> None:
+            self._own_tallies.add_columns(mine, rows, None)
+            self._ancestor_tallies.add_columns(theirs, rows, counts)
+            self._put(lines, rows, depth)
+
+        return commit
 
     def flush(self) -> None:
         """Write the waiting rows as a block."""
@@ -109,12 +120,15 @@ class Sheet:
 
     def finish(self) -> Part:
         self.flush()
+        self.part.own_kinds = self._own_tallies.write()
+        self.part.ancestor_kinds = self._ancestor_tallies.write()
         return self.part
 
     def _learn(self, column: ColumnPath, known: dict[ColumnPath, int], listed: list[ColumnPath]) -> None:
         self.flush()
         known[column] = len(known)
         listed.append(column)
+        (self._own_tallies if known is self._own else self._ancestor_tallies).learn()
         self._writer.learn(column, own=known is self._own)
 
     def _put(self, lines: bytes, rows: int, depth: int) -> None:

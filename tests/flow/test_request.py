@@ -503,6 +503,7 @@ class TestBodies:
             "tags": ["x", "{{t}}"],
             "file": {"filename": "{{t}}.bin", "base64": "AAEC", "content_type": "a/b"},
             "note": {"filename": "n.txt", "content": "{{t}}"},
+            "typed": {"content": "{}", "content_type": "application/json"},
         }
         headers = {"Content-Type": "multipart/form-data; boundary=old"}
         request = render({"t": 'q"\r\n'}, body=Body(multipart=fields), headers=headers)
@@ -516,6 +517,7 @@ class TestBodies:
             ('form-data; name="tags"', b'q"\r\n'),
             ('form-data; name="file"; filename="q%22%0D%0A.bin"', b"\0\1\2"),
             ('form-data; name="note"; filename="n.txt"', b'q"\r\n'),
+            ('form-data; name="typed"', b"{}"),
         ]
         assert render({"t": 'q"\r\n'}, body=Body(multipart=fields)).body == request.body
 

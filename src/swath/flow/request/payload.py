@@ -22,6 +22,8 @@ _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 _TEXT: Final = "text/plain; charset=utf-8"
 _TOKEN = re.compile(r"-?[\w.]*", re.ASCII)
+#: The keys of a part that is no file but has a type of its own.
+_TYPED: Final = {"content", "content_type"}
 _KINDS = ("json", "form", "text", "graphql", "multipart")
 
 
@@ -157,17 +159,20 @@ def _compile_multipart(fields: Mapping[str, Json], templates: Templates, keep_em
 
 
 def _parts(name: str, value: Json) -> list[bytes]:
-    """Return the parts of one field: several for a list, a file for an object that names one."""
+    """Return the parts of one field: several for a list, a file or a typed text for an object."""
     if value is UNSET:
         return []
     if isinstance(value, list | tuple):
         return [part for each in value for part in _parts(name, each)]
     head = f'Content-Disposition: form-data; name="{name}"'
-    if not isinstance(value, Mapping) or "filename" not in value:
+    if not isinstance(value, Mapping) or not (
+        "filename" in value or value.keys() == {"content", "content_type"}
+    ):
         return [f"{head}\r\n\r\n{encode_text(value)}".encode()]
+    if "filename" in value:
+        head += f'; filename="{_quote(write(value["filename"]))}"'
     kind = _one_line(write(value.get("content_type")) or "application/octet-stream")
-    head += f'; filename="{_quote(write(value["filename"]))}"\r\nContent-Type: {kind}\r\n\r\n'
-    return [head.encode() + _file_bytes(value)]
+    return [f"{head}\r\nContent-Type: {kind}\r\n\r\n".encode() + _file_bytes(value)]
 
 
 def _file_bytes(value: Mapping[str, Json]) -> bytes:

@@ -1,0 +1,14 @@
+"""What other tools wrote down, made a formula: pure functions from text to `Imported`."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from swath.importers.curl import read_curl
+from swath.importers.imported import Imported
+
+__all__ = ["KINDS", "Imported", "read_curl"]
+
+#: By kind, as `swath import KIND` and `POST /imports/{kind}` name it. Each raises InvalidInput.
+KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {
+    "curl": read_curl,
+}

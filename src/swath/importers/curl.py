@@ -1,0 +1,80 @@
+"""Commands of curl, as people type them, documentation prints them and browsers copy them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Json
+from swath.importers.globs import Spread, spread
+from swath.importers.imported import Draft, Imported
+from swath.importers.options import read_options
+from swath.importers.powershell import find_requests
+from swath.importers.sent import Sent, build_endpoint, name_of
+from swath.importers.shell import Command, read_commands
+from swath.importers.transfer import build_requests, build_settings
+
+__all__ = ["read_curl"]
+
+_PROMPT: Final = re.compile(r"^\s*(?:[$>#%]|PS [^>\n]*>|[A-Za-z]:\\[^>\n]*>)\s+(?=curl\b)", re.MULTILINE)
+_CURL: Final = re.compile(r"(?:.*[/\\\\])?curl(?:\.exe)?", re.IGNORECASE)
+_IS_CMDLET: Final = re.compile(r"\b(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm)\b", re.IGNORECASE)
+
+
+#: A request, what its workflow is given, and lists that its URL names.
+Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
+
+
+def read_curl(text: str) -> Imported:
+    """Return the formula of one or several commands: an endpoint and a workflow for each URL.
+
+    Takes the quoting of bash, cmd and PowerShell, and PowerShell's own `Invoke-WebRequest`. Raises
+    InvalidInput where there is no command, or one cannot be read.
+    """
+    draft = Draft()
+    text = _PROMPT.sub("", text)
+    for sent, settings, lists in _find(text, draft):
+        _keep(sent, settings, lists, draft)
+    if not draft.endpoints:
+        raise InvalidInput(
+            "command", " ".join(draft.notes) or "There is no request in it. Paste a curl command."
+        )
+    return draft.finish()
+
+
+def _find(text: str, draft: Draft) -> Iterator[Found]:
+    if _IS_CMDLET.search(text):
+        yield from ((sent, {}, {}) for sent in find_requests(text, draft))
+        return
+    for command in read_commands(text):
+        yield from _read(command, draft)
+
+
+def _read(command: Command, draft: Draft) -> Iterator[Found]:
+    start = next((n for n, word in enumerate(command.words) if _CURL.fullmatch(word)), None)
+    if start is None:
+        draft.note(f"Not a curl command, and left out: {' '.join(command.words)[:80]}")
+        return
+    if command.piped_into:
+        draft.note(f"What the output is piped into was left out: {command.piped_into[:80]}")
+    for options in read_options(command.words[start + 1 :]):
+        if not options.urls:
+            raise InvalidInput("command", "The curl command has no URL. Copy the whole command.")
+        for sent in build_requests(options, command.stdin, draft):
+            found = Spread(sent.url, {}, ()) if options.has("globoff") else spread(sent.url)
+            for name in found.named:
+                draft.note(f"{{{name}}} in the URL is taken for the variable {name}.")
+            yield replace(sent, url=found.url), build_settings(options), found.lists
+
+
+def _keep(sent: Sent, settings: dict[str, Json], lists: dict[str, list[str]], draft: Draft) -> None:
+    """Add an endpoint, a workflow over it, and its lists."""
+    name = draft.add_endpoint(name_of(sent.url), build_endpoint(sent, draft))
+    if name is None:
+        return
+    mappings = [
+        {"target_variable_name": variable, "source_collection": draft.collect(variable, values)}
+        for variable, values in lists.items()
+    ]
+    draft.add_workflow(name, name, {"mappings": mappings, **settings})

@@ -1,0 +1,67 @@
+"""curl's own lists in URLs: `{a,b}` and `[1-10]` become variables with a collection each."""
+
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from swath.errors import InvalidInput
+from swath.importers.holes import Veil, hole, identifier
+
+#: As many values may a range have.
+MOST_VALUES: Final = 100_000
+_GLOB: Final = re.compile(r"\{([^{}]*)\}|\[(\d+)-(\d+)(?::(\d+))?\]|\[([A-Za-z])-([A-Za-z])(?::(\d+))?\]")
+_BEFORE: Final = re.compile(r"(?:([\w.-]+)=|[^/]/([\w.-]+)/)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A URL with a variable for each list in it. `named` are those that only a name stood for."""
+
+    url: str
+    lists: dict[str, list[str]]
+    named: tuple[str, ...]
+
+
+def spread(url: str) -> Spread:
+    """Put a variable in place of each list of a URL. Raises InvalidInput for a range that is too long."""
+    veil, lists, named = Veil(), dict[str, list[str]](), list[str]()
+    covered = veil.cover(url)
+    pieces, at = [], 0
+    for found in _GLOB.finditer(covered):
+        pieces.append(covered[at : found.start()])
+        at = found.end()
+        if found[1] is not None and "," not in found[1]:
+            name = identifier(found[1], "value")
+            named.append(name)
+        else:
+            before = _BEFORE.search(covered[: found.start()])
+            name = _free(identifier((before[1] or before[2]) if before else "value"), lists)
+            lists[name] = list(_values(found))
+        pieces.append(hole(name))
+    return Spread(veil.lift("".join(pieces) + covered[at:]), lists, tuple(named))
+
+
+def _values(found: re.Match[str]) -> Iterator[str]:
+    if found[1] is not None:
+        yield from found[1].split(",")
+        return
+    if found[5] is not None:
+        letters = string.ascii_letters
+        yield from letters[letters.index(found[5]) : letters.index(found[6]) + 1 : int(found[7] or 1)]
+        return
+    first, last, step = int(found[2]), int(found[3]), int(found[4] or 1)
+    if (last - first) // max(step, 1) >= MOST_VALUES:
+        raise InvalidInput(
+            "command", f"The range {found[0]} has more than {MOST_VALUES:,} values. Use a collection."
+        )
+    width = len(found[2]) if found[2].startswith("0") else 0
+    yield from (str(number).zfill(width) for number in range(first, last + 1, max(step, 1)))
+
+
+def _free(name: str, taken: dict[str, list[str]]) -> str:
+    number = 2
+    while name in taken:
+        name, number = f"{name.rstrip('0123456789')}{number}", number + 1
+    return name

@@ -1,0 +1,62 @@
+"""Texts with `{{holes}}`: what is literal stays so, and holes survive the reading of URLs and JSON."""
+
+import re
+from typing import Final
+
+from swath.flow.request.encoding import encode_text
+from swath.flow.request.template import TAG, Templates
+
+_OPENING: Final = re.compile(r"\{\{|\{%")
+_SIMPLE: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_VEILED: Final = re.compile(r"x9Hole(\d+)x9")
+_NO_WORD: Final = re.compile(r"\W+", re.ASCII)
+
+
+def literal(text: str) -> str:
+    """Return a template whose outcome is the text, whatever braces it holds."""
+    return _OPENING.sub(lambda found: f'{{{{ "{found[0]}" }}}}', text)
+
+
+def with_holes(text: str) -> str:
+    """Return a template in which `{{name}}` is a variable and every other brace is literal."""
+    parts = _SIMPLE.split(text)
+    return "".join(f"{{{{{part}}}}}" if n % 2 else literal(part) for n, part in enumerate(parts))
+
+
+def variables_of(text: str) -> frozenset[str]:
+    """Return the variables that a template uses."""
+    return Templates().compile(text, encode_text, "text").names
+
+
+def hole(name: str) -> str:
+    return f"{{{{{name}}}}}"
+
+
+def identifier(text: str, default: str = "value") -> str:
+    """Return a name that a hole can hold."""
+    name = _NO_WORD.sub("_", text).strip("_")
+    return (f"_{name}" if name[:1].isdigit() else name) or default
+
+
+class Veil:
+    """Puts plain words in place of holes, so that parsers of URLs, forms and JSON leave them alone."""
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+
+    def cover(self, text: str) -> str:
+        return TAG.sub(self._cover, text)
+
+    def _cover(self, tag: re.Match[str]) -> str:
+        self.tags.append(tag[0])
+        return f"x9Hole{len(self.tags) - 1}x9"
+
+    def lift(self, text: str) -> str:
+        return _VEILED.sub(lambda found: self.tags[int(found[1])], text)
+
+    def is_whole(self, text: str) -> bool:
+        """Tell whether a covered text is one hole and nothing else."""
+        return _VEILED.fullmatch(text) is not None
+
+    def hides(self, text: str) -> bool:
+        return _VEILED.search(text) is not None

@@ -1,0 +1,116 @@
+"""What an import gives: a formula, the secrets that were found, and what could not be carried."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Endpoint, Json
+from swath.flow.request import RequestTemplate
+
+Section = dict[str, dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A formula in its canonical form, as plain JSON values.
+
+    `secrets` are the values found, by variable; the formula holds none of them. `notes` are sentences: what
+    was left out and why, and what speaks for each paginator.
+    """
+
+    formula: dict[str, Json]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+
+class Draft:
+    """A formula while it is being gathered."""
+
+    def __init__(self) -> None:
+        self.endpoints: Section = {}
+        self.workflows: Section = {}
+        self.collections: dict[str, list[Json]] = {}
+        self.secrets: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def note(self, *sentences: str) -> None:
+        """Keep sentences, each once."""
+        self.notes += [each for each in dict.fromkeys(sentences) if each not in self.notes]
+
+    def hide(self, name: str, value: str) -> str:
+        """Keep a secret and return the variable that stands for it; the same value is kept once."""
+        for known, kept in self.secrets.items():
+            if kept == value and (known == name or len(value) >= 8):
+                return known
+        variable = _free(name, self.secrets, "_")
+        self.secrets[variable] = value
+        return variable
+
+    def collect(self, name: str, items: Iterable[Json]) -> str:
+        """Keep a list and return its name; an equal one of that name is kept once."""
+        wanted = list(items)
+        if self.collections.get(name) == wanted:
+            return name
+        name = _free(name, self.collections, " ")
+        self.collections[name] = wanted
+        return name
+
+    def add_endpoint(self, name: str, endpoint: dict[str, Json]) -> str | None:
+        """Keep an endpoint and return its name; one that cannot be sent is noted instead."""
+        name = _free(name, self.endpoints, " ")
+        kept = _slim(endpoint)
+        try:
+            template = RequestTemplate(msgspec.convert({"name": name, **kept}, Endpoint))
+        except InvalidInput as error:
+            self.note(f"{name} was left out: {error}.")
+            return None
+        variables = kept.get("variables", {})
+        for each in sorted(template.names):
+            variables.setdefault(each, {})
+        self.endpoints[name] = {**kept, "variables": variables} if variables else kept
+        return name
+
+    def add_workflow(self, name: str, endpoint: str, workflow: Mapping[str, Json] | None = None) -> str:
+        name = _free(name, self.workflows, " ")
+        self.workflows[name] = {"endpoint": endpoint, **{k: v for k, v in (workflow or {}).items() if v}}
+        return name
+
+    def finish(self) -> Imported:
+        sections = {
+            "endpoints": self.endpoints,
+            "workflows": self.workflows,
+            "collections": self.collections,
+        }
+        formula: dict[str, Json] = {name: section for name, section in sections.items() if section}
+        used = _declared(self.endpoints)
+        secrets = {name: value for name, value in self.secrets.items() if name in used}
+        return Imported(formula=formula, secrets=secrets, notes=tuple(self.notes))
+
+
+def _free(name: str, taken: Iterable[str], joint: str) -> str:
+    """Return the name, or with a number behind it where it is taken."""
+    known = set(taken)
+    number, free = 2, name
+    while free in known:
+        free = f"{name}{joint}{number}"
+        number += 1
+    return free
+
+
+def _slim(endpoint: dict[str, Json]) -> dict[str, Json]:
+    """Leave out what says no more than the defaults."""
+    usual: tuple[tuple[str, Json], ...] = (
+        ("method", "GET"),
+        ("headers", {}),
+        ("query", {}),
+        ("variables", {}),
+        ("body", None),
+    )
+    return {key: value for key, value in endpoint.items() if (key, value) not in usual}
+
+
+def _declared(endpoints: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {name for endpoint in endpoints.values() for name in endpoint.get("variables", {})}

@@ -1,0 +1,192 @@
+"""What goes over the wire: a recording upstream, Swath's own sending beside it, and how requests compare."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+from pyreqwest.http import Url
+from tests.upstreams.scripted import Asked, Play, Scripted
+
+from swath.engine.exits import DIRECT
+from swath.engine.fetcher import Fetcher
+from swath.engine.guard import Guard
+from swath.flow.checks import check_endpoint, check_workflow
+from swath.flow.definition import Endpoint, Limits, Workflow
+from swath.flow.paging import pager_for
+from swath.flow.request import RequestTemplate
+from swath.importers import Imported
+from swath.wire.bodies import parse
+
+#: The host of all sources; on the way out it is the recording upstream.
+HOST = "https://api.example.com"
+#: Headers that each client writes in its own way.
+OWN = frozenset(
+    {"host", "connection", "content-length", "accept-encoding", "expect", "transfer-encoding", "te"}
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A request as it is compared."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+def read_endpoint(imported: Imported, name: str) -> Endpoint:
+    """An endpoint of a formula; it must be one that Swath takes."""
+    endpoint = parse(Endpoint, {"name": name, **imported.formula["endpoints"][name]})
+    assert check_endpoint(endpoint) == []
+    return endpoint
+
+
+def read_workflow(imported: Imported, name: str) -> Workflow:
+    """A workflow of a formula; it must be one that Swath takes, with lists that are there."""
+    given = dict(imported.formula["workflows"][name])
+    endpoint = read_endpoint(imported, given.pop("endpoint"))
+    lists = imported.formula.get("collections", {})
+    mappings = []
+    for each in given.pop("mappings", []):
+        mapping = dict(each)
+        if "source_collection" in mapping:
+            assert mapping["source_collection"] in lists
+            mapping["source_collection_id"] = mapping.pop("source_collection")
+        mappings.append(mapping)
+    workflow = parse(Workflow, {"name": name, "endpoint_id": "e", "mappings": mappings, **given})
+    assert check_workflow(workflow, endpoint) == []
+    return workflow
+
+
+def check_formula(imported: Imported) -> None:
+    """What holds of every import: Swath takes it, and no secret stands in it or in the notes."""
+    for name in imported.formula["endpoints"]:
+        read_endpoint(imported, name)
+    for name in imported.formula.get("workflows", {}):
+        read_workflow(imported, name)
+    shown = json.dumps([imported.formula, imported.notes])
+    for variable, value in imported.secrets.items():
+        assert len(value) < 4 or value not in shown, f"{variable} is shown"
+    json.dumps(imported.formula)  # plain values only
+
+
+async def send(
+    imported: Imported,
+    upstream: Scripted,
+    values: Mapping[str, Any] | None = None,
+    endpoints: list[str] | None = None,
+) -> list[Told]:
+    """Send the first request of each endpoint, with the secrets found and the values given."""
+    fetcher = Fetcher(Guard(["127.0.0.0/8"]))
+    try:
+        for name in endpoints or imported.formula["endpoints"]:
+            given = {**imported.secrets, **first_values(imported, name), **(values or {})}
+            request = RequestTemplate(read_endpoint(imported, name)).render(given)
+            before = len(upstream.asked)
+            await fetcher.fetch(request, DIRECT, Limits(timeout=30.0))
+            assert len(upstream.asked) == before + 1
+    finally:
+        await fetcher.close()
+    return take(upstream)
+
+
+def first_values(imported: Imported, endpoint: str) -> dict[str, Any]:
+    """The values of the first input item and the first page of the endpoint's first workflow."""
+    values: dict[str, Any] = {}
+    for name, workflow in imported.formula.get("workflows", {}).items():
+        if workflow["endpoint"] != endpoint:
+            continue
+        read = read_workflow(imported, name)
+        values.update(read.inputs)
+        for mapping in workflow.get("mappings", []):
+            if "source_collection" in mapping:
+                item = imported.formula["collections"][mapping["source_collection"]][0]
+                key = mapping.get("source_collection_json_key")
+                values[mapping["target_variable_name"]] = item[key] if key else item
+        pager = pager_for(read.paginator)
+        pager.apply(pager.first(), values)
+        break
+    return values
+
+
+def run_shell(
+    command: str, upstream: Scripted, folder: Path, environment: Mapping[str, str] | None = None
+) -> list[Told]:
+    """Run a command in a real bash with the real curl, and return what came."""
+    done = subprocess.run(
+        ["bash", "-c", local(command, upstream)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8", **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert upstream.asked, done.stderr
+    return take(upstream)
+
+
+def local(text: str, upstream: Scripted) -> str:
+    """Put the upstream's address in place of the sources' host."""
+    for host in (HOST, HOST.replace("https", "http"), "api.example.com"):
+        text = text.replace(host, upstream.url if "://" in host else upstream.url.removeprefix("http://"))
+    return text
+
+
+def take(upstream: Scripted) -> list[Told]:
+    told = [tell(asked, upstream) for asked in upstream.asked]
+    upstream.asked.clear()
+    return told
+
+
+def tell(asked: Asked, upstream: Scripted) -> Told:
+    headers: dict[str, str] = {}
+    for raw, value in asked.headers:
+        name = raw.lower()
+        if not (name in OWN or is_default(name, value)):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    body: Any = asked.body
+    kind = headers.get("content-type", "")
+    if kind.startswith("multipart/form-data") and b"\r\n" in asked.body[:200]:
+        headers["content-type"] = "multipart/form-data"
+        body = read_parts(kind, asked.body)
+    return Told(asked.method, str(Url(upstream.url + asked.target)), headers, body)
+
+
+def is_default(name: str, value: str) -> bool:
+    return (name == "accept" and value == "*/*") or (
+        name == "user-agent" and value.startswith(("curl/", "swath/"))
+    )
+
+
+def read_parts(kind: str, body: bytes) -> list[tuple[str | None, str | None, str | None, bytes]]:
+    """Name, file name, content type and content of each part."""
+    message = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    parts: Any = message.get_payload()
+    return [
+        (
+            str(part.get_param("name", header="content-disposition")),
+            part.get_filename(),
+            part.get("content-type"),
+            part.get_payload(decode=True),
+        )
+        for part in parts
+    ]
+
+
+def compact(told: Told) -> Told:
+    """The same with its JSON body parsed: for imports that say that they change its spaces."""
+    return Told(told.method, told.url, told.headers, json.loads(told.body)) if told.body else told
+
+
+def recording() -> Scripted:
+    upstream = Scripted()
+    upstream.on("*", Play.json({}))
+    return upstream

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from swath.engine.combine import Combiner
+from swath.engine.courier import Courier
 from swath.engine.durable import Engine
 from swath.engine.fetcher import CERTIFICATE, Fetcher
 from swath.engine.frozen import Opened
@@ -20,6 +21,7 @@ from swath.engine.worker import Worker
 from swath.errors import SetupError
 from swath.operations.context import Context
 from swath.operations.users import ensure_admin
+from swath.operations.webhooks import tell
 from swath.settings import Settings
 from swath.store import executions
 from swath.store.database import open_database
@@ -43,15 +45,17 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
             vault = open_vault(settings)
             opened = Opened(vault)
             objects = Objects(settings.storage_url or str(settings.data_dir / "objects"))
+            fetcher = Fetcher(Guard(settings.allowed_private_hosts), roots=_read_roots(settings.ca_file))
             worker = Worker(
                 settings=settings,
                 database=database,
                 objects=objects,
                 opened=opened,
-                fetcher=Fetcher(Guard(settings.allowed_private_hosts), roots=_read_roots(settings.ca_file)),
+                fetcher=fetcher,
                 pacer=Pacer(clock=clock.steady, sleep=clock.sleep),
                 clock=clock,
                 combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
+                courier=Courier(database, fetcher, vault, clock, tell(settings.public_url.rstrip("/"))),
             )
             engine = Engine(worker, settings.data_dir)
             context = Context(

@@ -212,7 +212,14 @@ def test_the_document_describes_every_route(server: Server) -> None:
     assert {"name", "mappings", "paginator", "concurrency"} <= set(fields)
 
 
-NO_BODY = ("/cancel", "/pause", "/resume", "/executions/{execution_id}")
+NO_BODY = (
+    "/cancel",
+    "/pause",
+    "/resume",
+    "/executions/{execution_id}",
+    "/webhooks/{webhook_id}/test",
+    "/deliveries/{delivery_id}/retry",
+)
 
 
 def test_the_page_of_routes_needs_nothing_from_elsewhere(server: Server) -> None:

@@ -21,6 +21,7 @@ from swath.wire import schemas
         ("/workflows/executions/{execution}", schemas.ExecutionObject),
         ("/workflows/executions/{execution}/items/1", schemas.ItemObject),
         ("/settings", schemas.ServerObject),
+        ("/webhooks", schemas.WebhookObject),
         ("/workflows", schemas.WorkflowLine),
         ("/endpoints", schemas.EndpointObject),
         ("/collections", schemas.CollectionLine),

@@ -14,6 +14,7 @@ def furnish(client: Client) -> dict[str, str]:
     workflow = client.post("/workflows", body)
     proxy = client.post("/proxies", {"type": "dedicated", "location": "nyc", "url": "http://p.example:1"})
     token = client.post("/tokens", {"name": "second"})
+    webhook = client.post("/webhooks", {"url": "https://receiver.example/"})
     execution = client.post(f"/workflows/{workflow['id']}/executions")
     return {
         "collection": items["id"],
@@ -22,6 +23,7 @@ def furnish(client: Client) -> dict[str, str]:
         "proxy": proxy["id"],
         "token": token["id"],
         "execution": execution["id"],
+        "webhook": webhook["id"],
     }
 
 
@@ -52,13 +54,18 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("PATCH", f"/proxies/{ids['proxy']}", {"location": "mine"}),
         ("DELETE", f"/proxies/{ids['proxy']}", None),
         ("DELETE", f"/tokens/{ids['token']}", None),
+        ("GET", f"/webhooks/{ids['webhook']}", None),
+        ("PATCH", f"/webhooks/{ids['webhook']}", {"enabled": False}),
+        ("GET", f"/webhooks/{ids['webhook']}/deliveries", None),
+        ("POST", f"/webhooks/{ids['webhook']}/test", None),
+        ("DELETE", f"/webhooks/{ids['webhook']}", None),
         ("DELETE", workflow, None),
         ("DELETE", f"/endpoints/{ids['endpoint']}", None),
         ("DELETE", f"/collections/{ids['collection']}", None),
     ]
 
 
-LISTS = ("/workflows", "/endpoints", "/collections", "/executions", "/tokens", "/proxies")
+LISTS = ("/workflows", "/endpoints", "/collections", "/executions", "/tokens", "/proxies", "/webhooks")
 
 
 def lists(client: Client) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from swath.api import (
     server,
     tokens,
     uploads,
+    webhooks,
     workflows,
 )
 from swath.api.auth import BASE, Authentication
@@ -41,6 +42,7 @@ ROUTERS = (
     collections.router,
     uploads.router,
     proxies.router,
+    webhooks.router,
     tokens.router,
     server.router,
 )

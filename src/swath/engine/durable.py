@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
+from swath.engine.courier import Courier
 from swath.engine.fetcher import Fetcher
 from swath.engine.worker import Worker
 from swath.store import executions, recipes
@@ -85,6 +86,16 @@ async def combine_again(execution_id: str, revision: int) -> int:
         return 0
 
 
+@DBOS.workflow(name="deliver", max_recovery_attempts=1000)
+async def deliver(delivery_id: str, attempt: int) -> int:
+    """Tell a webhook; the next attempt, if there is to be one, is queued when it is due."""
+    try:
+        await _deliver(delivery_id)
+    except Exception as error:
+        await _postpone(delivery_id, f"{type(error).__name__}: {error}")
+    return attempt
+
+
 #: A step that fails is tried again with growing waits: a disk may be full for a while.
 _PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
 
@@ -124,6 +135,16 @@ async def _give_up_revision(execution_id: str, revision: int, reason: str) -> No
     await _here().give_up_revision(execution_id, revision, reason)
 
 
+@DBOS.step(name="deliver", **_PATIENT)
+async def _deliver(delivery_id: str) -> None:
+    await _here().deliver(delivery_id)
+
+
+@DBOS.step(name="postpone", **_PATIENT)
+async def _postpone(delivery_id: str, reason: str) -> None:
+    await _here().courier.postpone(delivery_id, reason)
+
+
 class Engine:
     """The durable engine of this process: launched once, woken by triggers, drained at the end."""
 
@@ -137,6 +158,11 @@ class Engine:
     def fetcher(self) -> Fetcher:
         """For single requests, which are no executions."""
         return self._worker.fetcher
+
+    @property
+    def courier(self) -> Courier:
+        """For tests of webhooks, which somebody waits for."""
+        return self._worker.courier
 
     async def launch(self) -> None:
         """Take up unfinished work, then look for new."""
@@ -178,6 +204,8 @@ class Engine:
                     await self._enqueue(execution_id, run_execution, execution_id)
                 for pair in await self._worker.database.read(recipes.find_waiting):
                     await self._enqueue(f"{pair[0]}:combine:{pair[1]}", combine_again, *pair)
+                for pair in await self._worker.courier.find_due():
+                    await self._enqueue(f"{pair[0]}:deliver:{pair[1]}", deliver, *pair)
             except Exception:
                 log.exception("dispatch_failed")
             with contextlib.suppress(TimeoutError):

@@ -18,6 +18,7 @@ from swath.engine.gate import Gate
 from swath.engine.health import EVERY
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
+from swath.engine.times import now_ms
 from swath.flow.bodies import decoder, list_paths
 from swath.flow.definition import Json, ProxyType, Workflow
 from swath.flow.execution import Status
@@ -147,7 +148,7 @@ class LiveExecution:
 
     async def run_out(self) -> None:
         """Note that the attempts are spent: no further shard is handed out."""
-        await self.worker.database.write(executions.set_truncated, self.id)
+        await self.worker.database.write(executions.set_truncated, self.id, now_ms())
 
     def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
         """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from swath.engine.combine import Combiner
+from swath.engine.courier import Courier
 from swath.engine.ending import end_begun
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
@@ -18,7 +19,7 @@ from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
-from swath.errors import Damaged, SwathError
+from swath.errors import Damaged, FetchFault, SwathError
 from swath.flow.execution import TERMINAL, Status, reason_left
 from swath.flow.plan import count_shards, shard_bounds
 from swath.flow.renewal import Choice
@@ -44,6 +45,7 @@ class Worker:
     fetcher: Fetcher
     pacer: Pacer
     combiner: Combiner
+    courier: Courier
     clock: Clock = field(default_factory=Clock)
     tempos: Tempos = field(default_factory=dict)
     health: Health = field(default_factory=Health)
@@ -169,6 +171,17 @@ class Worker:
         """End a combination that came to nothing; the files of other revisions stay."""
         log.error("combination_given_up", execution=execution_id, revision=revision, reason=reason)
         await self.combiner.end_again(execution_id, revision, error=reason)
+
+    # --- a delivery
+
+    async def deliver(self, delivery_id: str) -> None:
+        """Tell a webhook, once; never ends while the process does, so that it is told again after that."""
+        await self._pause_while_draining()
+        try:
+            await self.courier.deliver(delivery_id)
+        except FetchFault:
+            await self._pause_while_draining()
+            raise
 
     # --- a shard
 

@@ -14,7 +14,7 @@ from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
-from swath.store import executions, ledger
+from swath.store import executions, ledger, webhooks
 from swath.store.database import Connection, Row
 
 ACTIVE = STATUS_GROUPS["active"]
@@ -60,6 +60,19 @@ async def show(context: Context, user: User, execution_id: str) -> ExecutionView
 
 def _show(connection: Connection, user: User, execution_id: str) -> ExecutionView:
     return _view_all(connection, [own(connection, user, execution_id)])[0]
+
+
+def describe(connection: Connection, execution_id: str, public_url: str) -> ExecutionView:
+    """Return an execution as its owner is told of it where nobody asked; `public_url` may be empty."""
+    row = executions.find(connection, execution_id)
+    assert row is not None  # executions are never removed
+    return with_addresses(_view_all(connection, [row])[0], public_url)
+
+
+def with_addresses(view: ExecutionView, public_url: str) -> ExecutionView:
+    """Return an execution with its results' addresses in full."""
+    results = [{**file, "url": f"{public_url}{file['url']}"} for file in view["results"]]
+    return {**view, "results": results}
 
 
 def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
@@ -197,6 +210,8 @@ def _move(
     if changed:
         now = now_ms()
         ledger.record_event(connection, execution_id, event, {"by": user.name}, now)
+    if changed and to == Status.PAUSED:
+        webhooks.notify(connection, execution_id, "execution.paused", now)
     return changed
 
 

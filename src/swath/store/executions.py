@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
+from swath.store import webhooks
 from swath.store.database import upsert
 from swath.store.schema import executions, idempotency_keys, results, tallies
 
@@ -122,7 +123,7 @@ def end(
     )
     if files:
         connection.execute(insert(results), list(files))
-    connection.execute(
+    ended = connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status.not_in([str(s) for s in TERMINAL]))
         .values(
@@ -133,6 +134,8 @@ def end(
             completed_at=now,
         )
     )
+    if ended.rowcount:
+        webhooks.notify(connection, execution_id, f"execution.{status}", now)
 
 
 def adjust(
@@ -166,8 +169,11 @@ def reserve_sent(connection: Connection, execution_id: str, unrecorded: int) -> 
     )
 
 
-def set_truncated(connection: Connection, execution_id: str) -> None:
-    connection.execute(update(executions).where(executions.c.id == execution_id).values(truncated=True))
+def set_truncated(connection: Connection, execution_id: str, now: int) -> None:
+    """Note that the attempts are spent; webhooks are told of it once."""
+    here = (executions.c.id == execution_id, executions.c.truncated.is_(False))
+    if connection.execute(update(executions).where(*here).values(truncated=True)).rowcount:
+        webhooks.notify(connection, execution_id, "execution.truncated", now)
 
 
 def read_tallies(connection: Connection, execution_id: str, kind: str) -> dict[str, int]:

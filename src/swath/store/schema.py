@@ -351,3 +351,71 @@ results = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
 )
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    #: Both sealed by the vault: an address may hold a key, too.
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    #: What it wants to be told of, as a JSON list.
+    Column("events", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+#: What webhooks are told, written in the transaction that makes the event true.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("webhook_id", Text, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False, index=True),
+    #: Null for a test.
+    Column("execution_id", Text),
+    Column("event", Text, nullable=False),
+    #: What is sent; null until the first attempt writes it, the same for all attempts.
+    Column("payload", Text),
+    #: `waiting`, `delivered` or `failed`.
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    #: When the next attempt is due; nothing where none is.
+    Column("next_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger),
+    Column("last_status", Integer),
+    #: The beginning of the last answer, or why there was none.
+    Column("last_answer", Text),
+    Column("last_error", Text),
+    Column("elapsed", Float),
+    Index("ix_deliveries_due", "state", "next_at"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    #: What an execution is asked with, as JSON, secrets sealed.
+    Column("execution", Text, nullable=False),
+    #: `skip` or `queue`.
+    Column("overlap", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    #: When it is due; null while it is off. Whoever moves it on has the run.
+    Column("next_run_at", BigInteger, index=True),
+    Column("last_run_at", BigInteger),
+    Column("last_execution_id", Text),
+    #: What became of the last time that it was due: `triggered`, `skipped` or `failed`, and why.
+    Column("last_outcome", Text),
+    Column("last_error", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)

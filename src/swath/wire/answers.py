@@ -10,11 +10,14 @@ from swath.flow.definition import Json
 from swath.flow.request.template import dump
 from swath.operations.collections import CollectionView
 from swath.operations.endpoints import EndpointView
-from swath.operations.executions import iso
+from swath.operations.executions import iso, with_addresses
 from swath.operations.formulas import Applied
 from swath.operations.users import TokenView
 from swath.operations.workflows import WorkflowView
 from swath.store.vault import mask_sealed
+
+#: An execution with its results' addresses in full.
+show_execution = with_addresses
 
 
 def write_object(value: Json) -> bytes:
@@ -79,12 +82,6 @@ def show_applied(applied: Applied) -> dict[str, Json]:
     shown: dict[str, Json] = msgspec.to_builtins(applied)
     shown["workflows"] = [{"name": name, "id": each} for name, each in applied.workflows.items()]
     return shown
-
-
-def show_execution(view: Mapping[str, Json], public_url: str) -> dict[str, Json]:
-    """Return an execution with its results' addresses in full."""
-    results = [{**file, "url": f"{public_url}{file['url']}"} for file in view["results"]]
-    return {**view, "results": results}
 
 
 def _times(created_at: int, updated_at: int) -> dict[str, Json]:

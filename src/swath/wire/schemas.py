@@ -10,6 +10,7 @@ from swath.flow.execution import Status, StopReason
 from swath.flow.formula import Change
 from swath.flow.items import Kind
 from swath.flow.recipe import Recipe
+from swath.operations import webhooks
 from swath.operations.collections import Method
 
 # --- bodies
@@ -208,6 +209,38 @@ class ProxyObject:
     created_at: datetime
     updated_at: datetime
     health: ProxyHealth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookObject:
+    """A webhook; its secret is masked, but for the answer to its creation where it was made by the server."""
+
+    id: str
+    name: str
+    url: str
+    events: list[webhooks.Event]
+    secret: str
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a webhook was told, or is to be told, and what came of it. `elapsed` in seconds."""
+
+    id: str
+    event: str
+    execution_id: str | None
+    state: Literal["waiting", "delivered", "failed"]
+    attempts: int
+    next_attempt_at: datetime | None
+    created_at: datetime
+    last_attempt_at: datetime | None
+    last_status: int | None
+    last_error: str | None
+    last_answer: str | None
+    elapsed: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

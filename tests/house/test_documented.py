@@ -1,11 +1,13 @@
 """What an operator can set, and what a user can define, is documented."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from swath.flow import definition
+from swath.flow.formula import schema
 from swath.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -41,3 +43,8 @@ def test_every_field_is_in_the_reference(kind: type) -> None:
     text = (DOCS / "workflows.md").read_text()
     missing = [field.name for field in dataclasses.fields(kind) if f"`{field.name}`" not in text]
     assert [name for name in missing if (kind, name) != (definition.VariableMapping, "id")] == []
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    """Editors check formulas by it; `make schema` writes it anew."""
+    assert json.loads((DOCS / "formula.schema.json").read_text()) == schema()

@@ -90,3 +90,14 @@ def test_every_pin_has_hashes(lock: str) -> None:
     assert [
         entry for entry in entries if "==" in entry.splitlines()[0] and "--hash=sha256:" not in entry
     ] == []
+
+
+def test_migrations_follow_one_another() -> None:
+    """Two of one number would leave the database with two ends; each comes after the one before it."""
+    folder = ROOT / "src" / "swath" / "store" / "migrations" / "versions"
+    told = [
+        (file.name[:4], *re.findall(r'^(?:down_)?revision = "?(\w+)"?$', file.read_text(), re.MULTILINE))
+        for file in sorted(folder.glob("[0-9]*.py"))
+    ]
+    before = ["None", *(number for number, *_ in told)]
+    assert told == [(number, number, last) for (number, *_), last in zip(told, before, strict=False)]

@@ -162,7 +162,7 @@ def tell(asked: Asked, upstream: Scripted) -> Told:
 
 def is_default(name: str, value: str) -> bool:
     return (name == "accept" and value == "*/*") or (
-        name == "user-agent" and value.startswith(("curl/", "swath/"))
+        name == "user-agent" and value.lower().startswith(("curl/", "swath/"))
     )
 
 

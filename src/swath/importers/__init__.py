@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from swath.importers.curl import read_curl
+from swath.importers.har import read_har
 from swath.importers.imported import Imported
 
-__all__ = ["KINDS", "Imported", "read_curl"]
+__all__ = ["KINDS", "Imported", "read_curl", "read_har"]
 
 #: By kind, as `swath import KIND` and `POST /imports/{kind}` name it. Each raises InvalidInput.
 KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {
     "curl": read_curl,
+    "har": read_har,
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from pyreqwest.http import Url
 
-from swath.flow.definition import Json, Paginator
+from swath.flow.definition import Json, Paginator, PaginatorType
 from swath.flow.paging.links import find_target
 from swath.flow.paging.pagers import Page
 from swath.flow.paging.records import asked_size, choose_array, read_count, read_truth
@@ -87,6 +87,15 @@ def suggest(page: Page, request_names: Collection[str]) -> list[Suggestion]:
         *_by_count(page, fields, request_names),
     ]
     return [_complete(each, page, fields) for each in found]
+
+
+def paging_kind(name: str) -> PaginatorType | None:
+    """Return the kind of paging that a request parameter of this name is for, None if for none."""
+    if _PAGE_VARIABLE.match(name):
+        return "page_number"
+    if _OFFSET_VARIABLE.match(name):
+        return "offset"
+    return "cursor" if _CURSOR_VARIABLE.match(name) else None
 
 
 def _fields(body: Json, keys: Keys = ()) -> Iterator[_Field]:

@@ -44,6 +44,7 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("POST", f"{workflow}/executions", {}),
         ("GET", f"{workflow}/executions", None),
         ("GET", f"/formulas/{ids['workflow']}", None),
+        ("POST", f"{workflow}/preview", {}),
         ("GET", execution, None),
         ("POST", execution, None),
         *(("POST", f"{execution}/{verb}", None) for verb in ("cancel", "pause", "resume")),

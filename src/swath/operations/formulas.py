@@ -1,8 +1,9 @@
 """Formulas: apply one, creating or updating by name in one transaction, and give one back."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 from swath.errors import FieldError, InvalidInput
 from swath.flow.definition import Json, Workflow
@@ -28,13 +29,6 @@ class Applied:
     secrets_missing: tuple[str, ...]
 
 
-class _DryRun(Exception):
-    """Carries what a transaction would have done out of it, so that it is rolled back."""
-
-    def __init__(self, applied: Applied) -> None:
-        self.applied = applied
-
-
 async def apply(
     context: Context,
     user: User,
@@ -48,18 +42,49 @@ async def apply(
     `secrets` are values of secret variables, as `variable` or `endpoint.variable`, and addresses of proxies
     with their logins, as `proxies.NAME`. Raises InvalidInput, and Conflict where a name is not unique.
     """
-    formula = await asyncio.to_thread(read_formula, source)
-    _check_secrets(formula, secrets or {})
+    if dry_run:
+        return await attempt(context, user, source, secrets or {}, lambda work: _tell(work, dry_run=True))
+    formula = await _read(source, secrets or {})
     async with collections.hold_named(context, user, formula.collections):
-        try:
-            return await context.database.write(
-                _apply, context, user, formula, source.text, secrets or {}, dry_run
-            )
-        except _DryRun as trial:
-            return trial.applied
+        return await context.database.write(_apply, context, user, formula, source.text, secrets or {})
 
 
-def _check_secrets(formula: Formula, secrets: Mapping[str, Json]) -> None:
+T = TypeVar("T")
+
+
+class _Attempt(Exception):
+    """Carries what was read out of a transaction that is rolled back."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+async def attempt(
+    context: Context,
+    user: User,
+    source: SourceText,
+    secrets: Mapping[str, Json],
+    read: Callable[[Application], T],
+) -> T:
+    """Apply a formula, return what `read` makes of it, and take everything back."""
+    formula = await _read(source, secrets)
+
+    def story(connection: Connection) -> None:
+        work = Application(connection, context, user, formula, secrets)
+        work.apply()
+        raise _Attempt(read(work))
+
+    try:
+        async with collections.hold_named(context, user, formula.collections):
+            await context.database.write(story)
+    except _Attempt as attempted:
+        return cast(T, attempted.value)
+    raise AssertionError  # the story always raises
+
+
+async def _read(source: SourceText, secrets: Mapping[str, Json]) -> Formula:
+    """Read a formula, beside the loop; check that it has the secrets that are given."""
+    formula = await asyncio.to_thread(read_formula, source)
     known = [name for names in formula.secrets.values() for name in names]
     known += [f"{endpoint}.{name}" for endpoint, names in formula.secrets.items() for name in names]
     known += [f"proxies.{name}" for name in formula.proxies]
@@ -68,6 +93,7 @@ def _check_secrets(formula: Formula, secrets: Mapping[str, Json]) -> None:
             raise InvalidInput(
                 f"secrets.{name}", f"This formula has no secret {name!r}{nearest(name, known)}"
             )
+    return formula
 
 
 def _apply(
@@ -77,23 +103,23 @@ def _apply(
     formula: Formula,
     text: str,
     secrets: Mapping[str, Json],
-    dry_run: bool,
 ) -> Applied:
     work = Application(connection, context, user, formula, secrets)
     work.apply()
     for workflow_id in work.workflow_ids.values():
         definitions.set_formula(connection, workflow_id, text)
+    return _tell(work, dry_run=False)
+
+
+def _tell(work: Application, *, dry_run: bool) -> Applied:
     created = {change.id for change in work.changes if change.action == "create"}
-    hide = created if dry_run else set()
-    applied = Applied(
+    hidden = created if dry_run else set()
+    return Applied(
         dry_run=dry_run,
-        changes=tuple(replace(each, id=None) if each.id in hide else each for each in work.changes),
-        workflows={name: None if each in hide else each for name, each in work.workflow_ids.items()},
+        changes=tuple(replace(each, id=None) if each.id in hidden else each for each in work.changes),
+        workflows={name: None if each in hidden else each for name, each in work.workflow_ids.items()},
         secrets_missing=tuple(work.find_missing()),
     )
-    if dry_run:
-        raise _DryRun(applied)
-    return applied
 
 
 #: Items that a formula written for a workflow holds of one collection; of a longer one it holds the id.

@@ -142,7 +142,7 @@ def seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, 
 def _insert(connection: Connection, values: dict[str, Any]) -> None:
     """Lay the inputs and insert the execution, in one transaction: no change of a list comes between."""
     frozen: Frozen = values["definition"]
-    axes = _lay(connection, frozen.definition)
+    axes = lay(connection, frozen.definition)
     definition = replace(frozen.definition, axes=axes)
     items = count_items(axes, definition.workflow.join)
     stored = Frozen(definition=definition, exits=frozen.exits)
@@ -155,8 +155,8 @@ def _insert(connection: Connection, values: dict[str, Any]) -> None:
     executions.add(connection, values | laid)
 
 
-def _lay(connection: Connection, definition: Definition) -> tuple[Axis, ...]:
-    """Lay the axes from the collections' versions of this moment, and pin those."""
+def lay(connection: Connection, definition: Definition, *, pin: bool = True) -> tuple[Axis, ...]:
+    """Lay the axes from the collections' versions of this moment; pin those that will be read."""
     workflow, endpoint = definition.workflow, definition.endpoint
     listable = frozenset(RequestTemplate(endpoint).names | endpoint.variables.keys())
 
@@ -164,7 +164,8 @@ def _lay(connection: Connection, definition: Definition) -> tuple[Axis, ...]:
         row = collections.find(connection, collection_id)
         if row is None:
             raise Conflict("mappings", f"Collection {collection_id} of this workflow is gone.")
-        collections.pin(connection, row.number, row.version)
+        if pin:
+            collections.pin(connection, row.number, row.version)
         return row.number, row.version, row._mapping["count"]
 
     return lay_axes(workflow.mappings, definition.parameters, listable, look_up, workflow.join)

@@ -142,10 +142,11 @@ def _show(connection: Connection, user: User, workflow_id: str) -> WorkflowView:
 
 async def load(context: Context, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
     """Return a workflow and its endpoint, their secrets sealed."""
-    return await context.database.read(_load, user, workflow_id)
+    return await context.database.read(load_in, user, workflow_id)
 
 
-def _load(connection: Connection, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
+def load_in(connection: Connection, user: User, workflow_id: str) -> tuple[Workflow, Endpoint]:
+    """Return a workflow and its endpoint as a part of a transaction."""
     workflow = definitions.read_workflow(connection, own(connection, user, workflow_id))
     row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
     assert row is not None  # a foreign key holds it

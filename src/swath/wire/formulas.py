@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.formula import SourceText
@@ -38,8 +40,23 @@ def read_formula_body(body: bytes) -> FormulaBody:
 
 def read_source(value: Json) -> SourceText:
     """Return the formula that is one value of a body: its text, or the formula itself."""
+    if value is None:
+        raise InvalidInput("formula", "Blank.")
     if not isinstance(value, str):
         return SourceText.of(value)
     source = SourceText(value)
     refuse_seals(source.value)
     return source
+
+
+def read_import_body(body: bytes) -> str:
+    """Return what is to be imported: the only key `source` of a JSON object, else the body itself."""
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return text
+    if isinstance(value, dict) and set(value) == {"source"}:
+        source = value["source"]
+        return source if isinstance(source, str) else msgspec.json.encode(source).decode()
+    return text

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from swath.flow.definition import Endpoint, Json, OutputFormat, ProxyChoice, VariableMapping, Workflow
+from swath.flow.estimate import Estimate
 from swath.flow.execution import Status, StopReason
 from swath.flow.formula import Change
 from swath.flow.items import Kind
@@ -72,6 +73,28 @@ class FormulaToApply:
     secrets: Mapping[str, Json] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewWish:
+    """What to look at. With a `formula` its `workflow` is previewed, with the values of `secrets`.
+
+    `items` is how many first pages are fetched: 3 unless told, at most 10.
+    """
+
+    formula: str | dict[str, Json] | None = None
+    workflow: str | None = None
+    secrets: Mapping[str, Json] | None = None
+    execution_parameters: Mapping[str, Json] | None = None
+    proxy: ProxyChoice | None = None
+    items: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportWish:
+    """What another tool wrote, as a text. A body that is not such an object is the text itself."""
+
+    source: str
+
+
 # --- answers
 
 
@@ -136,6 +159,66 @@ class AppliedFormula:
     changes: list[Change]
     workflows: list[WorkflowName]
     secrets_missing: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedRequest:
+    """A request that was sent, secrets masked, and what came back; `error_code` where no rows come of it."""
+
+    inputs: dict[str, Json]
+    method: str | None = None
+    url: str | None = None
+    headers: list[tuple[str, str]] | None = None
+    body: str | None = None
+    status_code: int | None = None
+    elapsed: float | None = None
+    bytes: int | None = None
+    response_text: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedCollection:
+    """A table that the first pages make, and its first rows."""
+
+    name: str
+    columns: list[str]
+    rows: list[dict[str, Json]]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedPaginator:
+    """A paginator that the first answer speaks for, the most certain first."""
+
+    paginator: dict[str, Json]
+    evidence: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewObject:
+    """What an execution would be. The estimate is null where no request went well."""
+
+    items: int
+    requests: list[PreviewedRequest]
+    collections: list[PreviewedCollection]
+    paginators: list[SuggestedPaginator]
+    estimate: Estimate | None
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedObject:
+    """A formula made of what another tool wrote, as text and as an object, and notes on what was not carried.
+
+    `secrets` are the values that were found; they stand nowhere in the formula. Give them when it is applied.
+    """
+
+    formula: str
+    formula_object: dict[str, Json]
+    secrets: dict[str, str]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

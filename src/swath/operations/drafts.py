@@ -1,0 +1,121 @@
+"""What an execution would be, read without a trace: of a kept workflow, or of a formula that is not kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Axis, Definition, Endpoint, Json, Workflow
+from swath.flow.formula import SourceText
+from swath.flow.formula.hints import nearest
+from swath.flow.plan import Plan, count_items
+from swath.operations import formulas, workflows
+from swath.operations.application import Application
+from swath.operations.context import Context, User
+from swath.operations.triggers import lay
+from swath.store import collections
+from swath.store.database import Connection
+from swath.store.vault import Vault, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A definition with its secrets in the clear, how many items it has, and the inputs of the first few."""
+
+    definition: Definition
+    items: int
+    inputs: tuple[dict[str, Json], ...]
+
+
+async def draft_workflow(
+    context: Context, user: User, workflow_id: str, parameters: Mapping[str, Json], few: int
+) -> Draft:
+    """Draft an execution of a workflow that is kept. Raises NotFound."""
+
+    def read(connection: Connection) -> Draft:
+        return _draft(connection, context.vault, user, workflow_id, parameters, few)
+
+    return await context.database.read(read)
+
+
+async def draft_formula(
+    context: Context,
+    user: User,
+    source: SourceText,
+    name: str | None,
+    secrets: Mapping[str, Json],
+    parameters: Mapping[str, Json],
+    few: int,
+) -> Draft:
+    """Draft an execution of a formula's workflow, the only one if none is named, and keep nothing of it."""
+
+    def read(work: Application) -> Draft:
+        workflow_id = _choose(work.workflow_ids, name)
+        return _draft(work.connection, context.vault, user, workflow_id, parameters, few)
+
+    return await formulas.attempt(context, user, source, secrets, read)
+
+
+def _choose(workflow_ids: Mapping[str, str], name: str | None) -> str:
+    if name is None and len(workflow_ids) == 1:
+        return next(iter(workflow_ids.values()))
+    if name is None:
+        known = ", ".join(workflow_ids) or "none"
+        raise InvalidInput("workflow", f"Say which one; the formula has: {known}.")
+    if name not in workflow_ids:
+        raise InvalidInput("workflow", f"The formula has no workflow {name!r}{nearest(name, workflow_ids)}")
+    return workflow_ids[name]
+
+
+def _draft(
+    connection: Connection,
+    vault: Vault,
+    user: User,
+    workflow_id: str,
+    parameters: Mapping[str, Json],
+    few: int,
+) -> Draft:
+    workflow, endpoint = workflows.load_in(connection, user, workflow_id)
+    opened = msgspec.convert(
+        unseal(msgspec.to_builtins((workflow, endpoint)), vault), tuple[Workflow, Endpoint]
+    )
+    definition = define(*opened, parameters)
+    axes = lay(connection, definition, pin=False)
+    definition = replace(definition, axes=axes)
+    return Draft(definition, count_items(axes, workflow.join), _first_inputs(connection, definition, few))
+
+
+def define(workflow: Workflow, endpoint: Endpoint, parameters: Mapping[str, Json]) -> Definition:
+    """Return a definition that is not laid out, of parts whose secrets are in the clear."""
+    scalars = {name: value for name, value in parameters.items() if not isinstance(value, list)}
+    return Definition(
+        endpoint=endpoint,
+        workflow=workflow,
+        constants={**workflow.inputs, **scalars},
+        parameters=parameters,
+    )
+
+
+def _first_inputs(connection: Connection, definition: Definition, few: int) -> tuple[dict[str, Json], ...]:
+    element = _reader(connection, few)
+    plan = Plan(definition.axes, definition.workflow.join, definition.constants, element)
+    return tuple(plan.inputs(number) for number in range(min(few, len(plan))))
+
+
+def _reader(connection: Connection, few: int) -> Callable[[Axis, int], Json]:
+    """Return what reads the first elements of an axis: the first items are made of these."""
+    known: dict[int, list[Json]] = {}
+
+    def element(axis: Axis, position: int) -> Json:
+        if axis.snapshot is None:
+            assert axis.values is not None
+            return axis.values[position]
+        number, version = axis.snapshot
+        if number not in known:
+            rows = collections.read_slice(connection, number, version, -1, few)
+            is_text = collections.kind_of(connection, number) == "text"
+            known[number] = [value if is_text else msgspec.json.decode(value) for _, value in rows]
+        return known[number][position]
+
+    return element

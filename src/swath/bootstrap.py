@@ -3,14 +3,16 @@
 import fcntl
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
+from swath.engine.desk import Desk
 from swath.engine.durable import Engine
 from swath.engine.fetcher import CERTIFICATE, Fetcher
 from swath.engine.frozen import Opened
@@ -26,23 +28,29 @@ from swath.settings import Settings
 from swath.store import executions
 from swath.store.database import open_database
 from swath.store.objects import Objects
+from swath.store.postgres import read_url
 from swath.store.vault import open_vault
+
+#: Seconds after which a file in a scratch folder that processes share is nobody's any more.
+LEFT_ALONE = 2 * 86_400.0
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Context]:
+async def open_house(
+    settings: Settings, clock: Clock | None = None, *, work: bool = True
+) -> AsyncIterator[Context]:
     """Open everything a server needs, go on with unfinished executions, and drain at the end.
 
-    `clock` is what requests are paced and retried by.
+    `clock` is what requests are paced and retried by. Where others do the `work`, this process takes none.
     """
     clock = clock or Clock()
     _configure_logs()
     with hold(settings):
-        _clear_scratch(settings.data_dir / "scratch")
-        database = open_database(settings.data_dir / "swath.db")
+        vault = open_vault(settings)
+        database = open_database(settings.database_url or settings.data_dir / "swath.db")
         try:
-            await database.write(executions.write_off_attempts)
-            vault = open_vault(settings)
+            if not database.shared:
+                await database.write(executions.write_off_attempts)
             opened = Opened(vault)
             objects = Objects(settings.storage_url or str(settings.data_dir / "objects"))
             fetcher = Fetcher(Guard(settings.allowed_private_hosts), roots=_read_roots(settings.ca_file))
@@ -57,7 +65,7 @@ async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIte
                 combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
                 courier=Courier(database, fetcher, vault, clock, tell(settings.public_url.rstrip("/"))),
             )
-            engine = Engine(worker, settings.data_dir)
+            engine = Engine(worker) if work else Desk(worker)
             context = Context(
                 settings=settings, database=database, vault=vault, objects=objects, engine=engine
             )
@@ -85,6 +93,14 @@ def _read_roots(path: str) -> bytes | None:
     return roots
 
 
+def check(settings: Settings) -> None:
+    """Raise SetupError, in a sentence, for what would keep a process from starting."""
+    with hold(settings):
+        if settings.database_url:
+            read_url(settings.database_url)
+            open_vault(settings)
+
+
 def _configure_logs() -> None:
     """Log to standard error, tracebacks without the values of variables: those may be secrets."""
     structlog.configure(
@@ -100,9 +116,10 @@ def _configure_logs() -> None:
 
 @contextmanager
 def hold(settings: Settings) -> Iterator[None]:
-    """Hold the data folder, made where it is missing. Raises SetupError where it cannot be had."""
-    if settings.database_url:
-        raise SetupError("SWATH_DATABASE_URL: this version keeps its data in SQLite only; unset it.")
+    """Hold the data folder, made where it is missing. Raises SetupError where it cannot be had.
+
+    Where the data are in PostgreSQL the folder holds only what can be lost, and processes may share it.
+    """
     try:
         _prepare_folder(settings.data_dir)
     except OSError as error:
@@ -110,8 +127,14 @@ def hold(settings: Settings) -> Iterator[None]:
         raise SetupError(
             f"The data folder {settings.data_dir} cannot be used: {reason}. Choose another with --data-dir."
         ) from None
-    with _only_process(settings.data_dir):
+    scratch = settings.data_dir / "scratch"
+    if settings.database_url:
+        _clear_scratch(scratch, time.time() - LEFT_ALONE)
         yield
+    else:
+        with _only_process(settings.data_dir):
+            _clear_scratch(scratch, time.time())
+            yield
 
 
 def _prepare_folder(folder: Path) -> None:
@@ -120,10 +143,12 @@ def _prepare_folder(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def _clear_scratch(scratch: Path) -> None:
-    """Remove what a killed process left; nothing refers to it. Only while the folder is held."""
+def _clear_scratch(scratch: Path, before: float) -> None:
+    """Remove what a killed process left, untouched since `before`; nothing refers to it."""
     for left in scratch.iterdir():
-        left.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # others may clear it, too
+            if left.stat().st_mtime < before:
+                left.unlink()
 
 
 @contextmanager

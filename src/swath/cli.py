@@ -1,17 +1,21 @@
 """The command line."""
 
+import asyncio
 import os
+import signal
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 import uvicorn
+import uvloop
 
 from swath.api.app import build_app
 from swath.api.auth import BASE
-from swath.bootstrap import hold, open_house
+from swath.bootstrap import check, open_house
 from swath.demo.story import tell
 from swath.errors import SetupError
 from swath.settings import Settings
@@ -32,12 +36,14 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8400,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of all data.")] = None,
+    worker: Annotated[bool, typer.Option(help="Work on executions, too; else `swath worker` does.")] = True,
 ) -> None:
     """Serve the API and work on executions, in one process."""
     settings = Settings.from_environment(data_dir=data_dir)
-    with hold(settings):
-        pass  # what is wrong with the folder is said here in a sentence, and not by a server that is starting
-    api = build_app(settings, open_house)
+    if not worker:
+        _need_database(settings, "swath serve --no-worker")
+    check(settings)
+    api = build_app(settings, partial(open_house, work=worker))
     # The page is imported here: no other command, and no process of a worker, is to carry it.
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.data_dir / "page"))
     from swath.ui.app import attach  # noqa: PLC0415
@@ -50,6 +56,34 @@ def serve(
     server.run()
     if not server.started:
         raise typer.Exit(1)
+
+
+@app.command()
+def worker(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for what is under way.")] = None,
+) -> None:
+    """Work on executions beside others, on this machine or another; SIGTERM lets it end cleanly."""
+    settings = Settings.from_environment(data_dir=data_dir)
+    _need_database(settings, "swath worker")
+    check(settings)
+    uvloop.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_house(settings) as context:
+        print(f"Swath works as {context.engine.name} (scratch in {settings.data_dir})", flush=True)
+        await stop.wait()
+
+
+def _need_database(settings: Settings, command: str) -> None:
+    if not settings.database_url:
+        raise SetupError(
+            f"{command} is for many processes, which SQLite does not allow: "
+            "set SWATH_DATABASE_URL to a PostgreSQL database that all of them use."
+        )
 
 
 class Announcing(uvicorn.Server):

@@ -21,10 +21,15 @@ class Settings:
         "SWATH_DATA_DIR", "Folder of the databases, segments and files.", default=Path("data")
     )
     database_url: str = _variable(
-        "SWATH_DATABASE_URL", "Empty: SQLite in the data folder.", default="", repr=False
+        "SWATH_DATABASE_URL",
+        "postgresql://... for many processes; empty: SQLite in the data folder.",
+        default="",
+        repr=False,
     )
     storage_url: str = _variable(
-        "SWATH_STORAGE_URL", "Where segments and files are kept; empty: below the data folder.", default=""
+        "SWATH_STORAGE_URL",
+        "Where segments and files are kept, e.g. s3://bucket/folder; empty: below the data folder.",
+        default="",
     )
     public_url: str = _variable(
         "SWATH_PUBLIC_URL", "How clients reach the server; empty: as the request came.", default=""
@@ -37,7 +42,8 @@ class Settings:
     )
     secret_key: str = _variable(
         "SWATH_SECRET_KEY",
-        "Keys that encrypt secrets at rest, newest first, comma-separated; empty: one is made and kept.",
+        "Keys that encrypt secrets at rest, newest first, comma-separated; empty: one is made and kept. "
+        "Compulsory with SWATH_DATABASE_URL.",
         default="",
         repr=False,
     )
@@ -57,6 +63,12 @@ class Settings:
     )
     worker_shards: int = _variable(
         "SWATH_WORKER_SHARDS", "How many shards one worker works on at a time.", default=4
+    )
+
+    worker_lease: int = _variable(
+        "SWATH_WORKER_LEASE",
+        "Seconds after which a worker that was not heard of counts as dead; all workers need the same.",
+        default=15,
     )
 
     @classmethod

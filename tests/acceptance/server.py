@@ -29,8 +29,9 @@ def wait_until(happened: Callable[[], Any], what: str, patience: float = PATIENC
 class Server:
     """`swath serve` as a subprocess."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
+        self._options = options
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self._environment = {
             **inherited,
@@ -44,7 +45,7 @@ class Server:
 
     def start(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "swath", "serve", "--port", "0"],
+            [sys.executable, "-m", "swath", "serve", "--port", "0", *self._options],
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
@@ -58,7 +59,7 @@ class Server:
 
     @property
     def token(self) -> str:
-        return (self.folder / "token").read_text().strip()
+        return self._environment.get("SWATH_TOKEN") or (self.folder / "token").read_text().strip()
 
     @property
     def base(self) -> str:

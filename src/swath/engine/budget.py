@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from swath.engine.outages import outlast
 from swath.store import executions
 from swath.store.database import Database
 
@@ -67,8 +68,8 @@ class Budget:
         """Give back what was reserved and not used."""
         async with self._lock:
             if self._held:
-                unused, self._held = self._held, 0
-                await self._database.write(executions.return_attempts, self._execution_id, unused)
+                await self._database.write(executions.return_attempts, self._execution_id, self._held)
+                self._held = 0
 
     async def _reserve(self) -> None:
         """Reserve a block; goes on when whoever wanted it is cancelled, for the database counts it."""
@@ -78,5 +79,7 @@ class Budget:
         async with self._lock:
             if self._held or self.exhausted or self._limit is None:
                 return
-            self._held += await self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
+            self._held += await outlast(
+                lambda: self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
+            )
             self.exhausted = not self._held

@@ -164,11 +164,14 @@ class Checkpoints:
         events: Sequence[Mapping[str, Any]],
     ) -> None:
         wait = 0.1
+        mark = uuid4().hex
+        sealed = await asyncio.to_thread(seal, pages) if pages else None
         while True:
             try:
-                await self._keep_segment(pages, lines)
+                if sealed is not None:
+                    await self._keep_segment(f"segments/{self._execution_id}/{mark}.seg", *sealed, lines)
                 fenced = await self._database.write(
-                    checkpoints.commit_checkpoint, self._execution_id, lines, events, now=now_ms()
+                    checkpoints.commit_checkpoint, self._execution_id, lines, events, mark, now=now_ms()
                 )
             except Exception as error:
                 log.warning("checkpoint_delayed", execution=self._execution_id, error=str(error), wait=wait)
@@ -180,12 +183,8 @@ class Checkpoints:
             self._shards[number].fenced = True
 
     async def _keep_segment(
-        self, pages: Mapping[int, Sequence[PageRecord]], lines: Sequence[ShardLine]
+        self, name: str, data: bytes, entries: Sequence[FrameEntry], lines: Sequence[ShardLine]
     ) -> None:
-        if not pages:
-            return
-        name = f"segments/{self._execution_id}/{uuid4().hex}.seg"
-        data, entries = await asyncio.to_thread(seal, pages)
         await self._objects.put(name, data)
         frames = {entry.shard: _place(name, entry) for entry in entries}
         for line in lines:

@@ -6,18 +6,26 @@ is true of an execution stands in our own tables; the engine only makes sure tha
 
 import asyncio
 import contextlib
+import os
+import socket
 import sqlite3
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
+from swath.engine.changes import NEW
 from swath.engine.courier import Courier
 from swath.engine.fetcher import Fetcher
+from swath.engine.lease import Lease
+from swath.engine.outages import outlast
 from swath.engine.worker import Worker
+from swath.errors import Unavailable
 from swath.store import executions, recipes
-from swath.store.database import sqlite_module
+from swath.store.database import PostgresDatabase, sqlite_module
 
 log = structlog.get_logger()
 
@@ -29,6 +37,8 @@ DISPATCH_EVERY = 1.0
 #: Executions that one process has begun and not ended; more wait in the queue. Paused ones count, and cost
 #: no more than a sleeping task.
 MOST_EXECUTIONS = 1_000
+#: Connections of the durable engine to PostgreSQL.
+ENGINE_CONNECTIONS = 8
 
 _worker: Worker | None = None
 
@@ -102,57 +112,59 @@ _PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interva
 
 @DBOS.step(name="begin", **_PATIENT)
 async def _begin(execution_id: str) -> bool:
-    return await _here().begin(execution_id)
+    return await outlast(lambda: _here().begin(execution_id))
 
 
 @DBOS.step(name="hand_out", **_PATIENT)
 async def _hand_out(execution_id: str, batch: int) -> list[int]:
-    return await _here().hand_out(execution_id, batch)
+    return await outlast(lambda: _here().hand_out(execution_id, batch))
 
 
 @DBOS.step(name="work_shard", **_PATIENT)
 async def _work_shard(execution_id: str, number: int) -> int:
-    return await _here().work_shard(execution_id, number)
+    return await outlast(lambda: _here().work_shard(execution_id, number))
 
 
 @DBOS.step(name="drop_shard", **_PATIENT)
 async def _drop_shard(execution_id: str, number: int, reason: str) -> None:
-    await _here().drop_shard(execution_id, number, reason)
+    await outlast(lambda: _here().drop_shard(execution_id, number, reason))
 
 
 @DBOS.step(name="combine", **_PATIENT)
 async def _combine(execution_id: str, revision: int) -> int:
-    return await _here().combine(execution_id, revision)
+    return await outlast(lambda: _here().combine(execution_id, revision))
 
 
 @DBOS.step(name="give_up", **_PATIENT)
 async def _give_up(execution_id: str, reason: str) -> None:
-    await _here().give_up(execution_id, reason)
+    await outlast(lambda: _here().give_up(execution_id, reason))
 
 
 @DBOS.step(name="give_up_revision", **_PATIENT)
 async def _give_up_revision(execution_id: str, revision: int, reason: str) -> None:
-    await _here().give_up_revision(execution_id, revision, reason)
+    await outlast(lambda: _here().give_up_revision(execution_id, revision, reason))
 
 
 @DBOS.step(name="deliver", **_PATIENT)
 async def _deliver(delivery_id: str) -> None:
-    await _here().deliver(delivery_id)
+    await outlast(lambda: _here().deliver(delivery_id))
 
 
 @DBOS.step(name="postpone", **_PATIENT)
 async def _postpone(delivery_id: str, reason: str) -> None:
-    await _here().courier.postpone(delivery_id, reason)
+    await outlast(lambda: _here().courier.postpone(delivery_id, reason))
 
 
 class Engine:
     """The durable engine of this process: launched once, woken by triggers, drained at the end."""
 
-    def __init__(self, worker: Worker, folder: Path) -> None:
+    #: What this process is called among others.
+    name = "embedded"
+
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._path = folder / "engine.db"
         self._wake = asyncio.Event()
-        self._dispatcher: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def fetcher(self) -> Fetcher:
@@ -168,8 +180,13 @@ class Engine:
         """Take up unfinished work, then look for new."""
         global _worker
         _worker = self._worker
-        _switch_on_wal(self._path)
-        DBOS(config=_configuration(self._path))
+        database = self._worker.database
+        if isinstance(database, PostgresDatabase):
+            await self._join(database)
+        else:
+            path = self._worker.settings.data_dir / "engine.db"
+            _switch_on_wal(path)
+            DBOS(config=_configuration(path))
         DBOS.launch()
         await DBOS.register_queue_async(
             "shards", worker_concurrency=self._worker.slots, polling_interval_sec=POLL
@@ -177,7 +194,28 @@ class Engine:
         await DBOS.register_queue_async(
             "executions", worker_concurrency=MOST_EXECUTIONS, polling_interval_sec=POLL
         )
-        self._dispatcher = asyncio.create_task(self._dispatch())
+        self._keep_doing(self._dispatch())
+        self._keep_doing(self._worker.changes.listen(self._hear))
+        if self._worker.lease is not None:
+            self._keep_doing(self._worker.lease.keep())
+
+    async def _join(self, database: PostgresDatabase) -> None:
+        """Become one worker among others: each has a name of its own, and a lease before it has any work."""
+        name = self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+        seconds = self._worker.settings.worker_lease
+        self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
+        await self._worker.lease.take()
+        DBOS(config=_shared_configuration(database, name))
+
+    def _keep_doing(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    def _hear(self, text: str) -> None:
+        """Heed what another process told."""
+        if text == NEW:
+            self._wake.set()
+        else:
+            self._worker.hear(text)
 
     def wake(self) -> None:
         """Say that an execution was queued, or a combination."""
@@ -189,27 +227,37 @@ class Engine:
 
     async def drain(self) -> None:
         """Stop taking work, record what is under way, and leave the rest to whoever starts next."""
-        if self._dispatcher is not None:
-            self._dispatcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._dispatcher
-        await self._worker.drain()
+        dispatcher, *others = self._tasks
+        await _end(dispatcher)
+        await self._worker.drain()  # with the lease kept: what is under way is still ours
         await asyncio.to_thread(DBOS.destroy)
+        for task in others:
+            await _end(task)
+        if self._worker.lease is not None:
+            await self._worker.lease.drop()
 
     async def _dispatch(self) -> None:
         while True:
             self._wake.clear()
             try:
-                for execution_id in await self._worker.database.read(executions.find_waiting):
-                    await self._enqueue(execution_id, run_execution, execution_id)
-                for pair in await self._worker.database.read(recipes.find_waiting):
-                    await self._enqueue(f"{pair[0]}:combine:{pair[1]}", combine_again, *pair)
+                found = await self._read(executions.find_waiting)
+                waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
+                for pair in await self._read(recipes.find_waiting):
+                    waiting[f"{pair[0]}:combine:{pair[1]}"] = (combine_again, *pair)
                 for pair in await self._worker.courier.find_due():
-                    await self._enqueue(f"{pair[0]}:deliver:{pair[1]}", deliver, *pair)
+                    waiting[f"{pair[0]}:deliver:{pair[1]}"] = (deliver, *pair)
+                self._worker.dispatched &= waiting.keys()
+                for name, work in waiting.items():
+                    await self._enqueue(name, *work)
+            except Unavailable as outage:
+                log.warning("dispatch_delayed", reason=str(outage))
             except Exception:
                 log.exception("dispatch_failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), DISPATCH_EVERY)
+
+    async def _read(self, story: Any) -> Any:
+        return await self._worker.database.read(story)
 
     async def _enqueue(self, name: str, workflow: Any, *arguments: Any) -> None:
         """Queue a durable workflow; its name is its id, so that doing it again changes nothing."""
@@ -220,17 +268,43 @@ class Engine:
         self._worker.dispatched.add(name)
 
 
+async def _recover(workers: Sequence[str]) -> None:
+    """Put the work of dead workers back into the queues, for whoever is free."""
+    await asyncio.to_thread(DBOS._recover_pending_workflows, list(workers))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 def _configuration(path: Path) -> DBOSConfig:
-    return DBOSConfig(
-        name="swath",
+    own = DBOSConfig(
         system_database_url=f"sqlite:///{path}",
         db_engine_kwargs={"module": sqlite_module()},
-        application_version=APPLICATION_VERSION,
         executor_id="embedded",
-        serializer=DBOSPortableJSONSerializer(),
-        log_level="ERROR",
-        enable_otlp=False,
     )
+    return own | _ALWAYS
+
+
+def _shared_configuration(database: PostgresDatabase, name: str) -> DBOSConfig:
+    own = DBOSConfig(
+        system_database_url=database.url.render_as_string(hide_password=False),
+        dbos_system_schema="swath_engine",
+        sys_db_pool_size=ENGINE_CONNECTIONS,
+        executor_id=name,
+    )
+    return own | _ALWAYS
+
+
+_ALWAYS = DBOSConfig(
+    name="swath",
+    application_version=APPLICATION_VERSION,
+    serializer=DBOSPortableJSONSerializer(),
+    log_level="ERROR",
+    enable_otlp=False,
+)
 
 
 def _switch_on_wal(path: Path) -> None:

@@ -16,9 +16,11 @@ from swath.engine.exits import OF_THE_EXIT, Exit, ExitPool
 from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
 from swath.engine.health import EVERY
+from swath.engine.outages import outlast
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
 from swath.engine.times import now_ms
+from swath.errors import Unavailable
 from swath.flow.bodies import decoder, list_paths
 from swath.flow.definition import Json, ProxyType, Workflow
 from swath.flow.execution import Status
@@ -108,7 +110,7 @@ class LiveExecution:
                 await self._committing
         await self.checkpoints.commit()
         await self._write_health(0.0)
-        await self.budget.close()
+        await outlast(self.budget.close)
 
     def stop(self) -> None:
         """Have every shard record what it has and let go."""
@@ -117,7 +119,10 @@ class LiveExecution:
     async def look(self) -> None:
         """Stop if the execution is no longer to run; else heed what its owner has changed."""
         await self._write_health()
-        row = await self.worker.database.read(executions.find, self.id)
+        try:
+            row = await self.worker.database.read(executions.find, self.id)
+        except Unavailable:
+            return  # it is asked again before long
         if row is None or row.status != Status.RUNNING or self.worker.draining:
             self.stop()
             return
@@ -144,11 +149,12 @@ class LiveExecution:
 
     async def fail(self, reason: str) -> None:
         """End the whole execution for a reason of its own."""
-        await self.worker.fail(self.id, self.masker.mask(reason))
+        told = self.masker.mask(reason)
+        await outlast(lambda: self.worker.fail(self.id, told))
 
     async def run_out(self) -> None:
         """Note that the attempts are spent: no further shard is handed out."""
-        await self.worker.database.write(executions.set_truncated, self.id, now_ms())
+        await outlast(lambda: self.worker.database.write(executions.set_truncated, self.id, now_ms()))
 
     def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
         """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""

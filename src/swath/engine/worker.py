@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from swath.engine.changes import Changes
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
 from swath.engine.ending import end_begun
@@ -14,6 +15,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.health import Health
 from swath.engine.inputs import freeze
+from swath.engine.lease import Lease
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
@@ -53,18 +55,25 @@ class Worker:
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)
     draining: bool = False
-    _changes: dict[str, asyncio.Event] = field(default_factory=dict)
+    #: Where several workers share the database.
+    lease: Lease | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Set while this process works on no shard.
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
+        self.changes = Changes(self.database)
         self._idle.set()
 
     @property
     def slots(self) -> int:
         """How many shards this process works on at a time."""
         return self.settings.worker_shards
+
+    @property
+    def slots_of_all(self) -> int:
+        """How many shards all living workers together work on at a time."""
+        return self.slots if self.lease is None else self.lease.slots_of_all
 
     # --- the execution
 
@@ -115,7 +124,7 @@ class Worker:
         if known := await self.database.read(shards.find_batch, execution_id, batch):
             return known
         while True:
-            change = self._change(execution_id)
+            change = self.changes.of(execution_id)
             change.clear()
             numbers, ended = await self._try_hand_out(execution_id, batch)
             if numbers or ended:
@@ -133,7 +142,7 @@ class Worker:
             return [], row.status in TERMINAL
         total = count_shards(row.items_total, row.shard_size)
         left = total - counts.get("done", 0) - handed
-        room = 2 * self.slots - handed
+        room = 2 * self.slots_of_all - handed
         if not left or room <= 0:
             return [], not left and not handed
         next_shard = 1 + await self.database.read(shards.last_shard, execution_id)
@@ -148,7 +157,7 @@ class Worker:
         await self._pause_while_draining()
         if revision:
             return await self.combiner.combine_again(execution_id, revision)
-        self.dispatched.discard(execution_id)
+        self.changes.forget(execution_id)
         await end_begun(self.database, self.objects, self.opened, execution_id)
         return await self.combiner.combine(execution_id, revision)
 
@@ -195,7 +204,7 @@ class Worker:
             await self._leave(live)
         if done:
             await self.combiner.extract(execution_id, number)
-        self._change(execution_id).set()
+        self.changes.tell(execution_id)
         if not done:
             await self._pause_while_draining()
         return ended
@@ -204,7 +213,7 @@ class Worker:
         """Put back a shard that could not be worked on; given up when that happens again and again."""
         log.error("shard_dropped", execution=execution_id, shard=number, reason=reason)
         await self.database.write(shards.drop_shard, execution_id, number)
-        self._change(execution_id).set()
+        self.changes.tell(execution_id)
 
     async def _enter(self, execution_id: str) -> LiveExecution:
         async with self._opening:
@@ -221,16 +230,21 @@ class Worker:
         async with self._opening:
             live.users -= 1
             if not live.users:
-                await live.close()
                 self.live.pop(live.id, None)
+                await live.close()
             if not self.live:
                 self._idle.set()
 
     # --- signals
 
     def signal(self, execution_id: str) -> None:
-        """Tell whoever waits on an execution that its state has changed."""
-        self._change(execution_id).set()
+        """Tell whoever waits on an execution, in any process, that its state has changed."""
+        self.changes.tell(execution_id)
+        self.hear(execution_id)
+
+    def hear(self, execution_id: str) -> None:
+        """Heed what was changed of an execution, here or in another process."""
+        self.changes.note(execution_id)
         if execution_id in self.live:
             self.live[execution_id].look_soon()
 
@@ -247,9 +261,6 @@ class Worker:
         """Never return while the process is ending: the step then counts as unfinished, and is repeated."""
         if self.draining:
             await asyncio.Event().wait()
-
-    def _change(self, execution_id: str) -> asyncio.Event:
-        return self._changes.setdefault(execution_id, asyncio.Event())
 
     async def _wait(self, change: asyncio.Event) -> None:
         await self._pause_while_draining()

@@ -19,11 +19,12 @@ class User:
 
 @dataclass(slots=True)
 class Session:
-    """A token that was used: whose it is, and when that was last written down, in milliseconds."""
+    """A token that was used: whose it is, and when that was last written down and read, in milliseconds."""
 
     token_id: str
     user: User
     noted_at: int
+    begun_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from swath.store.vault import write_private
 
 #: Milliseconds after which the use of a token is written down again.
 NOTE_AFTER = 60_000
+#: Milliseconds for which a token is taken as good where another process may have revoked it.
+TRUSTED_FOR = 2_000
 FIRST_USER = "admin"
 #: The token of the settings always has this id, so that a new value takes the place of the old one.
 SETTINGS_TOKEN = str(uuid5(NAMESPACE_URL, "swath:SWATH_TOKEN"))
@@ -58,20 +60,24 @@ async def sign_in(context: Context, token: str) -> str:
 
 async def recall(context: Context, digest: str) -> User:
     """Return whose token has this digest. Raises Unauthenticated where it was revoked."""
-    session = context.sessions.get(digest) or await _begin_session(context, digest)
     now = now_ms()
+    session = context.sessions.get(digest)
+    if session is None or (context.database.shared and now - session.begun_at >= TRUSTED_FOR):
+        session = await _begin_session(context, digest, now)
     if now - session.noted_at >= NOTE_AFTER:
         session.noted_at = now
         await context.database.write(users.touch_token, session.token_id, now)
     return session.user
 
 
-async def _begin_session(context: Context, digest: str) -> Session:
+async def _begin_session(context: Context, digest: str, now: int) -> Session:
     row = await context.database.read(users.find_token, digest)
     if row is None:
+        context.sessions.pop(digest, None)
         raise Unauthenticated("token", "Not a token of this server, or it was revoked.")
-    session = Session(row.id, User(row.user_id, row.user, row.admin), row.last_used_at or 0)
-    return context.sessions.setdefault(digest, session)
+    session = Session(row.id, User(row.user_id, row.user, row.admin), row.last_used_at or 0, now)
+    context.sessions[digest] = session
+    return session
 
 
 async def ensure_admin(context: Context) -> str | None:

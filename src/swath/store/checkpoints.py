@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from swath.store import pace
 from swath.store.database import upsert
@@ -37,23 +37,24 @@ def commit_checkpoint(
     execution_id: str,
     lines: Sequence[ShardLine],
     events: Sequence[Mapping[str, Any]] = (),
+    mark: str | None = None,
     *,
     now: int,
 ) -> list[int]:
     """Make a segment and the progress it stands for true, in this transaction.
 
     A line whose shard was claimed by another is left out, the rest commits. Returns the shards left out.
+    What was recorded under the same mark is not recorded again: its caller was not told.
     """
-    fenced = [line.number for line in lines if not _commit_line(connection, execution_id, line)]
+    if mark is not None and (recorded := _find_marked(connection, execution_id, mark)):
+        return [line.number for line in lines if line.number not in recorded]
+    fenced = [line.number for line in lines if not _commit_line(connection, execution_id, line, mark)]
     kept = [line for line in lines if line.number not in fenced]
     counts: dict[tuple[str, str], int] = {}
     for line in kept:
         for place, count in line.tallies.items():
             counts[place] = counts.get(place, 0) + count
-    add_tallies(connection, execution_id, counts)
-    record_events(connection, execution_id, events)
-    if any(line.attempts for line in kept):
-        pace.add(connection, execution_id, now // 1000, _measure(kept, counts))
+    # The execution's row first: workers take turns there, so events are seen in the order of their numbers.
     add_to(
         connection,
         execution_id,
@@ -62,6 +63,10 @@ def commit_checkpoint(
         attempts=sum(line.attempts for line in kept),
         items_ended=sum(count for (kind, _), count in counts.items() if kind == "stop"),
     )
+    add_tallies(connection, execution_id, counts)
+    record_events(connection, execution_id, events)
+    if any(line.attempts for line in kept):
+        pace.add(connection, execution_id, now // 1000, _measure(kept, counts))
     return fenced
 
 
@@ -76,12 +81,17 @@ def _measure(lines: Sequence[ShardLine], counts: Mapping[tuple[str, str], int]) 
     }
 
 
-def _commit_line(connection: Connection, execution_id: str, line: ShardLine) -> bool:
+def _find_marked(connection: Connection, execution_id: str, mark: str) -> set[int]:
+    here = (shards.c.execution_id == execution_id, shards.c.mark == mark)
+    return set(connection.execute(select(shards.c.number).where(*here)).scalars())
+
+
+def _commit_line(connection: Connection, execution_id: str, line: ShardLine, mark: str | None) -> bool:
     changed = connection.execute(
         update(shards)
         .where(shards.c.execution_id == execution_id)
         .where(shards.c.number == line.number, shards.c.claim == line.claim)
-        .values(progress=line.progress, fruitless=0)
+        .values(progress=line.progress, fruitless=0, mark=mark)
     )
     if changed.rowcount != 1:
         return False

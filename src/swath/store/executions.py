@@ -4,12 +4,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
 from swath.store import webhooks
 from swath.store.database import upsert
 from swath.store.schema import executions, idempotency_keys, results, tallies
+
+#: Blocks of attempts that are left when they are no longer handed out by the block.
+FEW_BLOCKS = 4
+
+_limited = executions.c.maximum_requests_count.is_not(None)
 
 # --- the execution's own row
 
@@ -117,12 +122,10 @@ def end(
     files: Sequence[Mapping[str, Any]],
     now: int,
 ) -> None:
-    """Make the end true: the files, the terminal status and `completed_at`, in one transaction."""
-    connection.execute(
-        results.delete().where(results.c.execution_id == execution_id, results.c.revision == 0)
-    )
-    if files:
-        connection.execute(insert(results), list(files))
+    """Make the end true: the files, the terminal status and `completed_at`, in one transaction.
+
+    One that has ended before keeps the files that it has: two workers may come to its end.
+    """
     ended = connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status.not_in([str(s) for s in TERMINAL]))
@@ -132,10 +135,17 @@ def end(
             warnings=json.dumps(list(warnings)),
             rows=rows,
             completed_at=now,
+            attempts_unknown=case(
+                (_limited, executions.c.attempts_reserved - executions.c.attempts),
+                else_=executions.c.attempts_unknown,
+            ),
         )
     )
-    if ended.rowcount:
-        webhooks.notify(connection, execution_id, f"execution.{status}", now)
+    if not ended.rowcount:
+        return
+    if files:
+        connection.execute(insert(results), list(files))
+    webhooks.notify(connection, execution_id, f"execution.{status}", now)
 
 
 def adjust(
@@ -221,14 +231,23 @@ def reserve_attempts(connection: Connection, execution_id: str, wanted: int) -> 
     ).one()
     granted = wanted
     if row.maximum_requests_count is not None:
-        granted = max(0, min(wanted, row.maximum_requests_count - row.attempts_reserved))
+        left = row.maximum_requests_count - row.attempts_reserved
+        # Near the end one by one: what one worker holds and does not need, others would be missing.
+        granted = wanted if left >= FEW_BLOCKS * wanted else max(0, min(1, left))
     if granted:
         add_to(connection, execution_id, attempts_reserved=granted)
     return granted
 
 
 def return_attempts(connection: Connection, execution_id: str, unused: int) -> None:
+    """Give back attempts that were not made, also of an execution that another worker has ended since."""
     add_to(connection, execution_id, attempts_reserved=-unused)
+    ended = executions.c.status.in_([str(s) for s in TERMINAL])
+    connection.execute(
+        update(executions)
+        .where(executions.c.id == execution_id, ended, _limited)
+        .values(attempts_unknown=executions.c.attempts_unknown - unused)
+    )
 
 
 def write_off_attempts(connection: Connection) -> None:

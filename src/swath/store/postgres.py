@@ -13,7 +13,7 @@ from typing import Any, Concatenate
 
 import psycopg
 from sqlalchemy import URL, Connection, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -30,8 +30,10 @@ KEPT, MORE = 8, 8
 PATIENCE, CONNECT_WITHIN, LOOK_EVERY = 20, 5, 0.1
 #: Seconds by which two stories that met are kept apart: they grow with each meeting.
 FIRST_WAIT, LONGEST_WAIT = 0.004, 0.25
-#: Parts that belong together, as many writes do, and their connections in case the network goes away.
-OPTIONS = {
+#: Where processes tell each other what has changed.
+CHANNEL = "swath"
+#: How soon a connection is known to be lost where the network just falls silent.
+OPTIONS: dict[str, Any] = {
     "connect_timeout": CONNECT_WITHIN,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -51,6 +53,7 @@ class PostgresDatabase(Database):
         pool = {"pool_size": KEPT, "max_overflow": MORE, "pool_timeout": PATIENCE, "pool_recycle": 1800}
         engine = self._engine = self._connect(**pool)
         self._writer = engine.execution_options(isolation_level="SERIALIZABLE")
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._locks_engine = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT")
         self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(OPTIONS))
@@ -89,8 +92,15 @@ class PostgresDatabase(Database):
     def write_now(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        with self._plain.begin() as connection:
-            return story(connection, *args, **kwargs)
+        try:
+            with self._plain.begin() as connection:
+                return story(connection, *args, **kwargs)
+        except OperationalError as error:
+            if _is_outage(error):
+                raise SetupError(
+                    f"The database cannot be reached: {str(error.orig).splitlines()[0]}."
+                ) from None
+            raise
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -107,6 +117,25 @@ class PostgresDatabase(Database):
             while not (held := bool(await connection.scalar(attempt))) and wait:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_EVERY)  # no event is told to this process
             yield held
+
+    async def announce(self, text: str) -> None:
+        async def tell() -> None:
+            async with self._alone.connect() as connection:
+                await connection.execute(select(func.pg_notify(CHANNEL, text)))
+
+        await _naming_outages(tell)
+
+    async def announcements(self) -> AsyncIterator[str]:
+        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                address, autocommit=True, **OPTIONS
+            ) as connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                async for notice in connection.notifies():
+                    yield notice.payload
+        except psycopg.OperationalError as error:
+            raise Unavailable("database", "It does not answer; try again in a moment.") from error
 
     async def close(self) -> None:
         await asyncio.gather(*self._writing, return_exceptions=True)

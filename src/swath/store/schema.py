@@ -263,10 +263,34 @@ shards = Table(
     Column("batch", Integer, nullable=False),
     #: Claims in a row that ended without a new checkpoint.
     Column("fruitless", Integer, nullable=False),
+    #: The last checkpoint that was recorded: one whose answer was lost is not recorded twice.
+    Column("mark", Text),
     #: What became of each item, see `flow.shard.ShardProgress`.
     Column("progress", LargeBinary),
     #: What the map step made of the shard's pages, as JSON; null until it has run.
     Column("parts", Text),
+)
+
+#: The workers that share this database, each with its last sign of life by the database's clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    #: How many shards it works on at a time.
+    Column("slots", Integer, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+)
+
+#: What is known of a scope that several workers share. Times are the database's, in microseconds.
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("key", Text, primary_key=True),
+    #: When the next slot is due that nobody has reserved.
+    Column("due", BigInteger, nullable=False),
+    #: Until when nothing may be sent, because the target asked for it.
+    Column("held_until", BigInteger, nullable=False),
 )
 
 #: A shard's pages in one segment.

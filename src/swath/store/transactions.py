@@ -84,6 +84,15 @@ class Database(ABC):
     def _locked_elsewhere(self, thing: str, wait: bool) -> AbstractAsyncContextManager[bool]:
         """Hold a lock against other processes; this one holds it already against itself."""
 
+    async def announce(self, text: str) -> None:
+        """Tell other processes something; nobody needs to hear it. Without others nothing happens."""
+        return
+
+    async def announcements(self) -> AsyncIterator[str]:
+        """Yield what other processes announce from now on, for as long as the connection lasts."""
+        return
+        yield
+
     @abstractmethod
     async def close(self) -> None:
         """Wait for the last write, then let go of the database."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from swath.errors import Damaged
+from swath.errors import Damaged, SetupError
 from swath.flow.definition import Json
 from swath.flow.masking import MASK
 from swath.settings import Settings
@@ -63,8 +63,14 @@ def open_vault(settings: Settings) -> Vault:
     """Open the vault with the keys of the settings, then the key kept in the data folder.
 
     Without any key one is made and kept. The kept key stays readable after an operator sets keys of his own.
+    Where several machines share a database the key is to be given: raises SetupError where it is not.
     """
     given = [key.strip() for key in settings.secret_key.split(",") if key.strip()]
+    if settings.database_url and not given:
+        raise SetupError(
+            "SWATH_SECRET_KEY is not set. With SWATH_DATABASE_URL every process needs the same key, for what "
+            "one seals another opens: make one with `openssl rand -base64 32` and set it wherever Swath runs."
+        )
     place = settings.data_dir / "secret.key"
     if place.exists():
         return Vault([*given, place.read_text().strip()])

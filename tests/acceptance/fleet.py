@@ -1,0 +1,107 @@
+"""Many processes over one PostgreSQL database, each of which can be stopped, frozen or killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from server import PATIENCE, Server, wait_until
+
+#: Seconds after which a worker counts as dead: fewer than by default, for somebody waits for it here.
+LEASE = 4
+TOKEN = "the-administrators-token-of-the-tests"
+
+
+class Member:
+    """`swath worker` as a subprocess."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self.process: subprocess.Popen[str] | None = None
+        self.name = ""
+
+    def start(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "swath", "worker"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert "works as" in line, f"The worker did not start: {line!r}"
+        self.name = line.split()[3]
+        return self
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.send(signal.SIGKILL)
+        self.reap()
+
+    def stop(self) -> int:
+        """End it as a service manager does; return its exit code."""
+        self.send(signal.SIGTERM)
+        return self.reap()
+
+    def reap(self) -> int:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        code = self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+
+class Fleet:
+    """API processes without a worker, and workers."""
+
+    def __init__(self, folder: Path, url: str, *, workers: int = 2, servers: int = 1, **more: str) -> None:
+        environment = {
+            "SWATH_DATABASE_URL": url,
+            "SWATH_SECRET_KEY": "the key of the tests",
+            "SWATH_TOKEN": TOKEN,
+            "SWATH_WORKER_LEASE": str(LEASE),
+            **more,
+        }
+        # One folder for all: only the objects in it are shared, as a network's folder would be.
+        self.servers = [Server(folder, "--no-worker", **environment) for _ in range(servers)]
+        inherited = {
+            **os.environ,
+            "SWATH_ALLOWED_PRIVATE_HOSTS": "127.0.0.0/8",
+            "SWATH_DATA_DIR": str(folder),
+            **environment,
+        }
+        self.workers = [Member(inherited) for _ in range(workers)]
+
+    @property
+    def server(self) -> Server:
+        return self.servers[0]
+
+    def __enter__(self) -> Self:
+        for member in (*self.servers, *self.workers):
+            member.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for member in (*self.workers, *self.servers):
+            if member.process is not None:
+                member.process.send_signal(signal.SIGCONT)
+                member.kill()
+
+    def wait_for_pages(self, execution_id: str, pages: int) -> int:
+        """Wait until so many pages are recorded; return how many are."""
+
+        def recorded() -> int:
+            found = int(self.server.execution(execution_id)["counters"]["pages"])
+            return found if found >= pages else 0
+
+        return int(wait_until(recorded, f"{pages} pages are recorded"))

@@ -1,0 +1,193 @@
+"""Many processes over one PostgreSQL database work as one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+from fleet import Fleet
+from server import Server, define_posts, wait_until
+
+from swath.demo.upstream import Behaviour, Upstream
+
+USERS = [str(1000 + n) for n in range(60)]
+NOWHERE = "postgresql://127.0.0.1:1/d"
+SLOW = Behaviour(delay=0.15, hiccup_every=0, limit=None)
+
+
+def run_undisturbed(folder: Path, upstream: Upstream) -> dict[str, bytes]:
+    """Return the files of one process with SQLite, and leave the upstream as if nobody had asked it."""
+    with Server(folder) as server:
+        execution = server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
+        assert execution["status"] == "succeeded"
+        files = server.download(execution)
+    upstream.reset()
+    upstream.behaviour = SLOW
+    return files
+
+
+def count_repeats(upstream: Upstream) -> int:
+    seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
+    return sum(seen.values()) - len(seen)
+
+
+def test_a_killed_workers_shards_go_on_elsewhere(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """Nobody lifts a hand: the others put its work back, and the files are those of a calm run."""
+    expected = run_undisturbed(tmp_path / "calm", upstream)
+    with Fleet(tmp_path / "fleet", database_url) as fleet:
+        execution_id = fleet.server.trigger(define_posts(fleet.server, upstream.url, USERS)["workflow"])
+        fleet.wait_for_pages(execution_id, 30)
+        fleet.workers[0].kill()
+        recorded = fleet.server.execution(execution_id)["counters"]["pages"]
+        lost = len(upstream.seen()) - recorded
+        execution = fleet.server.wait(execution_id)
+        assert execution["status"] == "succeeded"
+        assert fleet.server.download(execution) == expected
+        in_flight = 16
+        assert count_repeats(upstream) <= lost + in_flight
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "told"),
+    [
+        (["worker"], {}, "set SWATH_DATABASE_URL"),
+        (["serve", "--no-worker"], {}, "set SWATH_DATABASE_URL"),
+        (["worker"], {"SWATH_DATABASE_URL": "postgresql://h/d"}, "SWATH_SECRET_KEY is not set"),
+        (["serve"], {"SWATH_DATABASE_URL": "mysql://h/d", "SWATH_SECRET_KEY": "k"}, "postgresql://"),
+        (
+            ["worker"],
+            {"SWATH_DATABASE_URL": "postgresql://127.0.0.1:1/d", "SWATH_SECRET_KEY": "k"},
+            "reached",
+        ),
+    ],
+)
+def test_what_keeps_it_from_starting_is_said_in_a_sentence(
+    command: list[str], environment: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    """An operator reads what to set, and no traceback."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "swath", *command, "--data-dir", str(tmp_path)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_work_over(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """SIGTERM loses nothing: what was fetched is recorded, the rest goes on elsewhere at once."""
+    expected = run_undisturbed(tmp_path / "calm", upstream)
+    with Fleet(tmp_path / "fleet", database_url) as fleet:
+        execution_id = fleet.server.trigger(define_posts(fleet.server, upstream.url, USERS)["workflow"])
+        fleet.wait_for_pages(execution_id, 20)
+        assert fleet.workers[0].stop() == 0
+        execution = fleet.server.wait(execution_id)
+        assert fleet.server.download(execution) == expected
+        in_flight = 16
+        assert count_repeats(upstream) <= in_flight
+
+
+def test_a_frozen_worker_that_wakes_up_changes_nothing(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """Stopped for longer than its lease, it finds its shards with others, and records nothing of its own."""
+    expected = run_undisturbed(tmp_path / "calm", upstream)
+    with Fleet(tmp_path / "fleet", database_url) as fleet:
+        execution_id = fleet.server.trigger(define_posts(fleet.server, upstream.url, USERS)["workflow"])
+        fleet.wait_for_pages(execution_id, 20)
+        fleet.workers[0].send(signal.SIGSTOP)
+        frozen = fleet.workers[0].name
+        wait_until(lambda: frozen not in leases_of(database_url), "the others have buried it")
+        fleet.workers[0].send(signal.SIGCONT)
+        wait_until(lambda: frozen in leases_of(database_url), "it is one of them again")
+        execution = fleet.server.wait(execution_id)
+        assert execution["status"] == "succeeded"
+        assert fleet.server.download(execution) == expected
+        assert execution["counters"]["pages"] == len(
+            {entry.path + "?" + entry.query for entry in upstream.seen()}
+        )
+
+
+def leases_of(database_url: str) -> set[str]:
+    with psycopg.connect(database_url) as connection:
+        return {name for (name,) in connection.execute("SELECT worker FROM leases")}
+
+
+def test_an_owner_steers_through_any_server(tmp_path: Path, upstream: Upstream, database_url: str) -> None:
+    """Pause, resume and cancel reach the workers, whichever process was told."""
+    upstream.behaviour = SLOW
+    with Fleet(tmp_path / "fleet", database_url, servers=2) as fleet:
+        one, other = fleet.servers
+        execution_id = one.trigger(define_posts(one, upstream.url, USERS * 3)["workflow"])
+        fleet.wait_for_pages(execution_id, 10)
+        other.post(f"/workflows/executions/{execution_id}/pause")
+        sent = settle(upstream)
+        assert one.execution(execution_id)["status"] == "paused"
+        one.post(f"/workflows/executions/{execution_id}/resume")
+        wait_until(lambda: len(upstream.seen()) > sent, "requests are sent again")
+        other.post(f"/workflows/executions/{execution_id}/cancel")
+        execution = one.wait(execution_id)
+        assert execution["status"] in ("cancelled", "partially_failed")
+        assert execution["counters"]["stop_reasons"]["cancelled"] > 0
+        assert one.download(execution)
+        # What was recorded is what was answered: nothing was lost, and nothing was sent to no purpose.
+        assert len(upstream.seen()) - execution["counters"]["pages"] <= 32
+
+
+def settle(upstream: Upstream) -> int:
+    """Wait until the upstream is not asked any more; return how often it was."""
+    last = [-1]
+
+    def quiet() -> bool:
+        before, last[0] = last[0], len(upstream.seen())
+        time.sleep(4 * SLOW.delay)
+        return before == last[0]
+
+    wait_until(quiet, "nothing more is sent")
+    return last[0]
+
+
+def test_a_revoked_token_dies_in_every_process(tmp_path: Path, database_url: str) -> None:
+    """Another server may have used it a moment ago; it is refused there, too."""
+    with Fleet(tmp_path / "fleet", database_url, servers=2, workers=0) as fleet:
+        one, other = fleet.servers
+        made = one.post("/tokens", {"name": "short-lived", "user": "bob"})
+        header = {"Token": made["token"]}
+        assert requests.get(f"{other.base}/workflows", headers=header, timeout=60).ok
+        assert one.ask("DELETE", f"/tokens/{made['id']}").ok
+
+        def refused() -> bool:
+            answer = requests.get(f"{other.base}/workflows", headers=header, timeout=60)
+            return answer.status_code == 401
+
+        wait_until(refused, "the token is refused", patience=10)
+
+
+def test_the_budget_is_exact_over_three_workers(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """C5: a thousand attempts with many under way on three workers are a thousand, never one more."""
+    upstream.behaviour = Behaviour(delay=0.02, hiccup_every=0, limit=None)
+    with Fleet(tmp_path / "fleet", database_url, workers=3) as fleet:
+        users = [str(n) for n in range(1_200)]
+        defined = define_posts(fleet.server, upstream.url, users, concurrency=64)
+        execution_id = fleet.server.trigger(defined["workflow"], maximum_requests_count=1_000)
+        execution = fleet.server.wait(execution_id)
+        assert len(upstream.seen()) == 1_000
+        assert execution["counters"]["attempts"] == 1_000
+        assert execution["counters"]["attempts_unknown"] == 0
+        assert execution["truncated"]

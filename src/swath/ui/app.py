@@ -7,11 +7,11 @@ from nicegui import app as page
 from nicegui import ui
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swath.ui import executions, session
+from swath.ui import execution, executions, files, ledger, rows, session
 from swath.ui.frame import STATIC, say_nowhere
 
 #: All views there are, and the address of the first.
-VIEWS = (executions,)
+VIEWS = (executions, execution, rows, files, ledger)
 FRONT = "/executions"
 #: Seconds that the server keeps a view for a browser that has lost its connection.
 PATIENCE = 30.0
@@ -34,7 +34,9 @@ def attach(api: FastAPI, *, below: str) -> None:
     """Serve the page where the API has no route; what stands below `below` stays the API's."""
     page.state.house = api.state
     page.add_static_files("/_swath", STATIC)
-    page.include_router(session.router)
+    page.add_static_file(local_file=STATIC / "icon.svg", url_path="/favicon.ico")
+    for router in (session.router, rows.router):
+        page.include_router(router)
     say_nowhere("/{path:path}")  # after all others
     ui.run_with(
         api,
@@ -63,6 +65,14 @@ class Rest:
         self._below = below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = False
+
+        async def listen() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
+
         async def guard(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *HEADERS]
@@ -70,8 +80,12 @@ class Rest:
 
         if scope["path"].startswith(self._below) or not _is_for_page(scope):
             await self._nowhere(scope, receive, send)
-        else:
-            await self._page(scope, receive, guard)
+            return
+        try:
+            await self._page(scope, listen, guard)
+        except RuntimeError:
+            if not gone:  # layers of the framework complain where a browser has left before its answer
+                raise
 
 
 def _is_for_page(scope: Scope) -> bool:

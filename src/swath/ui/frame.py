@@ -2,8 +2,8 @@
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -46,6 +46,8 @@ class Visit:
     digest: str
     user: User
     request: Request
+    #: What the view does when the thing it shows has changed.
+    on_change: list[Callable[[Mapping[str, Any]], Any]] = field(default_factory=list)
 
     async def ask(
         self,
@@ -154,7 +156,7 @@ def heading(title: str, *more: Any) -> None:
 
 
 def button(text: str, act: Callable[[], Any], kind: str = "") -> ui.button:
-    return ui.button(text, on_click=act).props("unelevated no-caps").classes(f"act {kind}")
+    return ui.button(text, on_click=act, color=None).props("unelevated no-caps").classes(f"act {kind}")
 
 
 def say(message: str) -> None:

@@ -62,6 +62,18 @@ async def test_an_item_tells_its_pages(house: House, upstream: Scripted) -> None
     assert "sesame" not in str(told)
 
 
+async def test_rows_of_answers_that_nothing_paged_through_are_counted_when_looked_at(
+    house: House, upstream: Scripted
+) -> None:
+    """While fetching nothing needed to know how many they are."""
+    upstream.on("/users/*", lambda asked: Play.json({"results": [{"id": 1}, {"id": 2}], "total": 2}))
+    ended = await house.run(
+        endpoint(upstream), Workflow(name="w", endpoint_id=""), inputs={"user": ["a", "b"]}
+    )
+    told = await items.show(house.context, house.user, ended.view["id"], 1, 0, 100)
+    assert (told["rows"], [page["rows"] for page in told["pages"]]) == (2, [2])
+
+
 async def test_a_failed_item_tells_why(house: House, upstream: Scripted) -> None:
     """The same line as in the ledger."""
     upstream.on("/users/*", play)

@@ -13,10 +13,10 @@ from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pace
 from swath.engine.times import now_ms
 from swath.errors import AddressBlocked, FetchFault, ItemFailed
-from swath.flow.bodies import Decode, Flaws, NotJsonError
+from swath.flow.bodies import UNREAD, Decode, Flaws, NotJsonError, format_of, read_keys
 from swath.flow.definition import Json
 from swath.flow.request import Request
-from swath.flow.verdict import UNPARSED, Judge, Verdict, backoff, wait_hint
+from swath.flow.verdict import UNPARSED, Judge, Verdict, backoff, may_tell_error, wait_hint
 
 #: Bytes of an answer that the ledger keeps as a sample.
 SAMPLE = 2_000
@@ -97,6 +97,7 @@ class Exchange:
     def __init__(self, live: LiveExecution, shard: OpenShard) -> None:
         self._live = live
         self._shard = shard
+        self._place = _Held(live.gate)
 
     async def obtain(self, item: int, render: Render, patience: Patience) -> Obtained:
         """Send a request until its answer is a success.
@@ -153,7 +154,7 @@ class Exchange:
             except FetchFault as fault:
                 await self._after_fault(fault, tried)
                 continue
-            value = parse(answer, self._live.decode)
+            value = self._read(answer, judge)
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
                 self._live.report_success(tried.target, tried.exit, answer.elapsed)
@@ -164,6 +165,16 @@ class Exchange:
             if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
                 raise Unauthorized(self._failed_by(verdict, tried))
             await self._after_verdict(verdict, answer, tried)
+
+    def _read(self, answer: Answer, judge: Judge) -> Json:
+        """Return what an answer says; UNREAD where nobody asks for more than whether it is JSON."""
+        live = self._live
+        if not (live.looks_inside or judge is PLAIN) and 200 <= answer.status < 300:
+            plain = format_of(live.workflow.answer_format, answer.content_type) == "json"
+            keys = read_keys(answer.body) if plain else None
+            if keys is not None and not may_tell_error(keys):
+                return UNREAD
+        return parse(answer, live.decode)
 
     def _heed(self, answer: Answer, tried: Tried) -> None:
         """Hold the scope where a good answer says that nothing remains of the allowance.
@@ -188,7 +199,7 @@ class Exchange:
                 self._live.workflow.limits,
                 allowed_hosts=self._live.workflow.allowed_hosts,
                 on_attempt=count,
-                slots=_Held(self._live.gate),
+                slots=self._place,
                 stopping=self._live.stopping,
             )
         except FetchFault as fault:
@@ -365,8 +376,7 @@ PLAIN = Judge()
 
 def parse(answer: Answer, decode: Decode) -> Json:
     """Return an answer's body as a JSON value, or UNPARSED where it is none."""
-    kind = next((value for name, value in answer.headers if name == "content-type"), "")
     try:
-        return decode(answer.body, kind, Flaws())
+        return decode(answer.body, answer.content_type, Flaws())
     except NotJsonError:
         return UNPARSED

@@ -66,6 +66,10 @@ class Answer:
     elapsed: float
     hops: int = 0
 
+    @property
+    def content_type(self) -> str:
+        return next((value for name, value in self.headers if name == "content-type"), "")
+
 
 class Slots(Protocol):
     """What bounds the concurrent exchanges: a semaphore, or something that knows more of whom it lets in."""
@@ -93,7 +97,8 @@ class Fetcher:
         self.clients = Clients(guard, partial(_build, roots), most_clients)
         self._knock_time = knock_time
         self._now = guard.now
-        self._running: set[asyncio.Task[None]] = set()
+        #: The exchanges that are going on, by what becomes of each.
+        self._running: dict[asyncio.Future[Answer], asyncio.Task[None]] = {}
         #: By proxy URL: until when the answer holds, and the answer.
         self._alive: dict[str, tuple[float, asyncio.Task[bool]]] = {}
 
@@ -132,14 +137,14 @@ class Fetcher:
         # From here on nothing is awaited before the exchange runs on its own: what was counted is sent.
         exchange = _Exchange(self, exit, limits, allowed_hosts, on_attempt, stopping)
         outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._running.add(asyncio.create_task(self._run(exchange, request, outcome, slots)))
+        self._running[outcome] = asyncio.create_task(self._run(exchange, request, outcome, slots))
         return await outcome
 
     async def close(self) -> None:
         """End all exchanges that are under way, as faults, and close the clients."""
         await self.clients.close()
         asked = [task for _, task in self._alive.values()]
-        await asyncio.gather(*self._running, *asked, return_exceptions=True)
+        await asyncio.gather(*self._running.values(), *asked, return_exceptions=True)
 
     async def _run(
         self,
@@ -162,9 +167,7 @@ class Fetcher:
         finally:
             if slots is not None:
                 slots.release()
-            task = asyncio.current_task()
-            assert task is not None
-            self._running.discard(task)
+            del self._running[outcome]
 
     async def is_alive(self, exit: Exit) -> bool:
         """Tell whether a proxy answers what it can answer by itself; the target sees nothing of it.

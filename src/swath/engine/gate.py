@@ -41,18 +41,22 @@ class Gate:
 
     async def enter(self, prepare: Prepare) -> None:
         """Wait until a request may be sent; `leave` must follow. Raises what `prepare` raises."""
+        overtake = False
         while True:
-            paces = prepare()
-            if not self._pacer.try_slot(paces) and not await self._wait_for_turn(paces):
-                continue
             if self._inside < self._limit:  # then nobody waits for a place either
                 self._inside += 1
-                return
-            self._pacer.give_back(paces)
-            await self._wait_for_place()
-            if self._try_from_inside(prepare):
+            else:
+                await self._wait_for_place()
+            paces = self._prepare_inside(prepare)
+            if self._pacer.try_slot(paces, overtake=overtake):
                 return
             self.leave()
+            overtake = await self._wait_for_turn(paces)
+            if overtake:
+                if self._inside < self._limit:
+                    self._inside += 1
+                    return
+                self._pacer.give_back(paces)
 
     def leave(self) -> None:
         """The request is over: another may come."""
@@ -69,9 +73,9 @@ class Gate:
         for turn in list(self._turns):
             turn.cancel()
 
-    def _try_from_inside(self, prepare: Prepare) -> bool:
+    def _prepare_inside(self, prepare: Prepare) -> Sequence[Pace]:
         try:
-            return self._pacer.try_slot(prepare(), overtake=True)
+            return prepare()
         except BaseException:
             self.leave()
             raise

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from pyreqwest.http import Url
@@ -177,8 +178,14 @@ def read_proxy_url(text: str) -> Url | None:
 
 def target_of(url: str) -> str:
     """Return what a rate limit and an exit's bans mean by a target: host and port, or "" of no URL."""
+    end = url.find("/", url.find("//") + 2)
+    return _target_of(url if end < 0 else url[:end])
+
+
+@lru_cache(maxsize=1024)
+def _target_of(origin: str) -> str:
     try:
-        parsed = read_url(url)
+        parsed = read_url(origin)
     except FetchFault:
         return ""
     return f"{parsed.host_str}:{parsed.port_or_known_default}"

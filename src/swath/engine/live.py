@@ -22,7 +22,7 @@ from swath.engine.scopes import Scopes
 from swath.engine.times import now_ms
 from swath.errors import Unavailable
 from swath.flow.bodies import decoder, list_paths
-from swath.flow.definition import Json, ProxyType, Workflow
+from swath.flow.definition import Json, Paginator, ProxyType, Workflow
 from swath.flow.execution import Status
 from swath.flow.masking import MASK, Masker, visible
 from swath.flow.plan import Plan
@@ -58,6 +58,8 @@ class LiveExecution:
         #: For rules and paging a number is a float; rows are read again from the stored body, exactly.
         self.decode = decoder(float, self.workflow.answer_format, list_paths(self.workflow))
         self.judge = Judge(definition.workflow.response_rules)
+        #: Whether paging or a rule needs to know what an answer says that came as a success.
+        self.looks_inside = self.judge.looks_inside or self.workflow.paginator != Paginator()
         self.plan = Plan(
             definition.axes, definition.workflow.join, definition.constants, Elements(worker.objects)
         )

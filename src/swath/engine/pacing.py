@@ -42,14 +42,13 @@ class Pace:
     key: str
     requests: float | None = None
     per_seconds: float = 1.0
+    #: Seconds between two slots; 0 without a number.
+    interval: float = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.requests is not None and not (self.requests > 0 and 0 < self.per_seconds < math.inf):
             raise InvalidInput("rate_limits", "requests and per_seconds must be above 0")
-
-    @property
-    def interval(self) -> float:
-        return self.per_seconds / self.requests if self.requests else 0.0
+        object.__setattr__(self, "interval", self.per_seconds / self.requests if self.requests else 0.0)
 
 
 @dataclass(slots=True)
@@ -136,9 +135,12 @@ class Pacer:
 
     def paused_for(self, keys: Iterable[str]) -> float:
         """Return for how many seconds the last of the scopes is held."""
-        now = self._clock()
-        scopes = [self._scopes[key] for key in keys if key in self._scopes]
-        return max([0.0, *(scope.held - now for scope in scopes)])
+        until = -math.inf
+        for key in keys:
+            scope = self._scopes.get(key)
+            if scope is not None and scope.held > until:
+                until = scope.held
+        return 0.0 if until == -math.inf else max(0.0, until - self._clock())
 
     async def close(self) -> None:
         """Let all who wait go without a slot: they are cancelled."""
@@ -161,30 +163,33 @@ class Pacer:
 
     def _try(self, paces: Sequence[Pace], waited: bool = False) -> str | None:
         """Take a slot of every scope, or none and return the key of the one that is due last."""
-        latest, blocking = self._clock(), None
+        now = latest = self._clock()
+        blocking = None
         for pace in paces:
             scope = self._scope(pace.key)
-            self._forfeit(scope, pace.interval, waited)
+            if pace.interval:
+                self._forfeit(scope, pace.interval, now, waited)
             due = scope.due if scope.left > 0 or not pace.interval else math.inf
             if due > latest:
                 latest, blocking = due, pace.key
         if blocking is not None:
             return blocking
         for pace in paces:
-            scope = self._scopes[pace.key]
-            scope.due += pace.interval
-            scope.left -= pace.interval > 0
+            if pace.interval:
+                scope = self._scopes[pace.key]
+                scope.due += pace.interval
+                scope.left -= 1
         return None
 
-    def _forfeit(self, scope: _Scope, interval: float, waited: bool) -> None:
+    def _forfeit(self, scope: _Scope, interval: float, now: float, waited: bool) -> None:
         """Give up the slots that nobody took in time, or they would all be taken at once.
 
         Slots that somebody waited for, and the process was too busy to hand out, may come a little late.
         """
         shared = scope.left != math.inf
         slack = max(interval, SLACK) if waited or shared else 0.0
-        late = self._clock() - slack - scope.due
-        if late <= 0 or not interval:
+        late = now - slack - scope.due
+        if late <= 0:
             return
         if shared:
             missed = math.ceil(late / interval)

@@ -30,6 +30,7 @@ class Scopes:
         self._proxy_rate = proxy_rate
         self._credential = _fingerprint(definition)
         self._known: dict[tuple[str, str], tuple[Pace, ...]] = {}
+        self._own: dict[tuple[str, str], str] = {}
         #: Where the workflow asks for an automatic pace.
         self._tempos = tempos
 
@@ -47,7 +48,11 @@ class Scopes:
 
     def own(self, target: str, exit: Exit) -> str:
         """Return the key of the narrowest scope: what a 429 pauses."""
-        return f"{self._owner_id} {target} {self._credential} {exit.id}"
+        key = self._own.get((target, exit.id))
+        if key is None:
+            key = f"{self._owner_id} {target} {self._credential} {exit.id}"
+            self._own[target, exit.id] = key
+        return key
 
     def tempo(self, target: str, exit: Exit) -> Tempo | None:
         """Return what finds the pace of the narrowest scope, if that is asked for."""

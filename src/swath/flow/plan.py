@@ -32,7 +32,7 @@ def count_items(axes: Sequence[Axis], join: Join) -> int:
 
 def decode(index: int, axes: Sequence[Axis], join: Join) -> tuple[int, ...]:
     """Return the position on each axis of input item `index`."""
-    if join == "zip":
+    if join == "zip" or len(axes) == 1:
         return (index,) * len(axes)
     positions = []
     for axis in reversed(axes):

@@ -16,6 +16,8 @@ import zstandard
 from swath.errors import Damaged
 
 MAGIC = b"SWATHSEG1"
+#: Rows of a page that nothing needed to look into.
+NOT_COUNTED = -1
 LEVEL = 3
 _TAIL = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")

@@ -16,7 +16,7 @@ from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
 from swath.operations.executions import own, view_failure
-from swath.operations.responses import find_frames, view_page
+from swath.operations.responses import count_rows, find_frames, view_page
 from swath.store import ledger
 from swath.store.database import Row
 from swath.store.objects import Objects
@@ -80,7 +80,7 @@ def _read(objects: Objects, frames: list[Frame], item: int, cut: int, offset: in
     pages, count, rows = [], 0, 0
     for record in _records(objects, frames, item):
         counted = record.page < cut
-        rows += record.rows if counted else 0
+        rows += count_rows(record) if counted else 0
         if offset <= count < offset + limit:
             pages.append(_view(record, counted))
         count += 1

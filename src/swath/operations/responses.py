@@ -10,9 +10,11 @@ import msgspec
 from swath.engine.blocks import Elements
 from swath.engine.extract import Frame, list_frames, merge_frames
 from swath.engine.frozen import Opened
+from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Json
+from swath.flow.paging.records import count_records
 from swath.flow.plan import Plan
-from swath.flow.segment import PageRecord
+from swath.flow.segment import NOT_COUNTED, PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
 from swath.operations.executions import iso, own
@@ -66,6 +68,19 @@ def _view(page: PageRecord, plan: Plan, secret: frozenset[str]) -> dict[str, Jso
         return view | {"body_base64": b64encode(page.body).decode()}
 
 
+def count_rows(page: PageRecord) -> int:
+    """Return how many rows a page has, reading it where nobody has yet."""
+    if page.rows != NOT_COUNTED:
+        return page.rows
+    try:
+        return count_records(_decode(page.body, "", Flaws()))
+    except NotJsonError:
+        return 0
+
+
+_decode = decoder()
+
+
 def view_page(page: PageRecord) -> dict[str, Json]:
     """Return what is told of one answer, but for its body."""
     return {
@@ -77,5 +92,5 @@ def view_page(page: PageRecord) -> dict[str, Json]:
         "url": page.url,
         "status": page.status,
         "headers": page.headers,
-        "rows": page.rows,
+        "rows": count_rows(page),
     }

@@ -67,6 +67,12 @@ def choose_array(body: Json) -> tuple[tuple[str, ...], list[Json]] | None:
     return max(find_arrays(body), key=lambda found: (_likelihood(*found), len(found[1])), default=None)
 
 
+def count_records(body: Json) -> int:
+    """Return how many rows a page has where no path says where they stand."""
+    chosen = choose_array(body)
+    return len(chosen[1]) if chosen else int(bool(body))
+
+
 def _likelihood(keys: tuple[str, ...], rows: list[Json]) -> int:
     if holds_records(rows):
         return 1 if any(_is_beside(key) for key in keys) else 3

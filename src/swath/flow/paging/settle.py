@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from swath.errors import ItemFailed
+from swath.flow.bodies import UNREAD
 from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
 from swath.flow.execution import StopReason
 from swath.flow.filters import bind_filters, matches
@@ -27,6 +28,7 @@ from swath.flow.paging.records import (
     walk,
 )
 from swath.flow.paths import MISSING
+from swath.flow.segment import NOT_COUNTED
 
 __all__ = [
     "Page",
@@ -88,9 +90,13 @@ def settle(
     """Take one page into `progress` (in place) and say what becomes of it.
 
     `parameters` fill the value of `stop_when`. Nothing is raised for what an upstream answers: a next URL
-    that cannot be read is a Step with `failure`.
+    that cannot be read is a Step with `failure`. Of a body that is UNREAD, which only an item without paging
+    can have, no rows are counted.
     """
     paginator, guard = workflow.paginator, workflow.loop_guard
+    if page.body is UNREAD:
+        progress.page += 1
+        return Step(True, StopReason.COMPLETE, NOT_COUNTED, b"", progress, pages=progress.page)
     found = _read(paginator, pager, progress, page)
     if found.rows and paginator.type != "none" and _is_loop(guard, progress, found):
         return _end_loop(guard, progress, found)

@@ -1,5 +1,6 @@
 """What an answer means, and how long to wait after it."""
 
+from swath.flow.verdict.complaints import may_tell_error
 from swath.flow.verdict.judge import (
     ERROR_CODES,
     UNPARSED,
@@ -15,5 +16,6 @@ __all__ = [
     "Judge",
     "Verdict",
     "backoff",
+    "may_tell_error",
     "wait_hint",
 ]

@@ -1,7 +1,7 @@
 """What an error body says: whether it is nothing but an error, in which words, and of which sort."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 from swath.flow.definition import Json
@@ -66,9 +66,14 @@ def is_html(content_type: str, body: bytes) -> bool:
     )
 
 
+def may_tell_error(keys: Collection[str]) -> bool:
+    """Tell whether a body with these keys may be nothing but an error."""
+    return not _SIGNS.isdisjoint(keys)
+
+
 def is_error_only(value: Json) -> bool:
     """Tell whether a body that came as a success holds an error and no data."""
-    if not isinstance(value, dict) or _SIGNS.isdisjoint(value):
+    if not isinstance(value, dict) or not may_tell_error(value):
         return False
     return _tells_error(value) and all(
         key in _ALONGSIDE or _is_nothing(member) for key, member in value.items()

@@ -129,6 +129,8 @@ class Judge:
 
     def __init__(self, rules: Sequence[ResponseRule] = ()) -> None:
         self._rules = [(_compile(n, rule), rule) for n, rule in enumerate(rules)]
+        #: Whether a rule may need to know what an answer says that came as a success.
+        self.looks_inside = any(map(_may_fit_success, rules))
 
     def judge(self, status: int, headers: Sequence[Header], body: bytes, value: Json) -> Verdict:
         """Judge an answer whose body read as `value`, or is UNPARSED. Header names are lower case."""
@@ -137,6 +139,11 @@ class Judge:
             if all(test(seen) for test in tests):
                 return _by_rule(rule, seen)
         return _judge_success(seen) if 200 <= status < 300 else _judge_refusal(seen)
+
+
+def _may_fit_success(rule: ResponseRule) -> bool:
+    wanted = [rule.status] if isinstance(rule.status, int | str) else rule.status
+    return wanted is None or any(str(each).strip()[:1] == "2" for each in wanted)
 
 
 def _compile(number: int, rule: ResponseRule) -> list[Test]:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,11 @@ def local(text: str, upstream: Scripted) -> str:
     for host in (HOST, HOST.replace("https", "http"), "api.example.com"):
         text = text.replace(host, upstream.url if "://" in host else upstream.url.removeprefix("http://"))
     return text
+
+
+def relocated(imported: Imported, upstream: Scripted) -> Imported:
+    """The same import, of a source whose host is the upstream."""
+    return replace(imported, formula=json.loads(local(json.dumps(imported.formula), upstream)))
 
 
 def take(upstream: Scripted) -> list[Told]:

@@ -1,0 +1,314 @@
+"""OpenAPI 3 and Swagger 2 documents: every operation an endpoint, every list of things a workflow."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Json, Paginator
+from swath.flow.paging import Page
+from swath.flow.paging.records import choose_array, holds_records
+from swath.flow.paging.suggestion import suggest
+from swath.importers.documents import References, read_document
+from swath.importers.holes import hole, identifier
+from swath.importers.imported import Draft, Imported
+from swath.importers.listings import write_paginator
+from swath.importers.parameters import Parameters, build_body
+from swath.importers.schemas import Schemas
+from swath.importers.security import Credentials, read_security
+from swath.importers.swagger import upgrade
+
+Node = dict[str, Any]
+
+_METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+_BRACES: Final = re.compile(r"\{\+?([^{}]+?)\*?\}")
+
+
+def read_openapi(text: str, *, operations: Collection[str] | None = None) -> Imported:
+    """Return the formula of a document in JSON or YAML, OpenAPI 3 or Swagger 2.
+
+    All operations become endpoints, and those that get lists workflows, which come first. `operations`
+    chooses some by their `operationId` or as `GET /path`, each with a workflow. Raises InvalidInput.
+    """
+    document = read_document(text, "openapi")
+    if str(document.get("swagger", "")).startswith("2"):
+        document = upgrade(document)
+    if not str(document.get("openapi", "")).startswith("3"):
+        raise InvalidInput("openapi", 'Blank. Needs `openapi: "3..."` or `swagger: "2.0"` at the top.')
+    return _Reader(document).read(operations)
+
+
+@dataclass(slots=True)
+class _Operation:
+    """An operation and what was read of it."""
+
+    name: str
+    endpoint: Node
+    parameters: Parameters
+    credentials: Credentials
+    paginator: Paginator | None
+    is_list: bool
+
+
+class _Reader:
+    def __init__(self, document: Node) -> None:
+        self.document = document
+        self.references = References(document)
+        self.schemas = Schemas(self.references)
+        self.draft = Draft()
+        components = self.references.object(document.get("components"))
+        self.schemes = self.references.object(components.get("securitySchemes"))
+
+    def read(self, chosen: Collection[str] | None) -> Imported:
+        found = list(self._operations())
+        if not found:
+            raise InvalidInput("paths", "Blank. There is no operation in the document.")
+        if chosen is not None:
+            found = self._choose(found, chosen)
+        operations = [self._operation(*each) for each in found]
+        for each in sorted(operations, key=lambda operation: not operation.is_list):
+            self._keep(each, with_workflow=each.is_list or chosen is not None)
+        if self.references.outside:
+            listed = ", ".join(self.references.outside)
+            self.draft.note(
+                f"References to other documents were not followed: {listed}. Bundle them into one."
+            )
+        for key in ("webhooks", "callbacks"):
+            if self.document.get(key):
+                self.draft.note(f"The {key} were left out: they are requests to you, not by you.")
+        if not self.draft.endpoints:
+            raise InvalidInput("paths", " ".join(self.draft.notes))
+        return self.draft.finish()
+
+    def _operations(self) -> Iterator[tuple[str, str, Node, Node]]:
+        for path, item in self.references.object(self.document.get("paths")).items():
+            known = self.references.object(item)
+            for method in _METHODS:
+                if isinstance(known.get(method), dict):
+                    yield method.upper(), str(path), known, known[method]
+
+    def _choose(
+        self, found: list[tuple[str, str, Node, Node]], chosen: Collection[str]
+    ) -> list[tuple[str, str, Node, Node]]:
+        kept = [
+            each for each in found if each[3].get("operationId") in chosen or f"{each[0]} {each[1]}" in chosen
+        ]
+        known = {name for each in kept for name in (each[3].get("operationId"), f"{each[0]} {each[1]}")}
+        if unknown := [name for name in chosen if name not in known]:
+            raise InvalidInput(
+                "operations",
+                f"There is no {', '.join(unknown)}. Name operations by operationId or as GET /path.",
+            )
+        return kept
+
+    # --- one operation
+
+    def _operation(self, method: str, path: str, item: Node, operation: Node) -> _Operation:
+        own = list(self.references.list(operation.get("parameters")))
+        named = {(each.get("in"), each.get("name")) for each in own}
+        shared = [
+            each
+            for each in self.references.list(item.get("parameters"))
+            if (each.get("in"), each.get("name")) not in named
+        ]
+        parameters = Parameters(self.schemas)
+        for each in own + shared:
+            parameters.add(each)
+        wanted = operation.get("security", self.document.get("security"))
+        credentials = read_security(wanted, self.schemes, self.references)
+        body, kind = build_body(
+            self.references.object(operation.get("requestBody")), self.schemas, parameters
+        )
+        url = self._server(item, operation, parameters) + self._path(path, parameters)
+        response, accept = self._response(operation)
+        headers = {**({"Accept": accept} if accept else {}), **parameters.headers, **credentials.headers}
+        if kind:
+            headers["Content-Type"] = kind
+        if cookies := [*parameters.cookies, *credentials.cookies]:
+            headers["Cookie"] = "; ".join(cookies)
+        sample = self._page(response, operation)
+        endpoint = {
+            "method": method,
+            "url": url,
+            "query": {**parameters.query, **credentials.query},
+            "headers": headers,
+            "body": body,
+            "variables": {**parameters.variables, **credentials.variables},
+        }
+        is_list = method == "GET" and _is_list(path, sample.body)
+        paginator = self._suggest(sample, parameters, endpoint) if _is_list(path, sample.body) else None
+        return _Operation(
+            _name(method, path, operation), endpoint, parameters, credentials, paginator, is_list
+        )
+
+    def _server(self, item: Node, operation: Node, parameters: Parameters) -> str:
+        servers = operation.get("servers") or item.get("servers") or self.document.get("servers") or []
+        server = self.references.object(servers[0]) if servers else {}
+        url = str(server.get("url") or "/")
+        known = self.references.object(server.get("variables"))
+        origin = re.match(r"[a-z]+://[^/]*", _BRACES.sub(lambda found: _default(known, found[1]), url))
+        if origin is None:
+            raise InvalidInput(
+                "servers[0].url",
+                f"{url!r} has no host. Write the whole address, as https://host{url.rstrip('/')}.",
+            )
+        if len(servers) > 1:
+            others = ", ".join(str(each.get("url")) for each in servers[1:] if isinstance(each, dict))
+            self.draft.note(f"Of several servers the first is taken; the others are {others}.")
+        head = re.match(r"[a-z]+://[^/]*|", url)
+        rest = url[head.end() :] if head else ""
+        return origin[0] + _BRACES.sub(
+            lambda found: self._server_hole(found[1], known, parameters), rest
+        ).rstrip("/")
+
+    def _server_hole(self, name: str, known: Node, parameters: Parameters) -> str:
+        described = self.references.object(known.get(name))
+        given = {"schema": described, "description": described.get("description")}
+        return hole(
+            parameters.names.get(("server", name)) or parameters.declare(name, "server", given, required=True)
+        )
+
+    def _path(self, path: str, parameters: Parameters) -> str:
+        def fill(found: re.Match[str]) -> str:
+            known = parameters.names.get(("path", found[1]))
+            return hole(known or parameters.declare(found[1], "path", {}, required=True))
+
+        return _BRACES.sub(fill, path if path.startswith("/") else f"/{path}").partition("#")[0]
+
+    def _response(self, operation: Node) -> tuple[Node, str]:
+        """Return the first good response, and its content type of JSON."""
+        known = self.references.object(operation.get("responses"))
+        responses = {str(code): response for code, response in known.items()}
+        code = next((code for code in sorted(responses) if code.startswith("2")), "default")
+        response = self.references.object(responses.get(code))
+        kinds = [kind for kind in response.get("content") or {} if "json" in kind.lower()]
+        return response, next((kind for kind in kinds if kind == "application/json"), next(iter(kinds), ""))
+
+    # --- pages
+
+    def _page(self, response: Node, operation: Node) -> Page:
+        """Return a page as the response's schema or example describes it."""
+        content = response.get("content") or {}
+        kind = next((kind for kind in content if "json" in kind.lower()), None)
+        media = self.references.object(content[kind]) if kind else {}
+        body = self.schemas.page(media["schema"]) if "schema" in media else media.get("example")
+        headers = [(str(name).lower(), _header_sample(str(name))) for name in response.get("headers") or {}]
+        query = "&".join(_sent_pairs(self.references, self.schemas, operation))
+        return Page(200, headers, body, f"https://api.example/?{query}")
+
+    def _suggest(self, sample: Page, parameters: Parameters, endpoint: Node) -> Paginator | None:
+        """Return the first paginator that the schema speaks for and whose variable the operation has."""
+        fields = endpoint["body"].get("json") if endpoint["body"] else None
+        names = [name for place, name in parameters.names if place == "query"]
+        names += list(fields) if isinstance(fields, dict) else []
+        for suggestion in suggest(sample, names):
+            paginator = suggestion.paginator
+            if paginator.variable is None or paginator.variable in names:
+                return paginator
+        return None
+
+    # --- keeping
+
+    def _keep(self, operation: _Operation, *, with_workflow: bool) -> None:
+        paginator = self._apply(operation) if with_workflow and operation.paginator else None
+        name = self.draft.add_endpoint(operation.name, operation.endpoint)
+        if name is None:
+            return
+        self.draft.note(*(f"{name}: {note}" for note in operation.parameters.notes))
+        self.draft.note(*operation.credentials.notes)
+        if not with_workflow:
+            return
+        mappings = list(self._mappings(name, operation, paginator))
+        workflow: Node = {"mappings": mappings, "auth": operation.credentials.auth}
+        if paginator is not None:
+            workflow["paginator"] = write_paginator(paginator)
+            self.draft.note(f"{name} pages by {paginator.type}: {'; '.join(_evidence(paginator))}.")
+        self.draft.add_workflow(name, name, workflow)
+
+    def _apply(self, operation: _Operation) -> Paginator | None:
+        """Put the paginator's variable where the operation has its parameter."""
+        paginator = operation.paginator
+        if paginator is None or paginator.variable is None:
+            return paginator
+        name = paginator.variable
+        endpoint = operation.endpoint
+        variable = operation.parameters.names.get(("query", name)) or identifier(name)
+        if name not in endpoint["query"]:
+            endpoint["body"]["json"][name] = hole(variable)
+        endpoint["variables"].setdefault(variable, {})
+        return replace(paginator, variable=variable)
+
+    def _mappings(self, name: str, operation: _Operation, paginator: Paginator | None) -> Iterator[Node]:
+        """Map what must be given and has samples to collections of these; note the rest."""
+        missing = []
+        fetched = (operation.credentials.auth or {}).get("variable")
+        for variable, known in operation.endpoint["variables"].items():
+            is_open = known.get("required", True) and not known.get("secret") and "default" not in known
+            if (
+                not is_open
+                or (paginator and variable == paginator.variable)
+                or variable in (fetched, "client_id")
+            ):
+                continue
+            if known.get("sample") is not None and not isinstance(known["sample"], list | dict):
+                collection = self.draft.collect(variable, [known["sample"]])
+                yield {"target_variable_name": variable, "source_collection": collection}
+            else:
+                missing.append(variable)
+        if missing:
+            self.draft.note(f"{name} needs values for {', '.join(missing)}: map a collection to each.")
+
+
+def _default(known: Node, name: str) -> str:
+    described = known.get(name)
+    return str(described.get("default", "")) if isinstance(described, dict) else ""
+
+
+def _name(method: str, path: str, operation: Node) -> str:
+    text = " ".join(str(operation.get("summary") or operation.get("operationId") or "").split())
+    return text[:80].rstrip(".") or f"{method} {path}"
+
+
+def _is_list(path: str, body: Json) -> bool:
+    """Tell whether an answer is a list of things, not one thing that has lists."""
+    found = choose_array(body)
+    if found is None or not (isinstance(body, list) or holds_records(found[1])):
+        return False
+    return isinstance(body, list) or not path.rstrip("/").endswith("}")
+
+
+def _header_sample(name: str) -> str:
+    return '<https://api.example/next>; rel="next"' if name.lower() == "link" else "token"
+
+
+def _sent_pairs(references: References, schemas: Schemas, operation: Node) -> Iterator[str]:
+    """Yield parameters with their defaults, as a first request would have them."""
+    for each in references.list(operation.get("parameters")):
+        flat = schemas.flat(each.get("schema", {}))
+        default = flat.get(
+            "default", 0 if flat.get("minimum") == 0 and "page" in str(each.get("name")).lower() else None
+        )
+        if each.get("in") == "query" and isinstance(default, int) and not isinstance(default, bool):
+            yield f"{each.get('name')}={default}"
+
+
+def _evidence(paginator: Paginator) -> Iterator[str]:
+    """Yield what in the document speaks for a paginator."""
+    if paginator.type == "header_link":
+        yield "its answers have a Link header"
+    if paginator.type == "header_cursor":
+        yield f"its answers have the header {paginator.header}, which {paginator.variable} takes"
+    if paginator.type == "next_url":
+        yield f"its answers have {paginator.next_url_path}, the address of a next page"
+    if paginator.type == "cursor":
+        yield f"its answers have {paginator.cursor_path}, which {paginator.variable} takes"
+    if paginator.type in ("page_number", "offset"):
+        yield f"it has the parameter {paginator.variable}"
+    for path, meaning in (
+        (paginator.record_path, "the list"),
+        (paginator.total_path, "a total"),
+        (paginator.has_more_path, "whether there is more"),
+    ):
+        if path:
+            yield f"{path} is {meaning}"

@@ -1,0 +1,127 @@
+"""JSON schemas as OpenAPI writes them: what type a value has, and what one could look like."""
+
+import re
+from typing import Final
+
+from swath.flow.definition import Json
+from swath.importers.documents import References
+
+_DEEPEST: Final = 8
+_TYPES: Final = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "array": "json",
+    "object": "json",
+}
+_FORMATS: Final = {
+    "date": "2024-01-31",
+    "date-time": "2024-01-31T12:00:00Z",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "email": "someone@example.com",
+    "uri": "https://example.com/",
+    "url": "https://example.com/",
+}
+_ADDRESS: Final = re.compile(r"uri|url|iri")
+_ADDRESS_NAME: Final = re.compile(
+    r"(?:^|[_-])(?:url|uri|link|href)$|(?:Url|Uri|Link|Href)$|^next$", re.IGNORECASE
+)
+
+
+class Schemas:
+    """Reads the schemas of one document."""
+
+    def __init__(self, references: References) -> None:
+        self.references = references
+
+    def flat(self, schema: Json, depth: int = 0) -> dict[str, Json]:
+        """Return a schema with its parts brought together; of alternatives the first that is not null."""
+        node = self.references.object(schema)
+        if depth > _DEEPEST:
+            return node
+        parts = [self.flat(each, depth + 1) for each in node.get("allOf") or ()]
+        if parts:
+            node = _merge([*parts, node])
+        for key in ("oneOf", "anyOf"):
+            options = [self.flat(each, depth + 1) for each in node.get(key) or ()]
+            chosen = next((option for option in options if option.get("type") != "null"), None)
+            node = {**chosen, **node} if chosen else node
+        return node
+
+    def kind(self, schema: Json) -> str:
+        """Return the type of a variable that holds such a value."""
+        return _TYPES.get(self.type_of(self.flat(schema)), "string")
+
+    def type_of(self, flat: dict[str, Json]) -> str:
+        kind = flat.get("type")
+        if isinstance(kind, list):
+            kind = next((each for each in kind if each != "null"), None)
+        if not isinstance(kind, str):
+            kind = "object" if flat.get("properties") else "array" if "items" in flat else "string"
+        return kind
+
+    def example(self, schema: Json) -> Json:
+        """Return a value that the schema itself gives: its example, constant or first choice."""
+        flat = self.flat(schema)
+        examples = flat.get("examples")
+        for found in (flat.get("example"), examples[0] if isinstance(examples, list) and examples else None):
+            if found is not None:
+                return found
+        if "const" in flat:
+            return flat["const"]
+        choices = flat.get("enum")
+        return (
+            next((each for each in choices if each is not None), None) if isinstance(choices, list) else None
+        )
+
+    def sample(self, schema: Json, depth: int = 0) -> Json:
+        """Return a value of the schema: what it gives itself, else one made up."""
+        found = self.example(schema)
+        flat = self.flat(schema)
+        if found is None:
+            found = flat.get("default")
+        if found is not None or depth > _DEEPEST:
+            return found
+        kind = self.type_of(flat)
+        if kind == "object":
+            wanted = flat.get("required") or flat.get("properties", {})
+            known = flat.get("properties", {})
+            return {name: self.sample(known[name], depth + 1) for name in wanted if name in known}
+        if kind == "array":
+            return [self.sample(flat.get("items", {}), depth + 1)]
+        if kind in ("integer", "number"):
+            return flat.get("minimum", 1)
+        return True if kind == "boolean" else _FORMATS.get(str(flat.get("format")), "text")
+
+    def page(self, schema: Json, name: str = "", depth: int = 0) -> Json:
+        """Return what a page of answers looks like: two rows to a list, more of everything to come."""
+        flat = self.flat(schema)
+        kind = self.type_of(flat)
+        if depth > _DEEPEST:
+            return None
+        if kind == "object":
+            known = flat.get("properties", {})
+            return {key: self.page(each, key, depth + 1) for key, each in known.items()}
+        if kind == "array":
+            return [self.page(flat.get("items", {}), "", depth + 1)] * 2
+        if kind in ("integer", "number"):
+            return 1_000_000
+        return True if kind == "boolean" else _page_text(flat, name)
+
+
+def _merge(parts: list[dict[str, Json]]) -> dict[str, Json]:
+    """Bring parts of a schema together: all properties, and of the rest the last that is given."""
+    merged: dict[str, Json] = {}
+    for part in parts:
+        properties = {**merged.get("properties", {}), **part.get("properties", {})}
+        required = [*merged.get("required", []), *part.get("required", [])]
+        merged = {**merged, **part, "properties": properties, "required": required}
+    return merged
+
+
+def _page_text(flat: dict[str, Json], name: str) -> str:
+    given = flat.get("example")
+    if isinstance(given, str) and given:
+        return given
+    is_address = _ADDRESS.search(str(flat.get("format", ""))) or _ADDRESS_NAME.search(name)
+    return "https://api.example/next" if is_address else "token"

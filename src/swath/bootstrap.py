@@ -1,5 +1,6 @@
 """Wires the parts together: the one place that knows which part needs which."""
 
+import asyncio
 import fcntl
 import os
 import sys
@@ -22,6 +23,7 @@ from swath.engine.times import Clock
 from swath.engine.worker import Worker
 from swath.errors import SetupError
 from swath.operations.context import Context
+from swath.operations.timetable import keep_time
 from swath.operations.users import ensure_admin
 from swath.operations.webhooks import tell
 from swath.settings import Settings
@@ -67,14 +69,22 @@ async def open_house(
             )
             engine = Engine(worker) if work else Desk(worker)
             context = Context(
-                settings=settings, database=database, vault=vault, objects=objects, engine=engine
+                settings=settings,
+                database=database,
+                vault=vault,
+                objects=objects,
+                engine=engine,
+                clock=clock,
             )
             if made := await ensure_admin(context):
                 print(f"The administrator's token, shown this once: {made}", file=sys.stderr)
             await engine.launch()
+            timetable = asyncio.create_task(keep_time(context))
             try:
                 yield context
             finally:
+                timetable.cancel()
+                await asyncio.wait([timetable])
                 await engine.drain()
         finally:
             await database.close()

@@ -22,6 +22,7 @@ from swath.wire import schemas
         ("/workflows/executions/{execution}/items/1", schemas.ItemObject),
         ("/settings", schemas.ServerObject),
         ("/webhooks", schemas.WebhookObject),
+        ("/schedules", schemas.ScheduleObject),
         ("/workflows", schemas.WorkflowLine),
         ("/endpoints", schemas.EndpointObject),
         ("/collections", schemas.CollectionLine),

@@ -16,7 +16,9 @@ def furnish(client: Client) -> dict[str, str]:
     token = client.post("/tokens", {"name": "second"})
     webhook = client.post("/webhooks", {"url": "https://receiver.example/"})
     execution = client.post(f"/workflows/{workflow['id']}/executions")
+    times = {"workflow_id": workflow["id"], "cron": "@daily"}
     return {
+        "schedule": client.post("/schedules", times)["id"],
         "collection": items["id"],
         "endpoint": endpoint["id"],
         "workflow": workflow["id"],
@@ -55,6 +57,9 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("PATCH", f"/proxies/{ids['proxy']}", {"location": "mine"}),
         ("DELETE", f"/proxies/{ids['proxy']}", None),
         ("DELETE", f"/tokens/{ids['token']}", None),
+        ("GET", f"/schedules/{ids['schedule']}", None),
+        ("PATCH", f"/schedules/{ids['schedule']}", {"enabled": False}),
+        ("DELETE", f"/schedules/{ids['schedule']}", None),
         ("GET", f"/webhooks/{ids['webhook']}", None),
         ("PATCH", f"/webhooks/{ids['webhook']}", {"enabled": False}),
         ("GET", f"/webhooks/{ids['webhook']}/deliveries", None),
@@ -66,7 +71,16 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
     ]
 
 
-LISTS = ("/workflows", "/endpoints", "/collections", "/executions", "/tokens", "/proxies", "/webhooks")
+LISTS = (
+    "/workflows",
+    "/endpoints",
+    "/collections",
+    "/executions",
+    "/tokens",
+    "/proxies",
+    "/webhooks",
+    "/schedules",
+)
 
 
 def lists(client: Client) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from swath.api import (
     proxies,
     results,
     retries,
+    schedules,
     server,
     tokens,
     uploads,
@@ -45,6 +46,7 @@ ROUTERS = (
     uploads.router,
     proxies.router,
     webhooks.router,
+    schedules.router,
     tokens.router,
     server.router,
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from swath.engine.times import Clock
 from swath.settings import Settings
 from swath.store.database import Database
 from swath.store.vault import Vault
@@ -36,5 +37,7 @@ class Context:
     vault: Vault
     objects: Any
     engine: Any
+    #: What schedules go by.
+    clock: Clock = field(default_factory=Clock)
     #: By the digest of the token.
     sessions: dict[str, Session] = field(default_factory=dict)

@@ -45,21 +45,25 @@ async def trigger(
     execution's row, the collections by their version. The same idempotency key gives the same id.
     """
     _check(asked)
+    request = [workflow_id, asked]
+    return await once(
+        context, user, idempotency_key, request, lambda: prepare(context, user, workflow_id, asked), insert
+    )
 
-    async def prepare() -> dict[str, Any]:
-        frozen = await _freeze(context, user, workflow_id, asked)
-        return {
-            "id": str(uuid4()),
-            "owner_id": user.id,
-            "workflow_id": workflow_id,
-            "name": asked.execution_name,
-            "created_at": now_ms(),
-            "maximum_requests_count": asked.maximum_requests_count,
-            "definition": frozen,
-            "parameters": asked.execution_parameters or {},
-        }
 
-    return await once(context, user, idempotency_key, [workflow_id, asked], prepare, _insert)
+async def prepare(context: Context, user: User, workflow_id: str, asked: Trigger) -> dict[str, Any]:
+    """Return what `insert` queues, but for the inputs. Raises InvalidInput, and NotFound for the workflow."""
+    _check(asked)
+    return {
+        "id": str(uuid4()),
+        "owner_id": user.id,
+        "workflow_id": workflow_id,
+        "name": asked.execution_name,
+        "created_at": now_ms(),
+        "maximum_requests_count": asked.maximum_requests_count,
+        "definition": await _freeze(context, user, workflow_id, asked),
+        "parameters": asked.execution_parameters or {},
+    }
 
 
 async def once(
@@ -139,7 +143,7 @@ def seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, 
     return name, kind, location, context.vault.seal_value(url)
 
 
-def _insert(connection: Connection, values: dict[str, Any]) -> None:
+def insert(connection: Connection, values: dict[str, Any]) -> None:
     """Lay the inputs and insert the execution, in one transaction: no change of a list comes between."""
     frozen: Frozen = values["definition"]
     axes = lay(connection, frozen.definition)

@@ -13,6 +13,8 @@ from swath.flow.items import Kind
 from swath.flow.recipe import Recipe
 from swath.operations import webhooks
 from swath.operations.collections import Method
+from swath.operations.schedules import Overlap
+from swath.operations.triggers import Trigger
 
 # --- bodies
 
@@ -324,6 +326,28 @@ class Delivery:
     last_error: str | None
     last_answer: str | None
     elapsed: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleObject:
+    """A schedule; secret parameters are masked. `upcoming` are the next times that it is due."""
+
+    id: str
+    name: str
+    workflow_id: str
+    cron: str
+    timezone: str
+    execution: Trigger
+    overlap: Overlap
+    enabled: bool
+    next_run_at: datetime | None
+    upcoming: list[datetime]
+    last_run_at: datetime | None
+    last_execution_id: str | None
+    last_outcome: Literal["triggered", "skipped", "failed"] | None
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ CHROMIUM := /usr/bin/chromium
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help schema demo serve test postgresql chromium lint docs bench differential lock clean
+.PHONY: help client schema demo serve test postgresql chromium lint docs bench differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ chromium:
 
 differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
 	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)
+
+client: $(TOOLS) ## make the synchronous client anew of the asynchronous one
+	@$(BIN)/python tools/sync_client.py > .client && mv .client src/swath/client/synchronous.py
 
 schema: $(PRODUCT) ## write docs/formula.schema.json anew, by which editors check formulas
 	@$(BIN)/python -c 'import json; from swath.flow.formula import schema; print(json.dumps(schema(), indent=2))' > docs/formula.schema.json

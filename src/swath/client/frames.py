@@ -1,0 +1,44 @@
+"""A result as a data frame of polars or pandas, which are the caller's: each is imported when asked for."""
+
+import io
+import json
+from typing import Any
+
+
+def to_polars(data: bytes, file_format: str) -> Any:
+    """Return a polars data frame of a result file."""
+    import polars  # noqa: PLC0415 - optional, the caller's
+
+    if file_format == "csv":
+        return polars.read_csv(data, infer_schema_length=None) if data.strip() else polars.DataFrame()
+    if file_format == "parquet":
+        return polars.read_parquet(data)
+    return polars.DataFrame(flat_rows(data, file_format), infer_schema_length=None)
+
+
+def to_pandas(data: bytes, file_format: str) -> Any:
+    """Return a pandas data frame of a result file."""
+    import pandas  # noqa: PLC0415 - optional, the caller's
+
+    if file_format == "csv":
+        return pandas.read_csv(io.BytesIO(data)) if data.strip() else pandas.DataFrame()
+    if file_format == "parquet":
+        return pandas.read_parquet(io.BytesIO(data))
+    return pandas.DataFrame(flat_rows(data, file_format))
+
+
+def flat_rows(data: bytes, file_format: str) -> list[dict[str, Any]]:
+    """Return the rows of a JSON or JSON lines file, the inputs beside the columns."""
+    if file_format not in ("json", "jsonl"):
+        raise ValueError(
+            f"A file of format {file_format} is not read here; take csv, json, jsonl or parquet."
+        )
+    listed = (
+        json.loads(data or b"[]")
+        if file_format == "json"
+        else [json.loads(line) for line in data.splitlines()]
+    )
+    return [
+        {**row["response"], **{f"input.{name}": value for name, value in row["input"].items()}}
+        for row in listed
+    ]

@@ -1,6 +1,9 @@
 """Other files of what was fetched: no request is sent again, and older files stay."""
 
+import gzip
+import io
 import json
+import zipfile
 from typing import Any
 
 import requests
@@ -153,3 +156,50 @@ def test_columns_are_chosen_in_a_workflow_and_anew(server: Server) -> None:
     }
     refused = server.ask("POST", f"{path}/combine", json={"columns": {"results": ["a", "a"]}})
     assert (refused.status_code, "columns.results[1]" in refused.text) == (400, True)
+
+
+def test_rows_are_unique_over_the_whole_execution(server: Server) -> None:
+    """What another item gave already is dropped, with the rows below it; another recipe has it."""
+    with Scripted() as upstream:
+        for n in range(50):
+            rows = [{"id": id, "tags": [f"{id}"]} for id in (n // 2, 1_000)]
+            upstream.on(f"/people/p{n}", [Play.json({"rows": rows})])
+        workflow = define(
+            server, upstream.url, unique_by=["rows.id"], unique_within="execution", include_inputs=False
+        )
+        mine = server.wait(server.trigger(workflow))["id"]
+    first = files_of(server, mine, 0)
+    ids = ["0", "1000", *map(str, range(1, 25))]
+    assert first["rows.csv"].decode().splitlines()[1:] == [f"{id},{id}" for id in ids]
+    assert first["rows.tags.csv"].decode().splitlines()[1:] == [f"{id},{id}" for id in ids]
+    manifest = server.get(f"/workflows/executions/{mine}/manifest")["object"]
+    told = manifest["unique_by"], manifest["unique_within"], manifest["duplicates"]
+    assert told == (["rows.id"], "execution", 74)
+    combine(server, mine, unique_within="item")
+    assert files_of(server, mine, 1)["rows.csv"].count(b"\n") == 101
+
+
+def test_files_are_compressed_and_put_together(server: Server) -> None:
+    """gzip and zstd on request, one archive of all files beside them; the bytes are the same each time."""
+    with Scripted() as upstream:
+        upstream.on("/people/one", [Play.json(DOCUMENTED)])
+        workflow = define(server, upstream.url, include_inputs=False)
+        asked = {"execution_parameters": {"person": "one"}, "compression": "gzip", "archive": True}
+        execution = server.wait(server.trigger(workflow, **asked))
+    mine = execution["id"]
+    names = ["results.csv.gz", "results.children.csv.gz", "People.zip"]
+    assert [file["name"] for file in execution["results"]] == names
+    assert [file["format"] for file in execution["results"]] == ["csv", "csv", "zip"]
+    first = files_of(server, mine, 0)
+    assert gzip.decompress(first["results.csv.gz"]) == RESULTS
+    with zipfile.ZipFile(io.BytesIO(first["People.zip"])) as archive:
+        assert archive.namelist() == names[:2]
+        assert gzip.decompress(archive.read(names[1])) == CHILDREN
+    answer = requests.get(execution["results"][0]["url"], timeout=60)
+    assert answer.headers["content-type"] == "application/gzip"
+    assert "content-encoding" not in answer.headers
+    combine(server, mine, compression="gzip")
+    assert files_of(server, mine, 1) == first
+    combine(server, mine, compression=None, archive=None)
+    assert files_of(server, mine, 2) == {"results.csv": RESULTS, "results.children.csv": CHILDREN}
+    assert server.get(f"/workflows/executions/{mine}/rows")["object"]["total"] == 2

@@ -4,91 +4,36 @@ Both are pure functions of what is stored, so both can be repeated at will; the 
 worker processes, for the event loop has requests to send.
 """
 
-import asyncio
 import json
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 
 from swath.engine.extract import (
-    Index,
-    MapJob,
-    Mapped,
+    PackJob,
     ReduceJob,
     index_name,
-    list_frames,
     manifest_name,
-    map_shard,
+    pack_files,
     reduce_table,
-    start_worker,
 )
 from swath.engine.frozen import Opened
-from swath.engine.manifest import Findings, write_manifest
+from swath.engine.gather import Gatherer, Subject, is_csv, shape_rows
+from swath.engine.manifest import MOST_REMARKS, Findings, Told, write_manifest
 from swath.engine.times import now_ms
-from swath.flow.bodies import list_paths
+from swath.engine.workers import Workers
 from swath.flow.definition import Definition
 from swath.flow.execution import TERMINAL, Status, judge_end
 from swath.flow.files.output import Written
-from swath.flow.files.workbook import MOST_COLUMNS
-from swath.flow.filters import bind_filters
-from swath.flow.layout import Absent, arrange_all
+from swath.flow.files.packing import ARCHIVE, ENDINGS
 from swath.flow.recipe import Recipe, apply_recipe
-from swath.flow.rows import Extraction
-from swath.flow.rows.dynamic import find_dynamic
-from swath.flow.rows.names import CollectionPath
-from swath.flow.shard import ShardProgress
-from swath.flow.table import Table, name_files, order_tables, unite
-from swath.store import executions, recipes, shards
-from swath.store.database import Database, Row
+from swath.flow.table import Table, name_files, plain_name
+from swath.store import executions, ledger, recipes, shards
+from swath.store.database import Database
 from swath.store.objects import Objects
-
-T = TypeVar("T")
-
-#: Rounds of finding objects that are really lists of keys; each round looks one level deeper.
-MOST_ROUNDS = 5
-
-
-def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ...] = ()) -> Extraction:
-    """Return how the rows of an execution are to be extracted."""
-    workflow, variables = definition.workflow, definition.endpoint.variables
-    names = dict.fromkeys(mapping.target_variable_name for mapping in workflow.mappings)
-    names.update(dict.fromkeys(source.variable for axis in definition.axes for source in axis.sources))
-    shown = (name for name in names if not (name in variables and variables[name].secret))
-    return Extraction(
-        filters=bind_filters(workflow.filters, {**definition.constants, **definition.parameters}),
-        include_inputs=workflow.include_inputs,
-        input_names=tuple(shown),
-        result_collections=workflow.result_collections,
-        key_value_paths=key_value_paths,
-        unique_by=workflow.unique_by,
-        key_value_threshold=workflow.key_value_threshold,
-        spreadsheet_safe=workflow.spreadsheet_safe,
-        answer_format=workflow.answer_format,
-        list_paths=list_paths(workflow),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The execution whose files are made."""
-
-    row: Row[Any]
-    definition: Definition
-
-    @property
-    def id(self) -> str:
-        return str(self.row.id)
-
-
-#: The parts of all shards, in order, and the objects that became key/value rows.
-Extracted = tuple[list[Mapped], tuple[CollectionPath, ...]]
 
 
 class Combiner:
@@ -99,17 +44,17 @@ class Combiner:
         self._objects = objects
         self._opened = opened
         self._scratch = scratch
-        self._pool: ProcessPoolExecutor | None = None
+        self._workers = Workers()
+        self._gatherer = Gatherer(database, objects, scratch, self._workers)
 
     async def close(self) -> None:
         """Let the worker processes end what they are at, and go."""
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        await self._workers.close()
 
     async def extract(self, execution_id: str, number: int) -> None:
         """Extract a finished shard and remember its parts; again where that was done before."""
         subject = await self._open(execution_id)
-        mapped = await self._map(subject, number, ())
+        mapped = await self._gatherer.extract(subject, number)
         stored = msgspec.json.encode(mapped).decode()
         await self._database.write(shards.set_parts, execution_id, number, stored)
 
@@ -118,7 +63,7 @@ class Combiner:
         subject = await self._open(execution_id)
         if subject.row.status in TERMINAL:
             return 0
-        files, findings = await self._write_files(subject, revision, await self._map_all(subject))
+        files, findings = await self._write_files(subject, revision, True)
         await self._end(subject, revision, files, findings)
         return len(files)
 
@@ -129,7 +74,7 @@ class Combiner:
         recipe = msgspec.json.decode(kept.recipe, type=Recipe)
         subject = Subject(first.row, apply_recipe(recipe, first.definition))
         reused = _extract_alike(first.definition, subject.definition)
-        files, findings = await self._write_files(subject, revision, await self._map_all(subject, reused))
+        files, findings = await self._write_files(subject, revision, reused)
         warnings = await self._describe(subject, revision, files, findings)
         await self.end_again(execution_id, revision, warnings=warnings, files=files)
         return len(files)
@@ -149,124 +94,85 @@ class Combiner:
         )
 
     async def _write_files(
-        self, subject: Subject, revision: int, extracted: Extracted
+        self, subject: Subject, revision: int, reused: bool
     ) -> tuple[list[dict[str, Any]], Findings]:
-        """Write a revision's files and its index; return the rows that will name the files."""
-        mapped, dynamic = extracted
-        tables, absent = lay_out(subject.definition, mapped)
-        typed = any(table.more for table in tables) or not _is_csv(subject.definition)
-        if typed and _is_csv(subject.definition):
-            mapped = await self._gather(subject, dict.fromkeys(range(len(mapped))), dynamic, typed)
+        """Write a revision's index and files; return the rows that will name the files."""
+        harvest = await self._gatherer.gather(subject, reused)
+        typed = harvest.way.typed or not is_csv(subject.definition)
+        index = index_name(subject.id, revision)
+        await self._objects.put(index, harvest.index.write(harvest.tables, typed=typed))
         written = [
-            await self._write_file(subject, revision, place, table, name, mapped, typed)
-            for place, (table, name) in enumerate(_named(tables))
+            await self._write_file(subject, revision, place, table, name)
+            for place, (table, name) in enumerate(_named(harvest.tables))
         ]
-        index = Index(mapped=mapped, tables=tables, typed=typed)
-        await self._objects.put(index_name(subject.id, revision), msgspec.msgpack.encode(index))
-        return [file for file, _ in written], Findings(
-            mapped, tables, dynamic, absent, sum(cut for _, cut in written)
-        )
+        files = [file for file, _ in written]
+        files += await self._pack(subject, revision, files)
+        return files, Findings(harvest, sum(cut for _, cut in written))
 
     async def _open(self, execution_id: str) -> Subject:
         row = await self._database.read(executions.find, execution_id)
         assert row is not None
         return Subject(row, self._opened.of(row).definition)
 
-    # --- map
-
-    async def _map_all(self, subject: Subject, reused: bool = True) -> Extracted:
-        """Return the parts of all shards, of those extracted before (unless not `reused`) what came of it."""
-        found = await self._database.read(shards.find_shards, subject.id)
-        stored = {row.number: row.parts if reused else None for row in found}
-        mapped = await self._gather(subject, stored, ())
-        dynamic: tuple[CollectionPath, ...] = ()
-        for _ in range(MOST_ROUNDS):
-            parts = (part for each in mapped for part in each.parts)
-            more = find_dynamic(parts, shape_rows(subject.definition).key_value_threshold)
-            if not more:
-                break
-            dynamic += more
-            mapped = await self._gather(subject, dict.fromkeys(stored), dynamic)
-        return mapped, dynamic
-
-    async def _gather(
-        self,
-        subject: Subject,
-        stored: dict[int, str | None],
-        dynamic: tuple[CollectionPath, ...],
-        typed: bool = False,
-    ) -> list[Mapped]:
-        async def get(number: int, parts: str | None) -> Mapped:
-            if parts is not None:
-                return msgspec.json.decode(parts, type=Mapped)
-            return await self._map(subject, number, dynamic, typed)
-
-        return list(await asyncio.gather(*(get(*shard) for shard in sorted(stored.items()))))
-
-    async def _map(
-        self, subject: Subject, number: int, dynamic: tuple[CollectionPath, ...], typed: bool = False
-    ) -> Mapped:
-        rows = await self._database.read(shards.find_frames, subject.id, number)
-        stored = await self._database.read(shards.find_progress, subject.id, number)
-        progress = ShardProgress.decode(stored) if stored else None
-        definition = subject.definition
-        extraction = shape_rows(definition, dynamic)
-        constants = definition.constants
-        job = MapJob(
-            place=self._objects.place,
-            scratch=str(self._scratch),
-            target=f"parts/{subject.id}/{number}-{uuid4().hex}.parts",
-            frames=list_frames(rows, progress),
-            cuts=progress.cuts if progress else {},
-            axes=definition.axes,
-            join=definition.workflow.join,
-            constants={name: constants[name] for name in extraction.input_names if name in constants},
-            extraction=extraction,
-            output_format="jsonl" if typed else definition.options.output_aggregation_format,
-        )
-        return await self._run(map_shard, job)
-
     # --- reduce
 
     async def _write_file(
-        self,
-        subject: Subject,
-        revision: int,
-        place: int,
-        table: Table | None,
-        name: str,
-        mapped: Sequence[Mapped],
-        typed: bool,
+        self, subject: Subject, revision: int, place: int, table: Table | None, name: str
     ) -> tuple[dict[str, Any], int]:
         """Write one table's file and keep it; return the row that will name it, and the cells cut."""
-        output_format = subject.definition.options.output_aggregation_format
-        sources = [(part, each.object) for each in mapped for part in each.parts if _is_of(part.path, table)]
+        options = subject.definition.options
         job = ReduceJob(
             place=self._objects.place,
             scratch=str(self._scratch),
-            table=table,
-            sources=sources,
-            output_format=output_format,
+            index=index_name(subject.id, revision),
+            table=None if table is None else place,
+            output_format=options.output_aggregation_format,
+            compression=options.compression,
             spreadsheet_safe=subject.definition.workflow.spreadsheet_safe,
-            typed=typed,
         )
-        path, written = await self._run(reduce_table, job)
-        stored = f"results/{subject.id}/{revision}/{uuid4().hex}.{output_format}"
+        path, written = await self._workers.run(reduce_table, job)
+        ending = f"{options.output_aggregation_format}{ENDINGS[options.compression]}"
+        row = await self._keep(subject, revision, path, written, ending)
+        columns = json.dumps(table.header if table else [])
+        shown = {"collection": table.name if table else "", "format": options.output_aggregation_format}
+        return {
+            **row,
+            **shown,
+            "position": place,
+            "name": f"{name}.{ending}",
+            "columns": columns,
+        }, written.cut
+
+    async def _pack(
+        self, subject: Subject, revision: int, files: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Write an archive of all files, if it is wanted; return the row that will name it."""
+        if not subject.definition.options.archive:
+            return []
+        packed = [(file["object"], file["name"]) for file in files]
+        job = PackJob(place=self._objects.place, scratch=str(self._scratch), files=packed)
+        path, written = await self._workers.run(pack_files, job)
+        row = await self._keep(subject, revision, path, written, ARCHIVE)
+        name = f"{plain_name(subject.definition.workflow.name) or 'results'}.{ARCHIVE}"
+        shown = {"collection": "", "format": ARCHIVE, "columns": "[]"}
+        return [{**row, **shown, "position": len(files), "name": name}]
+
+    async def _keep(
+        self, subject: Subject, revision: int, path: str, written: Written, ending: str
+    ) -> dict[str, Any]:
+        """Keep a file that was written; return the beginnings of the row that will name it."""
+        stored = f"results/{subject.id}/{revision}/{uuid4().hex}.{ending}"
         await self._objects.move_file(stored, Path(path))
-        row = {
+        return {
             "id": str(uuid4()),
             "execution_id": subject.id,
             "revision": revision,
-            "position": place,
-            "collection": table.name if table else "",
-            "name": f"{name}.{output_format}",
-            "format": output_format,
             "object": stored,
             "secret": uuid4().hex,
-            "columns": json.dumps(table.header if table else []),
-            **_measures(written),
+            "rows": written.rows,
+            "bytes": written.bytes,
+            "sha256": written.sha256,
         }
-        return row, written.cut
 
     async def _end(
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
@@ -291,51 +197,27 @@ class Combiner:
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
     ) -> list[str]:
         """Write a revision's manifest; return its warnings."""
-        counts = await self._database.read(executions.count_reasons, subject.row)
         warnings = findings.warnings(sum(file["rows"] for file in files))
-        statuses = await self._database.read(executions.read_tallies, subject.id, "status")
-        declared = await self._database.read(shards.find_declared, subject.id)
-        manifest = write_manifest(
-            subject.row, findings, files, counts, statuses, declared, warnings, revision
-        )
+        told = await self._tell(subject)
+        manifest = write_manifest(subject.row, subject.definition, findings, files, told, warnings, revision)
         await self._objects.put(manifest_name(subject.id, revision), manifest)
         return warnings
 
-    async def _run(self, work: Callable[[Any], T], job: Any) -> T:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
-            )
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, job)
+    async def _tell(self, subject: Subject) -> Told:
+        read = self._database.read
+        return Told(
+            reasons=await read(executions.count_reasons, subject.row),
+            statuses=await read(executions.read_tallies, subject.id, "status"),
+            remarks=await read(shards.find_remarks, subject.id, MOST_REMARKS),
+            failures=await read(ledger.count_failures, subject.id),
+        )
 
 
 def _extract_alike(one: Definition, other: Definition) -> bool:
     """Tell whether both make the same row parts."""
-    return _is_csv(one) == _is_csv(other) and shape_rows(one) == shape_rows(other)
-
-
-def _is_csv(definition: Definition) -> bool:
-    return definition.options.output_aggregation_format == "csv"
-
-
-def lay_out(definition: Definition, mapped: Iterable[Mapped]) -> tuple[list[Table], Absent]:
-    """Return the tables of these parts as the files show them, the primary one first."""
-    workflow = definition.workflow
-    tables = order_tables(unite(part for each in mapped for part in each.parts), workflow.primary_collection)
-    tables = tables if workflow.children else tables[:1]
-    is_workbook = definition.options.output_aggregation_format == "xlsx"
-    most = min(workflow.column_budget, MOST_COLUMNS) if is_workbook else workflow.column_budget
-    return tables, arrange_all(tables, workflow.columns, most)
+    return is_csv(one) == is_csv(other) and shape_rows(one) == shape_rows(other)
 
 
 def _named(tables: Sequence[Table]) -> list[tuple[Table | None, str]]:
     """Pair tables with file names; an execution without any rows still has one file."""
     return list(zip(tables, name_files(tables), strict=True)) or [(None, "response")]
-
-
-def _is_of(path: CollectionPath, table: Table | None) -> bool:
-    return table is not None and path == table.path
-
-
-def _measures(written: Written) -> dict[str, Any]:
-    return {"rows": written.rows, "bytes": written.bytes, "sha256": written.sha256}

@@ -6,7 +6,9 @@ This module and what it imports stay small: every worker process loads them, and
 import heapq
 import os
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
@@ -18,16 +20,17 @@ import msgspec
 
 from swath.engine.blocks import Elements
 from swath.flow.bodies import Decode, Flaws, NotJsonError, Number, decoder
-from swath.flow.definition import Axis, Join, Json, OutputFormat
-from swath.flow.files.output import Written
+from swath.flow.definition import Axis, Compression, Join, Json, OutputFormat
+from swath.flow.files.index import Index
+from swath.flow.files.output import Source, Written, measure
+from swath.flow.files.packing import compress, pack
 from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.workbook import combine_xlsx
 from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
 from swath.flow.plan import Plan
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
 from swath.flow.rows.fragments import Part
-from swath.flow.rows.names import CollectionPath
-from swath.flow.rows.repeats import Repeats
+from swath.flow.rows.repeats import Repeats, read_key
 from swath.flow.segment import PageRecord, open_frame
 from swath.flow.shard import ShardProgress
 from swath.flow.table import Table
@@ -76,6 +79,8 @@ class MapJob(msgspec.Struct, frozen=True, kw_only=True):
     constants: dict[str, Json]
     extraction: Extraction
     output_format: OutputFormat
+    #: Rows told apart by a key that came before in another shard: ascending numbers of four bytes each.
+    dropped: bytes = b""
 
 
 class Mapped(msgspec.Struct, kw_only=True):
@@ -85,28 +90,29 @@ class Mapped(msgspec.Struct, kw_only=True):
     parts: list[Part]
     counts: Counts
     unparsable: list[tuple[int, int, str]]
-
-
-class Index(msgspec.Struct, kw_only=True):
-    """What a revision's files were made of, kept beside them: for looking at rows."""
-
-    mapped: list[Mapped]
-    tables: list[Table]
-    #: Whether the parts hold JSON.
-    typed: bool
+    #: Where in the object the marks of rows told apart over the whole execution are: offset, length.
+    marks: tuple[int, int] = (0, 0)
 
 
 class ReduceJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One table to write, from parts in the order of their shards."""
+    """One table to write; without a table a file that holds nothing."""
 
     place: str
     scratch: str
-    table: Table | None
-    sources: list[tuple[Part, str]]
+    #: The index that lists the table's parts, and the table's number there.
+    index: str
+    table: int | None
     output_format: OutputFormat
+    compression: Compression = "none"
     spreadsheet_safe: bool = False
-    #: Whether the parts hold JSON though the file is CSV.
-    typed: bool = False
+
+
+class PackJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Files to put together into an archive: objects, and the names that they have there."""
+
+    place: str
+    scratch: str
+    files: list[tuple[str, str]]
 
 
 def start_worker() -> None:
@@ -127,17 +133,26 @@ def map_shard(job: MapJob) -> Mapped:
     plan = Plan(job.axes, job.join, job.constants, Elements(objects))
     with NamedTemporaryFile(dir=job.scratch, suffix=".parts") as file:
         extractor = Extractor(job.extraction, cast(BinaryIO, file), job.output_format)
-        for page in _pages(objects, plan, job):
+        marks = bytearray()
+        for page in _pages(objects, plan, job, marks):
             extractor.feed(page)
         parts = extractor.finish()
+        place = file.tell(), len(marks)
+        file.write(marks)
         file.flush()
         objects.write_file(job.target, Path(file.name))
-    return Mapped(object=job.target, parts=parts, counts=extractor.counts, unparsable=extractor.unparsable)
+    return Mapped(
+        object=job.target,
+        parts=parts,
+        counts=extractor.counts,
+        unparsable=extractor.unparsable,
+        marks=place,
+    )
 
 
-def _pages(objects: Objects, plan: Plan, job: MapJob) -> Iterator[SourcePage]:
+def _pages(objects: Objects, plan: Plan, job: MapJob, marks: bytearray) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
-    repeats = Repeats(job.extraction.unique_by) if job.extraction.unique_by else None
+    repeats = _open_repeats(job, marks)
     decode = decoder(Number, job.extraction.answer_format, job.extraction.list_paths)
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):
@@ -147,6 +162,14 @@ def _pages(objects: Objects, plan: Plan, job: MapJob) -> Iterator[SourcePage]:
         kind = _content_type(record)
         repeated = _find_repeated(repeats, record, kind, decode) if repeats else frozenset()
         yield SourcePage(record.item, record.page, inputs, record.body, kind, repeated)
+
+
+def _open_repeats(job: MapJob, marks: bytearray) -> Repeats | None:
+    extraction = job.extraction
+    if not extraction.unique_by:
+        return None
+    key = read_key(extraction.unique_by)
+    return Repeats(key, marks if extraction.unique_within == "execution" else None, array("I", job.dropped))
 
 
 def _find_repeated(repeats: Repeats, record: PageRecord, kind: str, decode: Decode) -> frozenset[int]:
@@ -197,13 +220,41 @@ def _push(opened: list[Any], records: Iterator[PageRecord], number: int) -> None
 def reduce_table(job: ReduceJob) -> tuple[str, Written]:
     """Write one table's file into the scratch folder; return its path and what is in it."""
     objects = Objects(job.place)
-    sources = ((part, _reader(objects, name)) for part, name in job.sources)
+    index = open_index(objects, job.index)
+    table: Table | None = None
+    sources: Iterable[Source] = ()
+    if job.table is not None:
+        table, (sources, _) = index.tables[job.table], index.sources(job.table, objects.read_range)
     with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
         write = WRITERS[job.output_format]
         if job.output_format == "csv":
-            write = partial(combine_csv, spreadsheet_safe=job.spreadsheet_safe, typed=job.typed)
-        written = write(job.table, sources, cast(BinaryIO, file))
-    return file.name, written
+            write = partial(combine_csv, spreadsheet_safe=job.spreadsheet_safe, typed=index.typed)
+        written = write(table, sources, cast(BinaryIO, file))
+    return (file.name, written) if job.compression == "none" else _compress(job, file.name, written)
+
+
+def _compress(job: ReduceJob, name: str, written: Written) -> tuple[str, Written]:
+    with (
+        open(name, "rb") as plain,
+        NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file,
+    ):
+        compress(plain, cast(BinaryIO, file), job.compression)
+        made = replace(measure(cast(BinaryIO, file), written.rows), cut=written.cut)
+    os.unlink(name)
+    return file.name, made
+
+
+def pack_files(job: PackJob) -> tuple[str, Written]:
+    """Write an archive into the scratch folder; return its path and what is in it."""
+    objects = Objects(job.place)
+    files = ((name, objects.size(stored), objects.chunks(stored)) for stored, name in job.files)
+    with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
+        pack(files, cast(BinaryIO, file))
+        return file.name, measure(cast(BinaryIO, file), 0)
+
+
+def open_index(objects: Objects, name: str) -> Index:
+    return Index(partial(objects.read_range, name), objects.size(name))
 
 
 def index_name(execution_id: str, revision: int) -> str:
@@ -212,17 +263,3 @@ def index_name(execution_id: str, revision: int) -> str:
 
 def manifest_name(execution_id: str, revision: int) -> str:
     return f"results/{execution_id}/{revision}/manifest.json"
-
-
-def read_sources(
-    objects: Objects, mapped: Sequence[Mapped], path: CollectionPath
-) -> Iterator[tuple[Part, Callable[[int, int], bytes]]]:
-    """Yield a collection's parts in the order of the shards, each with what reads its object."""
-    for each in mapped:
-        for part in each.parts:
-            if part.path == path:
-                yield part, _reader(objects, each.object)
-
-
-def _reader(objects: Objects, name: str) -> Callable[[int, int], bytes]:
-    return lambda offset, length: objects.read_range(name, offset, length)

@@ -7,55 +7,51 @@ from typing import Any
 
 import msgspec
 
-from swath.engine.extract import Mapped
-from swath.flow.definition import Json
+from swath.engine.gather import Harvest
+from swath.flow.definition import Definition, Json
 from swath.flow.execution import StopReason
-from swath.flow.layout import Absent
-from swath.flow.rows.names import CollectionPath, write_path
+from swath.flow.files.packing import ARCHIVE
+from swath.flow.rows.names import write_path
 from swath.flow.table import Column, Table
 from swath.store.database import Row
+from swath.store.shards import Remarks
+
+#: So many items are listed of those that are remarkable one by one.
+MOST_REMARKS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What extraction met, over all shards."""
 
-    mapped: Sequence[Mapped]
-    tables: Sequence[Table]
-    key_value_paths: tuple[CollectionPath, ...]
-    absent: Absent
+    harvest: Harvest
     #: Texts that the format had no room for.
     cut: int = 0
-
-    def total(self, name: str) -> int:
-        return sum(getattr(each.counts, name) for each in self.mapped)
-
-    def flaws(self, name: str) -> int:
-        return sum(getattr(each.counts.flaws, name) for each in self.mapped)
 
     def warnings(self, rows: int) -> list[str]:
         """Return the sentences that the execution's owner should read."""
         found = []
         if not rows:
             found.append(self._why_empty())
-        if unparsable := self.total("unparsable"):
+        if unparsable := self.harvest.counts.unparsable:
             found.append(f"{unparsable} responses are no JSON; no rows were taken from them.")
-        if repeated := self.total("duplicates"):
+        if repeated := self.harvest.counts.duplicates:
             found.append(f"{repeated} rows came twice, by their key, and were dropped.")
-        if surrogates := self.flaws("surrogates"):
+        if surrogates := self.harvest.counts.flaws.surrogates:
             found.append(f"{surrogates} half characters (lone surrogates) became U+FFFD.")
-        if duplicates := self.flaws("duplicate_keys"):
+        if duplicates := self.harvest.counts.flaws.duplicate_keys:
             found.append(f"{duplicates} keys stood twice in an object; the last one won.")
-        for path in self.key_value_paths:
+        for path in self.harvest.way.key_value_paths:
             found.append(
                 f"{write_path(path)} has so many different keys that it became rows of key and value."
             )
-        found += [f"{name} was given a choice of columns, but no rows." for name in self.absent.collections]
-        for name, paths in self.absent.columns.items():
+        absent = self.harvest.absent
+        found += [f"{name} was given a choice of columns, but no rows." for name in absent.collections]
+        for name, paths in absent.columns.items():
             found.append(f"No row of {name} has {', '.join(paths)}, chosen as columns.")
         if self.cut:
             found.append(f"{self.cut} texts were longer than a cell of Excel may be and were cut there.")
-        for table in self.tables:
+        for table in self.harvest.tables:
             if table.more:
                 found.append(
                     f"{table.name} has more columns than its budget: {len(table.more)} stand together "
@@ -64,7 +60,7 @@ class Findings:
         return found
 
     def _why_empty(self) -> str:
-        pages, filtered = self.total("pages"), self.total("filtered")
+        pages, filtered = self.harvest.counts.pages, self.harvest.counts.filtered
         if not pages:
             return "There are no rows: no page was fetched. Look at the failures."
         if filtered == pages:
@@ -72,13 +68,22 @@ class Findings:
         return f"There are no rows: the {pages} pages that were fetched hold none that are wanted."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the store tells of an execution's items and attempts."""
+
+    reasons: Mapping[StopReason, int]
+    statuses: Mapping[str, int]
+    remarks: Remarks
+    failures: Sequence[tuple[str, int | None, int]]
+
+
 def write_manifest(
     row: Row[Any],
+    definition: Definition,
     findings: Findings,
     files: Sequence[Mapping[str, Any]],
-    reasons: Mapping[StopReason, int],
-    statuses: Mapping[str, int],
-    declared: Mapping[int, tuple[int, int]],
+    told: Told,
     warnings: Sequence[str],
     revision: int,
 ) -> bytes:
@@ -88,31 +93,60 @@ def write_manifest(
         "parent_id": row.parent_id,
         "revision": revision,
         "definition_sha256": sha256(row.definition.encode()).hexdigest(),
-        "collections": [_describe(*pair) for pair in _pair(findings.tables, files)],
-        "items": row.items_total,
-        "stop_reasons": {str(reason): count for reason, count in sorted(reasons.items())},
-        "declared_totals": [
-            {"item": item, "declared": total, "fetched": fetched}
-            for item, (total, fetched) in sorted(declared.items())
-        ],
+        "collections": [_describe(*pair) for pair in _pair(findings.harvest.tables, files)],
+        **_describe_items(row, told),
+        "compression": definition.options.compression,
         "pages": row.pages,
         "attempts": row.attempts,
         "attempts_unknown": row.attempts_unknown,
-        "statuses": dict(statuses),
+        "statuses": dict(told.statuses),
         "truncated": row.truncated,
-        "duplicates": findings.total("duplicates"),
-        "unparsable_pages": findings.total("unparsable"),
-        "key_value_collections": [write_path(path) for path in findings.key_value_paths],
+        **_describe_extraction(definition, findings),
         "warnings": list(warnings),
     }
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+
+
+def _describe_items(row: Row[Any], told: Told) -> dict[str, Json]:
+    """Of items that are remarkable one by one, the first are listed and all are counted."""
+    remarks = told.remarks
+    return {
+        "items": row.items_total,
+        "stop_reasons": {str(reason): count for reason, count in sorted(told.reasons.items())},
+        "items_not_done": [{"item": item, "stop_reason": str(reason)} for item, reason in remarks.undone],
+        "items_not_done_count": remarks.undone_count,
+        "failures": [
+            {"error_code": code, "last_status": status, "items": items}
+            for code, status, items in told.failures
+        ],
+        "declared_totals": [
+            {"item": item, "declared": total, "fetched": fetched} for item, total, fetched in remarks.declared
+        ],
+        "declared_totals_count": remarks.declared_count,
+    }
+
+
+def _describe_extraction(definition: Definition, findings: Findings) -> dict[str, Json]:
+    workflow, harvest = definition.workflow, findings.harvest
+    keys = workflow.unique_by
+    return {
+        "unique_by": [keys] if isinstance(keys, str) else list(keys or ()),
+        "unique_within": workflow.unique_within,
+        "duplicates": harvest.counts.duplicates,
+        "unparsable_pages": harvest.counts.unparsable,
+        "unparsable": [
+            {"item": item, "page": page, "reason": reason} for item, page, reason in harvest.unparsable
+        ],
+        "key_value_collections": [write_path(path) for path in harvest.way.key_value_paths],
+    }
 
 
 def _pair(
     tables: Sequence[Table], files: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Table | None, Mapping[str, Any]]]:
     """Pair tables with their files; an execution without a table has one empty file."""
-    return list(zip(tables, files, strict=True)) if tables else [(None, file) for file in files]
+    made = [file for file in files if file["format"] != ARCHIVE]
+    return list(zip(tables, made, strict=True)) if tables else [(None, file) for file in made]
 
 
 def _describe(table: Table | None, file: Mapping[str, Any]) -> dict[str, Json]:

@@ -68,6 +68,10 @@ class Flaws(msgspec.Struct):
     surrogates: int = 0
     duplicate_keys: int = 0
 
+    def add(self, more: "Flaws") -> None:
+        self.surrogates += more.surrogates
+        self.duplicate_keys += more.duplicate_keys
+
 
 Decode = Callable[[bytes, str, Flaws], Json]
 

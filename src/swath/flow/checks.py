@@ -11,7 +11,7 @@ from swath.flow.layout import check_columns
 from swath.flow.paging.pagers import pager_for
 from swath.flow.paths import compile_path
 from swath.flow.request import RequestTemplate
-from swath.flow.rows.repeats import Repeats
+from swath.flow.rows.repeats import read_key
 from swath.flow.verdict import Judge
 
 #: A field and what is wrong with it.
@@ -41,7 +41,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
         *_check_filters("filters", workflow.filters),
         *_check_rules(workflow.response_rules),
         *(_check_auth(workflow.auth, endpoint, known) if workflow.auth else ()),
-        *(_attempt(lambda: Repeats(workflow.unique_by or "")) if workflow.unique_by else ()),
+        *(_attempt(lambda: read_key(workflow.unique_by or "")) if workflow.unique_by else ()),
         *(_attempt(lambda: check_columns(workflow.columns or {})) if workflow.columns else ()),
         *check_numbers(workflow),
     ]

@@ -20,6 +20,8 @@ LoopGuard = Literal["stop", "fail", "allow"]
 Join = Literal["product", "zip"]
 AnswerFormat = Literal["auto", "json", "ndjson", "csv", "xml"]
 OutputFormat = Literal["csv", "json", "jsonl", "parquet", "xlsx"]
+UniqueWithin = Literal["item", "execution"]
+Compression = Literal["none", "gzip", "zstd"]
 ProxyType = Literal["shared", "dedicated", "custom", "direct"]
 
 
@@ -228,8 +230,10 @@ class Workflow:
     #: Paths of the result collections wanted; None: all.
     result_collections: tuple[str, ...] | None = None
     primary_collection: str | None = None
-    #: The path of a key (`results.id`) that no two rows of an item have in common; repeated ones are dropped.
-    unique_by: str | None = None
+    #: The paths of a key (`results.id`) that no two rows have in common; later ones are dropped.
+    unique_by: str | tuple[str, ...] | None = None
+    #: Where they have none in common: among the rows of an item, or of the whole execution.
+    unique_within: UniqueWithin = "item"
     include_inputs: bool = True
     #: The columns of collections, by the collections' names, in order; `*` stands for all others. None: all.
     columns: Mapping[str, tuple[str | ChosenColumn, ...]] | None = None
@@ -260,6 +264,9 @@ class Options:
     proxy: ProxyChoice = field(default_factory=ProxyChoice)
     maximum_requests_count: int | None = None
     output_aggregation_format: OutputFormat = "csv"
+    compression: Compression = "none"
+    #: Make one more result, a ZIP archive of all files.
+    archive: bool = False
     do_proxy_hot_swap: bool = False
 
 

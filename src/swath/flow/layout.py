@@ -1,7 +1,7 @@
 """Which columns a file shows, in which order and by which names, where a recipe says so."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from swath.errors import InvalidInput
@@ -49,8 +49,8 @@ def _spell(each: str | ChosenColumn) -> ChosenColumn:
 class Absent:
     """What was chosen and is not there: collections, and columns by the collections' names."""
 
-    collections: list[str]
-    columns: dict[str, list[str]]
+    collections: list[str] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
 
 def arrange_all(tables: Sequence[Table], columns: Mapping[str, Choice] | None, budget: int) -> Absent:

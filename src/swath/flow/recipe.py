@@ -4,17 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from swath.flow.definition import ChosenColumn, Definition, Filter, OutputFormat, Workflow
+from swath.flow.definition import (
+    ChosenColumn,
+    Compression,
+    Definition,
+    Filter,
+    OutputFormat,
+    UniqueWithin,
+    Workflow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How responses become files. The fields are those of a workflow, and the format."""
+    """How responses become files. The fields are those of a workflow, and the format and its like."""
 
     filters: tuple[Filter, ...] = ()
     result_collections: tuple[str, ...] | None = None
     primary_collection: str | None = None
-    unique_by: str | None = None
+    unique_by: str | tuple[str, ...] | None = None
+    unique_within: UniqueWithin = "item"
     include_inputs: bool = True
     columns: Mapping[str, tuple[str | ChosenColumn, ...]] | None = None
     column_budget: int = 2_000
@@ -22,20 +31,26 @@ class Recipe:
     spreadsheet_safe: bool = False
     key_value_threshold: int = 500
     output_aggregation_format: OutputFormat = "csv"
+    compression: Compression = "none"
+    archive: bool = False
 
 
-_SHARED = tuple(field.name for field in fields(Recipe) if field.name != "output_aggregation_format")
+#: The fields that are not a workflow's but of the options of one execution.
+_OPTIONS = ("output_aggregation_format", "compression", "archive")
+_SHARED = tuple(field.name for field in fields(Recipe) if field.name not in _OPTIONS)
 
 
 def recipe_of(definition: Definition) -> Recipe:
     """Return the recipe that an execution was triggered with."""
     shared: dict[str, Any] = {name: getattr(definition.workflow, name) for name in _SHARED}
-    return Recipe(**shared, output_aggregation_format=definition.options.output_aggregation_format)
+    options: dict[str, Any] = {name: getattr(definition.options, name) for name in _OPTIONS}
+    return Recipe(**shared, **options)
 
 
 def apply_recipe(recipe: Recipe, definition: Definition) -> Definition:
     """Return the definition as it would have been with this recipe."""
-    options = replace(definition.options, output_aggregation_format=recipe.output_aggregation_format)
+    asked: dict[str, Any] = {name: getattr(recipe, name) for name in _OPTIONS}
+    options = replace(definition.options, **asked)
     return replace(definition, workflow=season(recipe, definition.workflow), options=options)
 
 

@@ -161,12 +161,17 @@ def choose_primary(tables: Sequence[Table], primary: str | None = None) -> Table
     return min(arrays, key=lambda table: (table.depth, -table.elements))
 
 
+def plain_name(name: str, longest: int = 100) -> str:
+    """Return what of a name is safe as a file's, everywhere; perhaps nothing."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:longest]
+
+
 def name_files(tables: Iterable[Table], longest: int = 100) -> list[str]:
     """Return a file name (without its ending) per table: safe everywhere, different whatever the case."""
     taken: set[str] = set()
     names = []
     for table in tables:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", table.name).strip("._-")[:longest] or "rows"
+        plain = plain_name(table.name, longest) or "rows"
         unique = make_unique(plain.lower(), taken)
         taken.add(unique)
         names.append(plain + unique[len(plain) :])

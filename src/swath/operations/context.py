@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swath.engine.times import Clock
+from swath.operations.looks import Looks
 from swath.settings import Settings
 from swath.store.database import Database
 from swath.store.vault import Vault
@@ -41,3 +42,4 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     #: By the digest of the token.
     sessions: dict[str, Session] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)

@@ -10,11 +10,10 @@ from typing import BinaryIO, cast
 import msgspec
 
 from swath.engine.auth import Auth
-from swath.engine.combine import lay_out, shape_rows
 from swath.engine.exits import DIRECT, Exit
-from swath.engine.extract import Mapped
 from swath.engine.fetcher import Answer
 from swath.engine.frozen import secrets_of
+from swath.engine.gather import lay_out, shape_rows
 from swath.engine.times import Clock
 from swath.errors import FetchFault, InvalidInput, ItemFailed
 from swath.flow.bodies import Flaws, NotJsonError, decoder, list_paths
@@ -27,6 +26,7 @@ from swath.flow.paging.records import choose_array
 from swath.flow.paging.suggestion import suggest
 from swath.flow.request import Request, RequestTemplate
 from swath.flow.rows import Extractor, SourcePage
+from swath.flow.table import Union
 from swath.flow.verdict import UNPARSED, Judge
 from swath.operations import proxies
 from swath.operations.context import Context, User
@@ -198,10 +198,12 @@ def _extract(definition: Definition, masker: Masker, good: Sequence[_Seen]) -> l
         kind = next((value for name, value in each.answer.headers if name == "content-type"), "")
         extractor.feed(SourcePage(number, 0, each.inputs, each.answer.body, kind))
     parts = extractor.finish()
-    mapped = Mapped(object="", parts=parts, counts=extractor.counts, unparsable=extractor.unparsable)
+    union = Union()
+    for part in parts:
+        union.add(part)
     data = out.getvalue()
     found = []
-    for table in lay_out(definition, [mapped])[0]:
+    for table in lay_out(definition, union)[0]:
         sources = [(part, lambda at, size: data[at : at + size]) for part in parts if part.path == table.path]
         rows = read_rows(table, sources, 0, ROWS, csv=False)
         shown = msgspec.json.decode(masker.mask(msgspec.json.encode(rows).decode()))

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from swath.engine.extract import MEDIA_TYPES
 from swath.errors import NotFound
+from swath.flow.files import packing
 from swath.operations.context import Context
 from swath.store import executions
 from swath.store.objects import Objects
@@ -31,4 +33,8 @@ async def open_result(context: Context, secret: str, name: str) -> OpenResult:
     def stream(start: int, end: int) -> AsyncIterator[bytes]:
         return objects.stream(row.object, start, end)
 
-    return OpenResult(MEDIA_TYPES[row.format], row.bytes, row.sha256, stream)
+    return OpenResult(_media_type(row.name, row.format), row.bytes, row.sha256, stream)
+
+
+def _media_type(name: str, output_format: str) -> str:
+    return packing.MEDIA_TYPES.get(PurePath(name).suffix) or MEDIA_TYPES[output_format]

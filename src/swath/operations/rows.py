@@ -5,17 +5,17 @@ from typing import Any
 
 import msgspec
 
-from swath.engine.combine import lay_out
-from swath.engine.extract import Index, Mapped, index_name, read_sources
+from swath.engine.extract import Mapped, index_name, open_index
 from swath.engine.frozen import Opened
+from swath.engine.gather import BATCH, is_csv, lay_out
 from swath.errors import NotFound
-from swath.flow.definition import Definition, Json
+from swath.flow.definition import Json
+from swath.flow.files.index import Index, IndexWriter
 from swath.flow.files.peek import read_rows
 from swath.flow.table import Table
 from swath.operations.context import Context, User
 from swath.operations.executions import own
 from swath.store import executions, shards
-from swath.store.database import Connection, Row
 
 
 async def look(
@@ -26,39 +26,47 @@ async def look(
     Those of the newest files; before there are any, those of the shards that are finished so far.
     """
     row = await context.database.read(own, user, execution_id)
-    definition = Opened(context.vault).of(row).definition
     revision = await context.database.read(executions.last_revision, execution_id)
+    index = await _open(context, row, revision)
+    number = _choose(index, collection)
+    if number is None:
+        return {"collection": "", "columns": [], "rows": [], "total": 0, "offset": offset}
+    return await asyncio.to_thread(_view, context, index, number, offset, limit)
+
+
+async def _open(context: Context, row: Any, revision: int | None) -> Index:
     if revision is None:
-        stored = await context.database.read(_find_parts, execution_id)
-    else:
-        stored = await context.objects.get(index_name(execution_id, revision))
-
-    def read() -> dict[str, Json]:
-        index = _open_index(stored, definition)
-        table = _choose(index, collection)
-        return _view(context, index, table, offset, limit)
-
-    return await asyncio.to_thread(read)
+        return await context.looks.open(row.id, lambda: _gather(context, row), final=False)
+    name = index_name(row.id, revision)
+    return await context.looks.open(
+        name, lambda: asyncio.to_thread(open_index, context.objects, name), final=True
+    )
 
 
-def _find_parts(connection: Connection, execution_id: str) -> list[str]:
-    rows: list[Row[Any]] = list(shards.find_shards(connection, execution_id))
-    return [row.parts for row in rows if row.parts is not None]
+async def _gather(context: Context, row: Any) -> Index:
+    """Return an index of what is finished so far."""
+    definition = Opened(context.vault).of(row).definition
+    writer, last = IndexWriter(), -1
+    while batch := await context.database.read(shards.find_parts, row.id, last, BATCH):
+        last = batch[-1][0]
+        await asyncio.to_thread(_take, writer, [parts for _, parts in batch if parts is not None])
+    tables, _ = lay_out(definition, writer.union)
+    written = writer.write(tables, typed=not is_csv(definition))
+    return Index(lambda offset, length: written[offset : offset + length], len(written))
 
 
-def _open_index(stored: bytes | list[str], definition: Definition) -> Index:
-    if isinstance(stored, bytes):
-        return msgspec.msgpack.decode(stored, type=Index)
-    mapped = [msgspec.json.decode(parts, type=Mapped) for parts in stored]
-    tables, _ = lay_out(definition, mapped)
-    typed = definition.options.output_aggregation_format != "csv"
-    return Index(mapped=mapped, tables=tables, typed=typed)
+def _take(writer: IndexWriter, batch: list[str]) -> None:
+    for parts in batch:
+        mapped = msgspec.json.decode(parts, type=Mapped)
+        writer.add(mapped.object, mapped.parts)
 
 
-def _choose(index: Index, collection: str | None) -> Table | None:
-    found = next((table for table in index.tables if collection in (None, table.name)), None)
+def _choose(index: Index, collection: str | None) -> int | None:
+    """Return a table's number. Raises NotFound for one that there is not."""
+    tables = index.tables
+    found = next((n for n, table in enumerate(tables) if collection in (None, table.name)), None)
     if found is None and collection is not None:
-        raise NotFound("collection", f"There is none of this name. There are: {_list(index.tables)}.")
+        raise NotFound("collection", f"There is none of this name. There are: {_list(tables)}.")
     return found
 
 
@@ -66,10 +74,14 @@ def _list(tables: list[Table]) -> str:
     return ", ".join(table.name for table in tables) or "none so far"
 
 
-def _view(context: Context, index: Index, table: Table | None, offset: int, limit: int) -> dict[str, Json]:
-    view: dict[str, Json] = {"collection": "", "columns": [], "rows": [], "total": 0, "offset": offset}
-    if table is None:
-        return view
-    sources = read_sources(context.objects, index.mapped, table.path)
-    rows = read_rows(table, sources, offset, limit, csv=not index.typed)
-    return view | {"collection": table.name, "columns": table.header, "rows": rows, "total": table.rows}
+def _view(context: Context, index: Index, number: int, offset: int, limit: int) -> dict[str, Json]:
+    table = index.tables[number]
+    sources, skipped = index.sources(number, context.objects.read_range, offset)
+    rows = read_rows(table, sources, skipped, limit, csv=not index.typed)
+    return {
+        "collection": table.name,
+        "columns": table.header,
+        "rows": rows,
+        "total": table.rows,
+        "offset": offset,
+    }

@@ -13,7 +13,16 @@ from swath.engine.extract import WRITERS
 from swath.engine.frozen import Frozen
 from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput
-from swath.flow.definition import Axis, Definition, Json, Options, OutputFormat, ProxyChoice, ProxyType
+from swath.flow.definition import (
+    Axis,
+    Compression,
+    Definition,
+    Json,
+    Options,
+    OutputFormat,
+    ProxyChoice,
+    ProxyType,
+)
 from swath.flow.masking import MASK
 from swath.flow.plan import choose_shard_size, count_items, lay_axes
 from swath.flow.request import RequestTemplate
@@ -31,6 +40,8 @@ class Trigger:
     execution_parameters: Mapping[str, Json] | None = None
     maximum_requests_count: int | None = None
     output_aggregation_format: OutputFormat | None = None
+    compression: Compression | None = None
+    archive: bool | None = None
     do_proxy_hot_swap: bool | None = None
     execution_name: str | None = None
     send_completion_email: bool | None = None
@@ -132,6 +143,8 @@ async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger
             proxy=choice,
             maximum_requests_count=asked.maximum_requests_count,
             output_aggregation_format=asked.output_aggregation_format or "csv",
+            compression=asked.compression or "none",
+            archive=bool(asked.archive),
             do_proxy_hot_swap=bool(asked.do_proxy_hot_swap),
         ),
     )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from swath.store.database import upsert
 from swath.store.schema import events, failures
@@ -22,6 +22,17 @@ def find_failures(connection: Connection, execution_id: str, after: int, limit: 
     """Return failed items in order, beginning behind item `after`."""
     query = select(failures).where(failures.c.execution_id == execution_id, failures.c.item > after)
     return connection.execute(query.order_by(failures.c.item).limit(limit)).all()
+
+
+def count_failures(connection: Connection, execution_id: str) -> Sequence[tuple[str, int | None, int]]:
+    """Count failed items by error code and last status, the most frequent first."""
+    items = func.count().label("items")
+    query = select(failures.c.error_code, failures.c.last_status, items).where(
+        failures.c.execution_id == execution_id
+    )
+    groups = query.group_by(failures.c.error_code, failures.c.last_status)
+    found = connection.execute(groups.order_by(items.desc(), failures.c.error_code, failures.c.last_status))
+    return [(row.error_code, row.last_status, row.items) for row in found]
 
 
 def find_failure(connection: Connection, execution_id: str, item: int) -> Row[Any] | None:

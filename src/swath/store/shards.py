@@ -1,15 +1,19 @@
 """How shards are kept: who works on which, how far it has come, where its pages are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
+from swath.flow.execution import DONE, StopReason
 from swath.flow.shard import ShardProgress
 from swath.store.schema import frames, shards
 
 #: A shard that was claimed so often without getting any further is given up.
 MOST_FRUITLESS_CLAIMS = 12
+UNDONE = frozenset(StopReason) - DONE
 
 
 def find_batch(connection: Connection, execution_id: str, batch: int) -> list[int]:
@@ -103,11 +107,23 @@ def last_shard(connection: Connection, execution_id: str) -> int:
 
 
 def find_shards(connection: Connection, execution_id: str) -> Sequence[Any]:
-    """Return number, bounds and parts of every shard, in order; not the progress, which is large."""
-    query = select(shards.c.number, shards.c.first, shards.c.count, shards.c.state, shards.c.parts)
+    """Return number, bounds and state of every shard, in order; not what is large."""
+    query = select(shards.c.number, shards.c.first, shards.c.count, shards.c.state)
     return connection.execute(
         query.where(shards.c.execution_id == execution_id).order_by(shards.c.number)
     ).all()
+
+
+def find_parts(
+    connection: Connection, execution_id: str, after: int, most: int
+) -> Sequence[tuple[int, str | None]]:
+    """Return the next shards behind number `after`, in order, each with its parts if it has any yet."""
+    query = select(shards.c.number, shards.c.parts).where(
+        shards.c.execution_id == execution_id, shards.c.number > after
+    )
+    return [
+        (row.number, row.parts) for row in connection.execute(query.order_by(shards.c.number).limit(most))
+    ]
 
 
 def find_progress(connection: Connection, execution_id: str, number: int) -> bytes | None:
@@ -115,15 +131,39 @@ def find_progress(connection: Connection, execution_id: str, number: int) -> byt
     return connection.execute(query).scalar()
 
 
-def find_declared(connection: Connection, execution_id: str) -> dict[int, tuple[int, int]]:
-    """Return the items whose declared total is not what was fetched: item -> (declared, fetched)."""
+@dataclass(slots=True)
+class Remarks:
+    """What is to be said of single items: as many as were asked for, and how many there are."""
+
+    #: Items whose declared total is not what was fetched: (item, declared, fetched).
+    declared: list[tuple[int, int, int]] = field(default_factory=list)
+    declared_count: int = 0
+    #: Items that are not done, and why they ended.
+    undone: list[tuple[int, StopReason]] = field(default_factory=list)
+    undone_count: int = 0
+
+    def add(self, progress: ShardProgress, most: int) -> None:
+        """Take what a shard's items came to; shards come in order."""
+        told = sorted((item, *totals) for item, totals in progress.declared.items())
+        self.declared += told[: most - len(self.declared)]
+        self.declared_count += len(told)
+        counts = progress.reasons()
+        self.undone_count += sum(counts[reason] for reason in UNDONE)
+        for item in islice(progress.ended_for(UNDONE), most - len(self.undone)):
+            reason = progress.reason_of(item)
+            assert reason is not None
+            self.undone.append((item, reason))
+
+
+def find_remarks(connection: Connection, execution_id: str, most: int) -> Remarks:
+    """Look through the items of all shards, one shard at a time."""
     query = select(shards.c.progress).where(
         shards.c.execution_id == execution_id, shards.c.progress.is_not(None)
     )
-    declared: dict[int, tuple[int, int]] = {}
-    for progress in connection.execute(query).scalars():
-        declared |= ShardProgress.decode(progress).declared
-    return declared
+    remarks = Remarks()
+    for (progress,) in connection.execution_options(yield_per=16).execute(query.order_by(shards.c.number)):
+        remarks.add(ShardProgress.decode(progress), most)
+    return remarks
 
 
 def set_parts(connection: Connection, execution_id: str, number: int, parts: str) -> None:

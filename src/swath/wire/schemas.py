@@ -385,7 +385,7 @@ class ResultFile:
     url: str
     name: str
     collection: str
-    format: OutputFormat
+    format: OutputFormat | Literal["zip"]
     rows: int
     columns: int
     bytes: int

@@ -12,14 +12,14 @@ from typing import Any, BinaryIO
 import msgspec
 
 from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, Number, decoder, format_of
-from swath.flow.definition import AnswerFormat, Filter, Json, OutputFormat
+from swath.flow.definition import AnswerFormat, Filter, Json, OutputFormat, UniqueWithin
 from swath.flow.filters import compile_filters, text_of
 from swath.flow.rows.cells import CellWriter
 from swath.flow.rows.columns import Columnar, SurpriseError
 from swath.flow.rows.dynamic import find_dynamic
 from swath.flow.rows.fragments import Part, quote
 from swath.flow.rows.names import CollectionPath, write_path
-from swath.flow.rows.repeats import Repeats
+from swath.flow.rows.repeats import Repeats, read_key
 from swath.flow.rows.shapes import MISFIT, Mould
 from swath.flow.rows.sheets import Blocks, CsvLines, JsonLines, Sheet
 from swath.flow.rows.walk import Walk
@@ -63,8 +63,9 @@ class Extraction:
     key_value_threshold: int = 500
     #: The objects for which that is settled (see `table.find_dynamic`).
     key_value_paths: tuple[CollectionPath, ...] = ()
-    #: The path of a key that no two rows of an item have in common.
-    unique_by: str | None = None
+    #: The paths of a key that no two rows have in common: of an item, or of the execution.
+    unique_by: str | tuple[str, ...] | None = None
+    unique_within: UniqueWithin = "item"
     #: Guard texts that a spreadsheet would run as formulas.
     spreadsheet_safe: bool = False
     #: How bodies are read, and where in XML ones lists stand.
@@ -85,6 +86,11 @@ class Counts(msgspec.Struct):
     #: Rows that came twice by `unique_by`, and were dropped.
     duplicates: int = 0
     flaws: Flaws = msgspec.field(default_factory=Flaws)
+
+    def add(self, more: "Counts") -> None:
+        for name in ("pages", "unparsable", "empty", "filtered", "duplicates"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.flaws.add(more.flaws)
 
 
 class Extractor:
@@ -113,7 +119,7 @@ class Extractor:
         number = Number if self._csv else msgspec.Raw
         self._decode = decoder(number, extraction.answer_format, extraction.list_paths)
         self._sieve = compile_filters(extraction.filters)
-        self._repeats = Repeats(extraction.unique_by) if extraction.unique_by else None
+        self._repeats = Repeats(read_key(extraction.unique_by)) if extraction.unique_by else None
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
         self._walk = Walk(extraction.key_value_paths, leads_on=self._leads_on, root_wanted=self._root_wanted)
         self._sheets: dict[CollectionPath, Sheet | None] = {}

@@ -1,0 +1,32 @@
+"""The processes that do the heavy work: the event loop has requests to send."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from swath.engine.extract import start_worker
+
+T = TypeVar("T")
+
+
+class Workers:
+    """As many processes as there are cores, started when first needed."""
+
+    def __init__(self) -> None:
+        self.count = os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def run(self, work: Callable[[Any], T], job: Any) -> T:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=get_context("spawn"), initializer=start_worker
+            )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, job)
+
+    async def close(self) -> None:
+        """Let the processes end what they are at, and go."""
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)

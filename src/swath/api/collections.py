@@ -14,6 +14,7 @@ from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, 
 from swath.api.openapi import says
 from swath.errors import InvalidInput
 from swath.operations import collections
+from swath.operations.collections import CollectionView
 from swath.store.spool import Spool
 from swath.wire import schemas
 from swath.wire.answers import show, write_collection_start, write_items
@@ -25,6 +26,7 @@ router = APIRouter(tags=["collections"])
 #: A collection of up to so many items is answered in one piece.
 WHOLE = 5_000
 
+Search = Annotated[str | None, Query(description="Only items that contain this text, whatever its case.")]
 ItemLimit = Annotated[int | None, Query(ge=1, le=100_000, description="Page through the items.")]
 
 
@@ -49,15 +51,28 @@ async def create_collection(request: Request) -> Response:
 
 @router.get("/collections/{collection_id}", **says(schemas.CollectionObject))
 async def get_collection(
-    request: Request, collection_id: str, limit: ItemLimit = None, cursor: Cursor = None
+    request: Request,
+    collection_id: str,
+    limit: ItemLimit = None,
+    cursor: Cursor = None,
+    search: Search = None,
 ) -> Response:
-    """Read a collection: all its items, or with `limit` a page of them."""
+    """Read a collection: all its items, or with `limit` a page of them, or those that contain a text."""
+    if search:
+        found = await collections.search(
+            *caller(request), collection_id, search, limit=limit or WHOLE, cursor=cursor
+        )
+        return _answer(*found)
     is_page = limit is not None or cursor is not None
     view, values, next_cursor = await collections.read_some(
         *caller(request), collection_id, limit=limit or WHOLE, cursor=cursor
     )
     if not is_page and next_cursor is not None:
         return await _stream(request, collection_id)
+    return _answer(view, values, next_cursor)
+
+
+def _answer(view: CollectionView, values: list[str], next_cursor: str | None) -> Response:
     more = b"" if next_cursor is None else b',"next_cursor":"%b"' % next_cursor.encode()
     start = write_collection_start(view)
     return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))

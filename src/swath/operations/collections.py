@@ -24,6 +24,8 @@ P = ParamSpec("P")
 Method = Literal["add", "remove", "replace"]
 #: Items read from the database at a time.
 SLICE = 5_000
+#: Items that are looked through at a time, some milliseconds long.
+SEARCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,10 +235,13 @@ async def read_some(
     context: Context, user: User, collection_id: str, *, limit: int, cursor: str | None
 ) -> tuple[CollectionView, list[str], str | None]:
     """Return a page of a collection's items, in order, each as it is kept, and the cursor of the next."""
+    return await context.database.read(_read_some, user, collection_id, limit, _read_cursor(cursor))
+
+
+def _read_cursor(cursor: str | None) -> int:
     if cursor is not None and not (cursor.isdecimal() and len(cursor) <= 18):
         raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
-    after = -1 if cursor is None else int(cursor)
-    return await context.database.read(_read_some, user, collection_id, limit, after)
+    return -1 if cursor is None else int(cursor)
 
 
 def _read_some(
@@ -246,6 +251,27 @@ def _read_some(
     found = collections.read_slice(connection, row.number, row.version, after, limit + 1)
     values = [value for _, value in found[:limit]]
     return _view(row), values, str(found[limit - 1][0]) if len(found) > limit else None
+
+
+async def search(
+    context: Context, user: User, collection_id: str, text: str, *, limit: int, cursor: str | None
+) -> tuple[CollectionView, list[str], str | None]:
+    """Return items that contain a text, in order, and the cursor of the next page.
+
+    A million items are looked through in parts, others' requests between.
+    """
+    row = await context.database.read(_own, user, collection_id)
+    end = await context.database.read(collections.end_position, row.number)
+    after, found = _read_cursor(cursor), list[tuple[int, str]]()
+    while after < end and len(found) <= limit:
+        until = after + SEARCHED
+        found += await context.database.read(
+            collections.search_slice, row.number, row.version, after, until, text, limit + 1 - len(found)
+        )
+        after = until
+        await asyncio.sleep(0)
+    more = str(found[limit - 1][0]) if len(found) > limit else None
+    return _view(row), [value for _, value in found[:limit]], more
 
 
 @asynccontextmanager

@@ -119,6 +119,17 @@ def read_slice(
     return [(row.position, row.value) for row in connection.execute(query)]
 
 
+def search_slice(
+    connection: Connection, number: int, version: int, after: int, until: int, text: str, limit: int
+) -> list[tuple[int, str]]:
+    """Return visible items between two positions that contain a text, whatever its case."""
+    query = select(items.c.position, items.c.value).where(items.c.collection == number, _visible(version))
+    query = query.where(items.c.position > after, items.c.position <= until)
+    query = query.where(func.lower(items.c.value).contains(text.lower(), autoescape=True))
+    rows = connection.execute(query.order_by(items.c.position).limit(limit)).all()
+    return [(row.position, row.value) for row in rows]
+
+
 def _visible(version: int) -> ColumnElement[bool]:
     return and_(items.c.added <= version, or_(items.c.removed.is_(None), items.c.removed > version))
 

@@ -7,12 +7,23 @@ from nicegui import app as page
 from nicegui import ui
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swath.ui import execution, executions, files, ledger, rows, session
+from swath.ui import (
+    collections,
+    execution,
+    executions,
+    files,
+    ledger,
+    proxies,
+    rows,
+    session,
+    settings,
+    workflows,
+)
 from swath.ui.frame import STATIC, say_nowhere
 
 #: All views there are, and the address of the first.
-VIEWS = (executions, execution, rows, files, ledger)
-FRONT = "/executions"
+VIEWS = (workflows, executions, execution, rows, files, ledger, collections, proxies, settings)
+FRONT = "/workflows"
 #: Seconds that the server keeps a view for a browser that has lost its connection.
 PATIENCE = 30.0
 #: Nothing is loaded from elsewhere, and nobody else's page may hold ours.

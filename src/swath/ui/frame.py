@@ -49,6 +49,12 @@ class Visit:
     #: What the view does when the thing it shows has changed.
     on_change: list[Callable[[Mapping[str, Any]], Any]] = field(default_factory=list)
 
+    @property
+    def is_dark(self) -> bool:
+        """Whether the visitor chose dark or, without a choice, his system does."""
+        cookies = self.request.cookies
+        return cookies.get("swath_theme", cookies.get("swath_system")) == "dark"
+
     async def ask(
         self,
         operation: Callable[Concatenate[Context, User, P], Awaitable[T]],

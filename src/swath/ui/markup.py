@@ -12,7 +12,7 @@ _STEPS = ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 30, "d"))
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def tag(name: str, *children: Any, **attributes: Any) -> Markup:
+def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:
     """Return an element. `class_` is the class, other underscores are hyphens; None and False leave out."""
     parts = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(value)}"')

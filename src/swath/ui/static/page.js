@@ -24,6 +24,9 @@ function theme() {
 }
 
 document.documentElement.dataset.theme = theme();
+// What is drawn by the server knows the system's choice from the second view on.
+const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+document.cookie = `swath_system=${system}; path=/; max-age=31536000; samesite=lax`;
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest?.("button.theme")) return;

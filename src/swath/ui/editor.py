@@ -1,0 +1,144 @@
+"""A workflow being made or changed: form and text in step, and beside them what a try shows."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+from nicegui import ui
+
+from swath.errors import FieldError, InvalidInput
+from swath.flow.formula import SourceText
+from swath.operations import drafts, formulas, previews
+from swath.operations.formulas import Applied
+from swath.ui.form import FormulaForm
+from swath.ui.frame import Visit, button, describe, show
+from swath.ui.markup import join, tag
+from swath.ui.sheet import Sheet
+from swath.ui.trial import write_start, write_trial
+
+#: Seconds of quiet after which a text that is being typed is checked.
+QUIET = 0.4
+
+
+class Editor:
+    """The two columns: definition, and result of a try."""
+
+    def __init__(self, visit: Visit, sheet: Sheet) -> None:
+        self.visit, self.sheet = visit, sheet
+        self.secrets: dict[str, Any] = {}
+        self._typing = False
+        self._form = FormulaForm(visit, sheet, self._form_changed)
+
+    async def draw(self) -> None:
+        with ui.element("div").classes("pair editor"):
+            with ui.element("section").classes("stack").props('aria-label="Definition"'):
+                self._draw_switch()
+                with ui.element("div").classes("stack") as self._form_place:
+                    await self._form.draw()
+                with ui.element("div").classes("stack") as self._text_place:
+                    self._draw_text()
+                self._text_place.set_visibility(False)
+                self._faults = show(Markup())
+                self._secrets_place = ui.element("div").classes("fields")
+            with ui.element("section").classes("stack").props('aria-label="Result of a try"'):
+                with ui.element("div").classes("line"):
+                    self._few = (
+                        ui.number("First items", value=3, min=1, max=10)
+                        .props("outlined dense")
+                        .classes("short")
+                    )
+                    self._try = button("Try", self.run_trial, "primary")
+                self._result = show(write_start(), "stack")
+                self._result.props('role="region" aria-live="polite" aria-label="What came"')
+        await self._check()
+
+    def _draw_switch(self) -> None:
+        switch = ui.toggle({"form": "Form", "text": "Formula"}, value="form").props(
+            "no-caps unelevated dense"
+        )
+        switch.classes("switch")
+
+        def turn(event: Any) -> None:
+            self._form_place.set_visibility(event.value == "form")
+            self._text_place.set_visibility(event.value == "text")
+
+        switch.on_value_change(turn)
+
+    def _draw_text(self) -> None:
+        self._text = ui.codemirror(self.sheet.text, language="YAML", line_wrapping=True, indent="  ")
+        self._text.set_theme("githubDark" if self.visit.is_dark else "githubLight")
+        self._text.props('aria-label="Formula"')
+        self._text.on_value_change(self._text_changed)
+        hint = "Everything a formula can hold is described in its schema, at "
+        schema = "/cloud/api/v1/formula.schema.json"
+        show(tag("p", hint, tag("a", "formula.schema.json", href=schema), ".", class_="hint"))
+        self._quiet = ui.timer(QUIET, self._check, active=False)
+
+    def _form_changed(self) -> None:
+        self._typing = True
+        self._text.set_value(self.sheet.text)
+        self._typing = False
+        self._quiet.activate()
+
+    def _text_changed(self, event: Any) -> None:
+        if self._typing or event.value == self.sheet.text:
+            return
+        self.sheet.set_text(event.value)
+        if not self.sheet.fault:
+            self._form.fill()
+        self._quiet.activate()
+
+    def set_text(self, text: str) -> None:
+        """Show another formula."""
+        self.sheet.set_text(text)
+        self._form_changed()
+        self._form.fill()
+
+    async def _check(self) -> None:
+        """Say what is wrong with the formula, and ask for the secrets that it declares."""
+        self._quiet.deactivate()
+        faults = await asyncio.to_thread(self.sheet.find_faults)
+        self._faults.set_content(str(join([tag("p", each, class_="alert") for each in faults])))
+        self._ask_secrets()
+
+    def _ask_secrets(self) -> None:
+        names = self.sheet.secrets
+        if getattr(self, "_asked", []) == names:
+            return
+        self._asked = names
+        self._secrets_place.clear()
+        with self._secrets_place:
+            for name in names:
+                field = ui.input(f"Secret: {name}", value=self.secrets.get(name, ""), password=True)
+                field.props('outlined dense hint="Empty: the one that is kept" autocomplete=off')
+                field.on_value_change(lambda event, name=name: self.secrets.__setitem__(name, event.value))
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the secrets that were filled in, of those that the formula has."""
+        return {name: value for name, value in self.secrets.items() if value and name in self.sheet.secrets}
+
+    async def run_trial(self) -> None:
+        """Send the first requests, and show what came."""
+        self._try.disable()
+        self._result.set_content(str(tag("p", "Asking…", class_="quiet", role="status")))
+        try:
+            source = await asyncio.to_thread(SourceText, self.sheet.text)
+            few = previews.check_few(int(self._few.value or 3))
+            name = self.sheet.name or None
+            draft = await self.visit.ask(drafts.draft_formula, source, name, self.given(), {}, few)
+            found = write_trial(await self.visit.ask(previews.preview, draft))
+        except FieldError as error:
+            found = tag("p", describe(error), class_="alert", role="alert")
+        finally:
+            self._try.enable()
+        self._result.set_content(str(found))
+
+    async def save(self) -> Applied:
+        """Keep the formula. Raises InvalidInput with everything that is wrong with it."""
+        faults = await asyncio.to_thread(self.sheet.find_faults)
+        if faults:
+            raise InvalidInput("body", "\n".join(faults))
+        applied = await self.visit.ask(formulas.apply, SourceText(self.sheet.text), self.given())
+        self.sheet.saved = self.sheet.text
+        return applied

@@ -1,0 +1,345 @@
+"""A formula as a form: the request, where its variables come from, pages, filters, limits."""
+
+import re
+from collections.abc import Callable
+from typing import Any, get_args
+
+from nicegui import ui
+
+from swath.errors import FieldError
+from swath.flow.definition import LoopGuard, Operator, PaginatorType
+from swath.flow.formula import SourceText
+from swath.operations import collections
+from swath.ui.frame import Visit, show
+from swath.ui.markup import tag
+from swath.ui.sheet import Edit, Sheet, read_lines, write_lines, write_value
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+#: The fields that each kind of paginator asks for.
+PAGING: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "page_number": ("variable", "start", "total_path", "has_more_path"),
+    "offset": ("variable", "limit", "total_path"),
+    "cursor": ("cursor_path", "variable"),
+    "next_url": ("next_url_path",),
+    "header_link": ("rel",),
+    "header_cursor": ("header", "variable"),
+}
+NUMBERS = frozenset({"start", "limit", "concurrency", "max_pages_per_item"})
+_USED = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
+_FILTER = re.compile(
+    r"(\S+)\s+(" + "|".join(map(re.escape, sorted(get_args(Operator), key=len, reverse=True))) + r")\s*(.*)"
+)
+NOWHERE = "Not from a collection"
+
+
+class FormulaForm:
+    """The form over a sheet. `changed` is called when the visitor has changed something in it."""
+
+    def __init__(self, visit: Visit, sheet: Sheet, changed: Callable[[], None]) -> None:
+        self._visit, self._sheet, self._changed = visit, sheet, changed
+        self._filling = False
+        self._fields: list[tuple[Any, Callable[[], Any]]] = []
+        self._collections: list[str] = []
+
+    async def draw(self) -> None:
+        """Draw the form, and fill it."""
+        page = await self._visit.ask(collections.list_for, limit=1_000, cursor=None)
+        self._collections = sorted({each.name for each in page.objects})
+        self._draw_request()
+        show(tag("h3", "Variables"))
+        self._variables = ui.element("div").classes("stack")
+        show(tag("h3", "Pages"))
+        self._draw_paging()
+        show(tag("h3", "Filters and limits"))
+        self._draw_limits()
+        self.fill()
+
+    def fill(self) -> None:
+        """Show what the sheet says now."""
+        self._filling = True
+        for field, read in self._fields:
+            field.value = read()
+        self._shape()
+        self._draw_variables()
+        self._filling = False
+
+    def _shape(self) -> None:
+        kind = self._paginator().get("type", "none")
+        for name, field in self._paging.items():
+            field.set_visibility(name in PAGING.get(kind, ()))
+
+    def _bind(self, field: Any, read: Callable[[], Any], edit: Callable[[Any], Edit]) -> Any:
+        """Tie a field to the sheet, both ways."""
+        self._fields.append((field, read))
+
+        def take(event: Any) -> None:
+            if self._filling:
+                return
+            self._sheet.change(edit(event.value))
+            self._changed()
+            self._filling = True
+            self._shape()
+            self._draw_variables()
+            self._filling = False
+
+        field.on_value_change(take)
+        return field
+
+    # --- the request
+
+    def _draw_request(self) -> None:
+        sheet = self._sheet
+        name = _input("Name of the workflow")
+        self._fields.append((name, lambda: sheet.name))
+        name.on_value_change(self._rename)
+        with ui.element("div").classes("request"):
+            method = ui.select(list(METHODS), label="Method").props("outlined dense options-dense")
+            self._bind(method, lambda: sheet.endpoint.get("method", "GET"), _endpoint("method", "GET"))
+            url = _input("URL, with {{variables}}").props("input-class=mono")
+            self._bind(url, lambda: sheet.endpoint.get("url", ""), _endpoint("url"))
+        with ui.element("div").classes("pair tight"):
+            query = _lines("Query, a line each", "page: {{page}}")
+            self._bind(query, lambda: write_lines(sheet.endpoint.get("query")), _endpoint_lines("query"))
+            headers = _lines("Headers, a line each", "Accept: application/json")
+            self._bind(
+                headers, lambda: write_lines(sheet.endpoint.get("headers")), _endpoint_lines("headers")
+            )
+
+        body = _lines(
+            "Body, as YAML: json, form, text, graphql or multipart", 'json: {"ids": ["{{user_id}}"]}'
+        )
+        self._bind(body, lambda: write_value(sheet.endpoint.get("body")), _edit_body)
+
+    def _rename(self, event: Any) -> None:
+        if not self._filling and event.value and event.value != self._sheet.name:
+            self._sheet.rename(event.value)
+            self._changed()
+
+    # --- variables
+
+    def _names(self) -> list[str]:
+        """Return the variables that are declared or used."""
+        endpoint = self._sheet.endpoint
+        used = _USED.findall(str([endpoint.get(key) for key in ("url", "query", "headers", "body")]))
+        return list(dict.fromkeys([*used, *(endpoint.get("variables") or {})]))
+
+    def _mapping(self, name: str) -> dict[str, Any]:
+        mappings = self._sheet.workflow.get("mappings") or []
+        return next((each for each in mappings if each.get("target_variable_name") == name), {})
+
+    def _draw_variables(self) -> None:
+        """Draw a line for each variable, anew only where they are others than before."""
+        state = [(name, str(self._declared(name)), str(self._mapping(name))) for name in self._names()]
+        if getattr(self, "_drawn", None) == state:
+            return
+        self._drawn = state
+        self._variables.clear()
+        with self._variables:
+            for name in self._names():
+                self._draw_variable(name)
+            if not state:
+                show(
+                    tag(
+                        "p",
+                        "None. Write {{user_id}} into the URL, the query or a header to have one.",
+                        class_="hint",
+                    )
+                )
+
+    def _declared(self, name: str) -> dict[str, Any]:
+        found = (self._sheet.endpoint.get("variables") or {}).get(name)
+        return found if isinstance(found, dict) else {}
+
+    def _draw_variable(self, name: str) -> None:
+        mapping, declared = self._mapping(name), self._declared(name)
+        own = list((self._sheet.value.get("collections") or {}).keys())
+        source = mapping.get("source_collection") or mapping.get("source_collection_id") or ""
+        options = dict.fromkeys([*own, *self._collections, *([source] if source else [])])
+        with ui.element("div").classes("variable"):
+            show(tag("code", name))
+            choice = ui.select({"": NOWHERE, **{each: each for each in options}}, value=source)
+            choice.props('outlined dense options-dense label="Values from"')
+            key = ui.input("Key", value=mapping.get("source_collection_json_key") or "").props(
+                "outlined dense debounce=300"
+            )
+            key.set_visibility(bool(source))
+            default = ui.input(
+                "Default", value="" if declared.get("default") is None else str(declared["default"])
+            )
+            default.props("outlined dense debounce=300").set_visibility(not source)
+            secret = ui.checkbox("Secret", value=bool(declared.get("secret")))
+        choice.on_value_change(lambda event: self._map(name, event.value, key.value))
+        key.on_value_change(lambda event: self._map(name, choice.value, event.value))
+        default.on_value_change(lambda event: self._declare(name, "default", event.value))
+        secret.on_value_change(lambda event: self._declare(name, "secret", event.value or None))
+
+    def _map(self, name: str, source: str, key: str) -> None:
+        def edit(_: dict[str, Any], workflow: dict[str, Any]) -> None:
+            kept = [
+                each for each in workflow.get("mappings") or [] if each.get("target_variable_name") != name
+            ]
+            if source:
+                mapping = {"target_variable_name": name, "source_collection": source}
+                kept.append(mapping | ({"source_collection_json_key": key} if key else {}))
+            _put(workflow, "mappings", kept or None)
+
+        self._take(edit)
+
+    def _declare(self, name: str, field: str, value: Any) -> None:
+        def edit(endpoint: dict[str, Any], _: dict[str, Any]) -> None:
+            variables = endpoint.setdefault("variables", {})
+            if not isinstance(variables.get(name), dict):
+                variables[name] = {}
+            _put(variables[name], field, value)
+
+        self._take(edit, redraw=field != "default")
+
+    def _take(self, edit: Edit, redraw: bool = True) -> None:
+        if self._filling:
+            return
+        self._sheet.change(edit)
+        self._changed()
+        if redraw:
+            self._draw_variables()
+        else:
+            self._drawn = [(n, str(self._declared(n)), str(self._mapping(n))) for n in self._names()]
+
+    # --- pages, filters, limits
+
+    def _paginator(self) -> dict[str, Any]:
+        found = self._sheet.workflow.get("paginator")
+        return found if isinstance(found, dict) else {}
+
+    def _draw_paging(self) -> None:
+        with ui.element("div").classes("fields"):
+            words = {kind: kind.replace("_", " ") for kind in get_args(PaginatorType)}
+            kind = ui.select(words, label="How pages follow").props("outlined dense options-dense")
+            self._bind(kind, lambda: self._paginator().get("type", "none"), self._edit_paging("type"))
+            self._paging: dict[str, Any] = {}
+            for name in dict.fromkeys(field for fields in PAGING.values() for field in fields):
+                field = _number(name) if name in NUMBERS else _input(name.replace("_", " ").capitalize())
+                self._paging[name] = self._bind(field, self._read_paging(name), self._edit_paging(name))
+
+    def _read_paging(self, name: str) -> Callable[[], Any]:
+        blank = None if name in NUMBERS else ""
+        return lambda: self._paginator().get(name, blank)
+
+    def _edit_paging(self, name: str) -> Callable[[Any], Edit]:
+        def of(value: Any) -> Edit:
+            def edit(_: dict[str, Any], workflow: dict[str, Any]) -> None:
+                paginator = dict(self._paginator())
+                if name == "type":
+                    kept = {*PAGING.get(value, ()), "max_pages_per_item", "record_path", "stop_when"}
+                    paginator = {key: each for key, each in paginator.items() if key in kept}
+                    paginator = {"type": value, **paginator}
+                else:
+                    _put(paginator, name, _whole(value) if name in NUMBERS else value)
+                _put(workflow, "paginator", None if paginator.get("type") in (None, "none") else paginator)
+
+            return edit
+
+        return of
+
+    def _draw_limits(self) -> None:
+        sheet = self._sheet
+        filters = _lines("Filters, a line each", "results.created_at >= {{min_timestamp}}")
+        self._bind(filters, lambda: _write_filters(sheet.workflow.get("filters") or []), _edit_filters)
+        with ui.element("div").classes("fields"):
+            side = _number("Items side by side")
+            self._bind(side, lambda: sheet.workflow.get("concurrency"), _workflow_number("concurrency"))
+            rate = _number("Requests a second")
+            self._bind(rate, lambda: _read_rate(sheet.workflow), _edit_rate)
+            most = _number("Most pages of an item")
+            self._bind(
+                most,
+                lambda: self._paginator().get("max_pages_per_item"),
+                self._edit_paging("max_pages_per_item"),
+            )
+            guard = ui.select(list(get_args(LoopGuard)), label="Where pages repeat").props(
+                "outlined dense options-dense"
+            )
+            self._bind(
+                guard, lambda: sheet.workflow.get("loop_guard", "stop"), _workflow("loop_guard", "stop")
+            )
+
+
+def _input(label: str) -> ui.input:
+    return ui.input(label).props("outlined dense debounce=300")
+
+
+def _number(label: str) -> ui.number:
+    return ui.number(label.capitalize(), min=0).props("outlined dense debounce=300")
+
+
+def _lines(label: str, example: str) -> ui.textarea:
+    return ui.textarea(label, placeholder=example).props(
+        "outlined dense autogrow debounce=300 input-class=mono"
+    )
+
+
+def _put(place: dict[str, Any], name: str, value: Any) -> None:
+    """Set a key, or take it away where there is nothing to say."""
+    if value in (None, "", {}, []):
+        place.pop(name, None)
+    else:
+        place[name] = value
+
+
+def _endpoint(name: str, default: Any = None) -> Callable[[Any], Edit]:
+    return lambda value: lambda endpoint, _: _put(endpoint, name, None if value == default else value)
+
+
+def _endpoint_lines(name: str) -> Callable[[Any], Edit]:
+    return lambda value: lambda endpoint, _: _put(endpoint, name, read_lines(value or ""))
+
+
+def _edit_body(text: str) -> Edit:
+    """Take a body that is a mapping; what is being typed and is none yet changes nothing."""
+    try:
+        value = SourceText(text or "").value
+    except FieldError:
+        return lambda endpoint, _: None
+    return lambda endpoint, _: _put(endpoint, "body", value) if isinstance(value, dict | None) else None
+
+
+def _workflow(name: str, default: Any = None) -> Callable[[Any], Edit]:
+    return lambda value: lambda _, workflow: _put(workflow, name, None if value == default else value)
+
+
+def _workflow_number(name: str) -> Callable[[Any], Edit]:
+    return lambda value: lambda _, workflow: _put(workflow, name, _whole(value))
+
+
+def _whole(value: Any) -> int | None:
+    return None if value in (None, "") else int(value)
+
+
+def _read_rate(workflow: dict[str, Any]) -> float | None:
+    """Return the target's rate where it is one plain limit; more is for the text."""
+    limits = workflow.get("rate_limits") or []
+    if len(limits) != 1 or not isinstance(limits[0], dict) or limits[0].get("scope", "target") != "target":
+        return None
+    return float(limits[0].get("requests", 0)) / float(limits[0].get("per_seconds", 1))
+
+
+def _edit_rate(value: Any) -> Edit:
+    whole = value is not None and float(value) == int(value)
+    limit = {"requests": int(value)} if whole else {"requests": 1, "per_seconds": 1 / float(value or 1)}
+    return lambda _, workflow: _put(workflow, "rate_limits", [limit] if value else None)
+
+
+def _write_filters(filters: list[Any]) -> str:
+    return "\n".join(
+        f"{each.get('path', '')} {each.get('op', '=')} {each.get('value', '')}".strip()
+        for each in filters
+        if isinstance(each, dict)
+    )
+
+
+def _edit_filters(value: str) -> Edit:
+    found = [_FILTER.match(line.strip()) for line in (value or "").splitlines() if line.strip()]
+    filters = [
+        {"path": hit[1], "op": hit[2], **({"value": hit[3]} if hit[3] else {})} for hit in found if hit
+    ]
+    return lambda _, workflow: _put(workflow, "filters", filters)

@@ -1,0 +1,109 @@
+"""What trying a workflow showed: the requests and their answers, the tables that they make, an estimate."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from swath.operations.previews import Preview
+from swath.ui.markup import code, join, nothing, number, size, stretch, table, tag
+
+#: Columns of a sample that are shown.
+WIDEST = 40
+
+
+def write_start() -> Markup:
+    return nothing("Try it", "Sends the first request of a few items and shows what comes. Nothing is kept.")
+
+
+def write_trial(seen: Preview) -> Markup:
+    """Return what a try showed."""
+    warnings = [tag("p", text, class_="warning") for text in seen.warnings]
+    return join(
+        [
+            *warnings,
+            _write_estimate(seen),
+            *(_write_request(each, number_) for number_, each in enumerate(seen.requests)),
+            *(_write_collection(each) for each in seen.collections),
+            _write_paginators(seen.paginators),
+        ]
+    )
+
+
+def _write_estimate(seen: Preview) -> Markup:
+    return tag("p", write_estimate(seen), class_="estimate")
+
+
+def write_estimate(seen: Preview) -> str:
+    """Say what a whole execution would be."""
+    found = seen.estimate
+    if found is None:
+        return f"{number(seen.items)} input items."
+    least = "at least " if found.at_least else ""
+    return (
+        f"{number(found.items)} input items: {least}{number(round(found.requests))} requests, "
+        f"{number(round(found.rows))} rows, {size(found.bytes)}, {stretch(found.seconds)}."
+    )
+
+
+def _write_request(each: Mapping[str, Any], place: int) -> Markup:
+    status = each.get("status_code")
+    told = tag("span", status or each.get("error_code", ""), class_=f"badge is-{str(status or 5)[0]}")
+    line = tag("span", tag("b", each.get("method", "")), " ", tag("code", each.get("url", "")))
+    answer = f"{size(each['bytes'])} in {each['elapsed']} s" if status else ""
+    fault = tag("p", each["message"], class_="alert") if each.get("error_code") else None
+    headers = "\n".join(f"{name}: {value}" for name, value in each.get("headers") or [])
+    sent = f"{headers}\n\n{each['body']}" if each.get("body") else headers
+    inside = [
+        tag("p", "With ", tag("code", json.dumps(each["inputs"], ensure_ascii=False)), class_="quiet"),
+        fault,
+        tag("details", tag("summary", "Request"), code(sent)) if sent else None,
+        tag("details", tag("summary", "Answer"), code(_indent(each["response_text"])), open=place == 0)
+        if status
+        else None,
+    ]
+    return tag(
+        "article",
+        tag("p", told, " ", line, " ", tag("span", answer, class_="quiet")),
+        *inside,
+        class_="card tried",
+    )
+
+
+def _indent(text: str) -> str:
+    """Return JSON in lines; what is cut off or no JSON as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _write_collection(each: Mapping[str, Any]) -> Markup:
+    columns = each["columns"][:WIDEST]
+    rows = [[_write_cell(row.get(column)) for column in columns] for row in each["rows"]]
+    counted = tag(
+        "span", f"{number(each['total'])} rows, {number(len(each['columns']))} columns", class_="quiet"
+    )
+    heading = tag("h3", each["name"] or "root", " ", counted)
+    return tag("section", heading, table(f"Sample rows of {each['name']}", columns, rows, "sample-rows"))
+
+
+def _write_cell(value: Any) -> str:
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _write_paginators(found: list[dict[str, Any]]) -> Markup:
+    if not found:
+        return Markup()
+    lines = [
+        tag(
+            "li",
+            tag("code", json.dumps(each["paginator"])),
+            " ",
+            tag("span", "; ".join(each["evidence"]), class_="quiet"),
+        )
+        for each in found
+    ]
+    return tag("section", tag("h3", "How its pages may follow"), tag("ul", *lines))

@@ -1,0 +1,213 @@
+"""Workflows: the list with how they fare, one's own view, and new ones from what other tools wrote."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from markupsafe import Markup
+from nicegui import ui
+
+from swath.errors import FieldError
+from swath.importers import KINDS
+from swath.operations import executions, formulas, imports, workflows
+from swath.operations.workflows import WorkflowLine
+from swath.ui.dialogs import Form
+from swath.ui.editor import Editor
+from swath.ui.executions import write_table
+from swath.ui.frame import Visit, button, describe, heading, now, say, show, view
+from swath.ui.markup import badge, join, link, moment, nothing, number, table, tag
+from swath.ui.run import ask_run
+from swath.ui.sheet import NEW, Sheet, leave_out_items
+
+SHOWN = 100
+#: Executions by which a workflow's health is told.
+RECENT = 8
+_COLUMNS = ("Workflow", "Last execution", ("Items", "num"), ("Rows", "num"), "Health", "When")
+_WORDS = {"curl": "cURL", "har": "HAR", "openapi": "OpenAPI", "postman": "Postman", "airbyte": "Airbyte"}
+_ADVICE = {
+    "curl": "Paste a command as a browser's developer tools copy it: Network, a request, Copy as cURL.",
+    "har": "Upload or paste a HAR file: developer tools, Network, Save all as HAR.",
+    "openapi": "Upload or paste an OpenAPI 3 document.",
+    "postman": "Upload or paste an exported Postman collection.",
+    "airbyte": "Upload or paste the manifest of a low-code connector.",
+}
+
+
+@view("/workflows", "Workflows", "/workflows")
+async def list_workflows(visit: Visit, cursor: str | None = None) -> None:
+    heading("Workflows", link("New workflow", "/workflows/new", class_="act-link primary push"))
+    page = await visit.ask(workflows.list_for, limit=SHOWN, cursor=cursor)
+    if not page.objects:
+        advice = (
+            "A workflow is one request with variables, and where their values come from. "
+            "Begin with a request that works: ",
+            link("paste a cURL command", "/workflows/new/curl"),
+            ", or ",
+            link("write it yourself", "/workflows/new"),
+            ".",
+        )
+        show(nothing("Describe your first workflow", *advice))
+        return
+    rows = [await _write_row(visit, line) for line in page.objects]
+    further = link("Older workflows", f"/workflows?cursor={page.next_cursor}") if page.next_cursor else None
+    show(join([table("Workflows", _COLUMNS, rows, "stacks"), further]))
+
+
+async def _write_row(visit: Visit, line: WorkflowLine) -> list[Any]:
+    found, _ = await visit.ask(
+        executions.list_for, workflow_id=line.id, group=None, limit=RECENT, cursor=None
+    )
+    title = link(line.name, f"/workflows/{line.id}")
+    if not found:
+        return [title, tag("span", "never run", class_="quiet"), "–", "–", "–", "–"]
+    last = found[0]
+    state = tag("a", badge(last["status"]), href=f"/executions/{last['id']}")
+    counters = last["counters"]
+    rows = number(counters["rows"]) if last["completed_at"] else "–"
+    when = moment(last["started_at"] or last["created_at"], now())
+    return [title, state, number(counters["items"]), rows, _write_health(found), when]
+
+
+def _write_health(found: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return a mark for each of the last executions, the newest last."""
+    marks = [
+        tag(
+            "a",
+            "",
+            class_=f"mark-of is-{each['status']}",
+            href=f"/executions/{each['id']}",
+            title=each["status"],
+            aria_label=each["status"].replace("_", " "),
+        )
+        for each in reversed(found)
+    ]
+    return tag("span", *marks, class_="health")
+
+
+@view("/workflows/new", "New workflow", "/workflows")
+async def write_new(visit: Visit) -> None:
+    await _draw_new(visit, None)
+
+
+@view("/workflows/new/{kind}", "New workflow", "/workflows")
+async def import_new(visit: Visit, kind: str) -> None:
+    await _draw_new(visit, kind)
+
+
+async def _draw_new(visit: Visit, kind: str | None) -> None:
+    editor = Editor(visit, Sheet(NEW))
+
+    async def save() -> None:
+        applied = await editor.save()
+        workflow_id = applied.workflows.get(editor.sheet.name) or next(iter(applied.workflows.values()))
+        ui.navigate.to(f"/workflows/{workflow_id}")
+
+    show(link("Workflows", "/workflows"), "crumbs")
+    with ui.element("div").classes("heading"):
+        ui.html("<h1>New workflow</h1>", sanitize=False)
+        with ui.element("div").classes("line push"):
+            button("Save", save, "primary")
+    places = [
+        ("Write it", None),
+        *((f"From {_WORDS.get(each, each)}", each) for each in KINDS),
+    ]
+    links = [
+        link(
+            text,
+            f"/workflows/new/{each}" if each else "/workflows/new",
+            aria_current="page" if each == kind else None,
+        )
+        for text, each in places
+    ]
+    show(tag("nav", *links, class_="tabs", aria_label="Where it comes from"))
+    if kind is not None:
+        _draw_import(editor, kind)
+    await editor.draw()
+
+
+def _draw_import(editor: Editor, kind: str) -> None:
+    show(tag("p", _ADVICE.get(kind, "Upload or paste it."), class_="hint"))
+    word = _WORDS.get(kind, kind)
+    source = (
+        ui.textarea(f"Paste {word} here").props("outlined dense input-class=mono rows=5").classes("import")
+    )
+
+    async def read(text: str) -> None:
+        try:
+            found = await asyncio.to_thread(imports.read, kind, text)
+        except FieldError as error:
+            notes.set_content(str(tag("p", describe(error), class_="alert", role="alert")))
+            return
+        editor.secrets = dict(found["secrets"])
+        editor.set_text(found["formula"])
+        lines = [tag("li", note) for note in found["notes"]]
+        told = tag("p", "Read; look it over below, try it, then save it.", class_="quiet", role="status")
+        notes.set_content(str(join([told, tag("ul", *lines) if lines else None])))
+
+    async def take(event: Any) -> None:
+        await read(await event.file.text())
+
+    with ui.element("div").classes("line"):
+        button(f"Read the {word}", lambda: read(source.value or ""), "primary")
+        ui.upload(label="or upload a file", on_upload=take, auto_upload=True, max_file_size=64 << 20).props(
+            "flat bordered"
+        )
+    notes = show(Markup())
+
+
+@view("/workflows/{workflow_id}", "Workflow", "/workflows")
+async def show_workflow(visit: Visit, workflow_id: str) -> None:
+    kept = await visit.ask(workflows.show, workflow_id)
+    ui.page_title(f"{kept.workflow.name} · Swath")
+    text = leave_out_items(await visit.ask(formulas.export, workflow_id))
+    editor = Editor(visit, Sheet(text))
+
+    async def save() -> None:
+        await _rename(visit, workflow_id, editor.sheet.name)
+        applied = await editor.save()
+        title.set_content(str(tag("h1", editor.sheet.name)))
+        changed = sum(change.action != "unchanged" for change in applied.changes)
+        say("Saved." if changed else "Nothing had changed.")
+
+    async def run() -> None:
+        if editor.sheet.text != editor.sheet.saved:
+            await save()
+        ask_run(visit, workflow_id, editor.sheet.name)
+
+    show(link("Workflows", "/workflows"), "crumbs")
+    with ui.element("div").classes("heading"):
+        title = ui.html(str(tag("h1", kept.workflow.name)), sanitize=False)
+        with ui.element("div").classes("line push"):
+            button("Run…", run, "primary")
+            button("Save", save)
+            button("Delete…", lambda: _ask_delete(visit, workflow_id, kept.workflow.name), "danger")
+    await editor.draw()
+    await _draw_history(visit, workflow_id, kept.workflow.name)
+
+
+async def _rename(visit: Visit, workflow_id: str, name: str) -> None:
+    """Give a kept workflow its new name first: a formula finds what it changes by name."""
+    kept = await visit.ask(workflows.show, workflow_id)
+    if name and kept.workflow.name != name:
+        await visit.ask(workflows.update, workflow_id, lambda old: replace(old, name=name))
+
+
+def _ask_delete(visit: Visit, workflow_id: str, name: str) -> None:
+    async def delete() -> None:
+        await visit.ask(workflows.delete, workflow_id)
+        ui.navigate.to("/workflows")
+
+    with Form(f"Delete {name}?", "Delete it", delete, kind="danger", leave="Keep it"):
+        ui.label("What it is executing is cancelled. Ended executions and their files stay readable.")
+
+
+async def _draw_history(visit: Visit, workflow_id: str, name: str) -> None:
+    found, _ = await visit.ask(
+        executions.list_for, workflow_id=workflow_id, group=None, limit=RECENT, cursor=None
+    )
+    show(tag("h2", "Last executions"))
+    if found:
+        show(write_table(found, {workflow_id: name}))
+    else:
+        show(tag("p", "It has not been run yet.", class_="quiet"))

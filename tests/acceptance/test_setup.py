@@ -12,7 +12,7 @@ import pytest
     ("environment", "said"),
     [
         ({"SWATH_WORKER_SHARDS": "many"}, "SWATH_WORKER_SHARDS is 'many'; it must be a whole number."),
-        ({"SWATH_DATABASE_URL": "postgresql://x"}, "this version keeps its data in SQLite only"),
+        ({"SWATH_DATABASE_URL": "postgresql://x"}, "SWATH_SECRET_KEY is not set"),
         ({"SWATH_DATA_DIR": "/dev/null/data"}, "cannot be used: Not a directory. Choose another"),
     ],
 )

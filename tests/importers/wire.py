@@ -17,6 +17,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.guard import Guard
 from swath.flow.checks import check_endpoint, check_workflow
 from swath.flow.definition import Endpoint, Limits, Workflow
+from swath.flow.formula import read_formula, read_plain, write_text
 from swath.flow.paging import pager_for
 from swath.flow.request import RequestTemplate
 from swath.importers import Imported
@@ -66,6 +67,7 @@ def read_workflow(imported: Imported, name: str) -> Workflow:
 
 def check_formula(imported: Imported) -> None:
     """What holds of every import: Swath takes it, and no secret stands in it or in the notes."""
+    read_formula(write_text(read_plain(imported.formula)))
     for name in imported.formula["endpoints"]:
         read_endpoint(imported, name)
     for name in imported.formula.get("workflows", {}):

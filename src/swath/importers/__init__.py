@@ -7,12 +7,14 @@ from swath.importers.curl import read_curl
 from swath.importers.har import read_har
 from swath.importers.imported import Imported
 from swath.importers.openapi import read_openapi
+from swath.importers.postman import read_postman
 
-__all__ = ["KINDS", "Imported", "read_curl", "read_har", "read_openapi"]
+__all__ = ["KINDS", "Imported", "read_curl", "read_har", "read_openapi", "read_postman"]
 
 #: By kind, as `swath import KIND` and `POST /imports/{kind}` name it. Each raises InvalidInput.
 KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {
     "curl": read_curl,
     "har": read_har,
     "openapi": read_openapi,
+    "postman": read_postman,
 }

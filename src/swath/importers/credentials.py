@@ -1,5 +1,7 @@
 """Which values of a request are secrets, by the names that they have and by their look."""
 
+import base64
+import json
 import re
 from itertools import pairwise
 from typing import Final
@@ -48,3 +50,12 @@ def split_scheme(value: str) -> tuple[str, str]:
     """Split an Authorization header into its scheme, with the space, and the credentials."""
     found = _SCHEME.fullmatch(value.strip())
     return (f"{found[1]} ", found[2]) if found else ("", value)
+
+
+def basic(known: str) -> str:
+    """Return what stands in the header for a user and a password, which may hold holes."""
+    parts = re.split(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", known)
+    if len(parts) == 1:
+        return f"Basic {base64.b64encode(known.encode()).decode()}"
+    texts = [part if n % 2 else json.dumps(part) for n, part in enumerate(parts) if part]
+    return f"Basic {{{{ ({' ~ '.join(texts)}) | base64 }}}}"

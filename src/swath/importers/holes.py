@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import quote_plus
 
 from swath.flow.request.encoding import encode_text
 from swath.flow.request.template import TAG, Templates
@@ -36,6 +37,12 @@ def identifier(text: str, default: str = "value") -> str:
     """Return a name that a hole can hold."""
     name = _NO_WORD.sub("_", text).strip("_")
     return (f"_{name}" if name[:1].isdigit() else name) or default
+
+
+def encode_form(text: str) -> str:
+    """Write a value of a form, but for holes, which are encoded when they are filled."""
+    parts = re.split(r"(\{\{\s*[A-Za-z_]\w*\s*\}\})", text)
+    return "".join(part if n % 2 else quote_plus(part) for n, part in enumerate(parts))
 
 
 class Veil:

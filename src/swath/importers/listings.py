@@ -48,7 +48,7 @@ def add_listing(pages: Sequence[Recorded], draft: Draft) -> None:
         draft.note(explain(name, suggestion))
     elif len(pages) > 1:
         draft.note(f"{name}: {len(pages)} pages were recorded, but nothing says how one leads to the next.")
-    draft.add_workflow(name, name, {"paginator": paginator})
+    draft.add_workflow(name, name, {**request.settings, "paginator": paginator})
 
 
 def explain(name: str, suggestion: Suggestion) -> str:

@@ -1,7 +1,7 @@
 """A request with the answer that some tool recorded, and which of its parameters ask for a page."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import unquote, unquote_plus
@@ -28,6 +28,13 @@ class Recorded:
     multipart: dict[str, Json] | None = None
     answer: Page | None = None
     name: str = ""
+    #: Makes a template of a text of the source.
+    write: Callable[[str], str] = literal
+    #: Headers that are templates already.
+    credentials: tuple[tuple[str, str], ...] = ()
+    #: What the source declares of variables, and says of the workflow.
+    variables: dict[str, dict[str, Json]] = field(default_factory=dict)
+    settings: Mapping[str, Json] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,11 +87,12 @@ class Recorded:
     def written(self) -> Sent:
         """Return the request as texts in which only the marks are variables."""
         return Sent(
-            url=_unmark(literal(self.url)),
+            url=_unmark(self.write(self.url)),
             method=self.method,
-            headers=[(name, literal(value)) for name, value in self.headers],
-            body=None if self.body is None else _unmark(literal(self.body)),
-            multipart=_literal(self.multipart),
+            headers=[*self.credentials, *((name, self.write(value)) for name, value in self.headers)],
+            body=None if self.body is None else _unmark(self.write(self.body)),
+            multipart=_written(self.multipart, self.write),
+            variables=self.variables,
         )
 
 
@@ -98,9 +106,9 @@ def _unmark(text: str) -> str:
     return parts[0] + "".join(filled)
 
 
-def _literal(value: Json) -> Json:
+def _written(value: Json, write: Callable[[str], str]) -> Json:
     if isinstance(value, str):
-        return literal(value)
+        return write(value)
     if isinstance(value, dict):
-        return {name: _literal(each) for name, each in value.items()}
-    return [_literal(each) for each in value] if isinstance(value, list) else value
+        return {name: _written(each, write) for name, each in value.items()}
+    return [_written(each, write) for each in value] if isinstance(value, list) else value

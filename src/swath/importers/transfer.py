@@ -1,14 +1,13 @@
 """What curl would send for its options: method, headers and body by its rules."""
 
-import base64
-import json
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from swath.flow.definition import Json
-from swath.importers.holes import hole, identifier, with_holes
+from swath.importers.credentials import basic
+from swath.importers.holes import encode_form, hole, identifier, with_holes
 from swath.importers.imported import Draft
 from swath.importers.options import Options
 from swath.importers.sent import Sent
@@ -184,9 +183,9 @@ class _Transfer:
         """Encode as `--data-urlencode` does: `name=text`, `=text`, `text`, `name@file`, `@file`."""
         found = re.match(r"([^=@]*)([=@])", value)
         if found is None:
-            return _encode(value)
+            return encode_form(value)
         name, mark, rest = found[1], found[2], value[found.end() :]
-        text = _encode(rest) if mark == "=" else self._file(rest, "text")
+        text = encode_form(rest) if mark == "=" else self._file(rest, "text")
         return f"{name}={text}" if name else text
 
     def _file(self, path: str, default: str) -> str:
@@ -228,26 +227,11 @@ class _Transfer:
         return {k: v for k, v in part.items() if v} if settings else value
 
 
-def basic(known: str) -> str:
-    """Return what stands in the header for a user and a password, which may hold holes."""
-    parts = re.split(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", known)
-    if len(parts) == 1:
-        return f"Basic {base64.b64encode(known.encode()).decode()}"
-    texts = [part if n % 2 else json.dumps(part) for n, part in enumerate(parts) if part]
-    return f"Basic {{{{ ({' ~ '.join(texts)}) | base64 }}}}"
-
-
 def _unquote(text: str) -> str:
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return text
-
-
-def _encode(text: str) -> str:
-    """Encode as curl does, but for holes, which are encoded when they are filled."""
-    parts = re.split(r"(\{\{\s*[A-Za-z_]\w*\s*\}\})", text)
-    return "".join(part if n % 2 else quote_plus(part) for n, part in enumerate(parts))
 
 
 def _with_query(url: str, more: list[str]) -> str:

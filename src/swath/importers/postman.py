@@ -1,0 +1,314 @@
+"""Postman collections (v2.1 and v2.0): every request an endpoint and a workflow, its variables ours."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from swath.errors import InvalidInput
+from swath.flow.definition import Json
+from swath.flow.paging import Page
+from swath.importers.credentials import is_secret_name, secret_part
+from swath.importers.documents import read_document
+from swath.importers.grants import Grant, read_grant
+from swath.importers.holes import encode_form, hole, identifier, literal
+from swath.importers.imported import Draft, Imported
+from swath.importers.listings import add_listing
+from swath.importers.recorded import Recorded
+
+Node = dict[str, Any]
+
+_HOLE: Final = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z][\w+.-]*://)?[^/?#]*")
+_SEGMENT: Final = re.compile(r"(?<=/):([\w-]+)(?=/|$|\?)")
+#: What Postman says of a raw body by its language.
+_LANGUAGES: Final = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "html": "text/html",
+    "javascript": "application/javascript",
+    "text": "text/plain",
+}
+_DEEPEST: Final = 20
+
+
+def read_postman(text: str) -> Imported:
+    """Return the formula of a collection as Postman exports it, folders and all.
+
+    Variables keep their names, those that the host needs are filled in. Raises InvalidInput.
+    """
+    document = read_document(text, "postman")
+    document = document.get("collection", document)
+    if not isinstance(document.get("item"), list):
+        raise InvalidInput("item", "Blank. Export the collection from Postman as Collection v2.1.")
+    return _Reader(document).read()
+
+
+def write_holes(text: str) -> str:
+    """Return a template of a text with Postman's variables, whose names may hold what ours do not."""
+    parts = _HOLE.split(text)
+    return "".join(hole(identifier(part)) if n % 2 else literal(part) for n, part in enumerate(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A request with what its folders say."""
+
+    path: tuple[str, ...]
+    item: Node
+    grant: Node | None
+    variables: Mapping[str, str]
+
+
+class _Reader:
+    def __init__(self, document: Node) -> None:
+        self.document = document
+        self.draft = Draft()
+        self.scripted: list[str] = []
+
+    def read(self) -> Imported:
+        for found in self._items(self.document, (), None, {}):
+            try:
+                add_listing([self._read(found)], self.draft)
+            except InvalidInput as error:
+                self.draft.note(f"{_title(found)} was left out: {error}")
+        if not self.draft.endpoints:
+            raise InvalidInput("item", " ".join(["There is no request in it.", *self.draft.notes]))
+        if self.scripted:
+            self.draft.note(f"The scripts were left out: those of {', '.join(dict.fromkeys(self.scripted))}.")
+        return self.draft.finish()
+
+    def _items(
+        self, holder: Node, path: tuple[str, ...], grant: Node | None, variables: Mapping[str, str]
+    ) -> Iterator[_Item]:
+        """Yield the requests of a folder and of those in it; what is nearer counts more."""
+        own = holder.get("auth") if isinstance(holder.get("auth"), dict) else grant
+        known = {**variables, **dict(_pairs(holder.get("variable")))}
+        self._note_scripts(holder, path)
+        for item in holder.get("item") or ():
+            if not isinstance(item, dict) or len(path) > _DEEPEST:
+                continue
+            inside = (*path, str(item.get("name") or ""))
+            if isinstance(item.get("item"), list):
+                yield from self._items(item, inside, own, known)
+            elif item.get("request"):
+                self._note_scripts(item, inside)
+                yield _Item(inside, item, own, known)
+
+    def _note_scripts(self, holder: Node, path: tuple[str, ...]) -> None:
+        for event in holder.get("event") or ():
+            script = event.get("script") if isinstance(event, dict) else None
+            if isinstance(script, dict) and any(str(line).strip() for line in script.get("exec") or ()):
+                self.scripted.append(path[-1] if path else "the collection")
+
+    # --- one request
+
+    def _read(self, found: _Item) -> Recorded:
+        request = found.item["request"]
+        request = {"url": request} if isinstance(request, str) else request
+        url, places = self._url(request.get("url"), found)
+        body, kind, multipart = self._body(request.get("body"))
+        headers = tuple(_pairs(request.get("header")))
+        if kind and not any(name.lower() == "content-type" for name, _ in headers):
+            headers += (("Content-Type", kind),)
+        given = request.get("auth") if isinstance(request.get("auth"), dict) else found.grant
+        grant = read_grant(given, write_holes)
+        self.draft.note(*(f"{_title(found)}: {note}" for note in grant.notes))
+        written = json.dumps([url, headers, body, multipart, grant.query, grant.settings])
+        variables = {**self._variables(written, found, grant), **{name: {} for name in places}}
+        recorded = Recorded(
+            method=str(request.get("method") or "GET"),
+            url=_with_query(url, grant.query),
+            headers=headers,
+            body=body,
+            multipart=multipart,
+            name=_title(found),
+            write=write_holes,
+            credentials=grant.headers,
+            variables=variables,
+            settings={**grant.settings, "mappings": list(self._mappings(places))},
+        )
+        return replace(recorded, answer=self._example(found.item, recorded))
+
+    def _url(self, given: Json, found: _Item) -> tuple[str, dict[str, str]]:
+        """Return the address with its host filled in, and the values of its path's variables."""
+        parts = given if isinstance(given, dict) else {"raw": given}
+        places = dict(_pairs(parts.get("variable")))
+        url = self._fill_host(_assemble(parts), found.variables)
+
+        def fill(segment: re.Match[str]) -> str:
+            places.setdefault(segment[1], "")
+            return hole(identifier(segment[1]))
+
+        address, mark, query = url.partition("?")
+        scheme = re.match(r"[a-z]+://[^/]*", address)
+        start = scheme.end() if scheme else 0
+        address = address[:start] + _SEGMENT.sub(fill, address[start:])
+        used = {
+            identifier(name): value for name, value in places.items() if hole(identifier(name)) in address
+        }
+        return f"{address}{mark}{query}", used
+
+    def _fill_host(self, url: str, known: Mapping[str, str]) -> str:
+        for _ in range(_DEEPEST):
+            authority = _AUTHORITY.match(url)
+            head = authority[0] if authority else ""
+            filled = _HOLE.sub(lambda found: known.get(found[1], found[0]), head)
+            if filled == head:
+                break
+            url = filled + url[len(head) :]
+        return url if "://" in url[:12] else f"http://{url}"
+
+    def _variables(self, written: str, found: _Item, grant: Grant) -> dict[str, Node]:
+        """Declare the variables that a request uses, with the values that the collection has for them."""
+        declared: dict[str, Node] = dict(grant.variables)
+        self.draft.secrets.update(grant.found)
+        ours = {identifier(name): name for name in found.variables}
+        names = [
+            *_HOLE.findall(written),
+            *(ours.get(variable, variable) for variable in sorted(grant.secret)),
+        ]
+        for name in dict.fromkeys(names):
+            variable, value = identifier(name), found.variables.get(name, "")
+            if name.startswith("$"):
+                self.draft.note(
+                    f"{{{{{name}}}}} is made up by Postman: give values for the variable {variable}."
+                )
+            is_secret = variable in grant.secret or is_secret_name(name) or secret_part(value) is not None
+            known = declared.setdefault(variable, {})
+            if is_secret:
+                known["secret"] = True
+            if value and not _HOLE.search(value):
+                if is_secret:
+                    self.draft.secrets.setdefault(variable, value)
+                else:
+                    known["default"] = value
+        return declared
+
+    def _mappings(self, places: Mapping[str, str]) -> Iterator[Node]:
+        for variable, value in places.items():
+            if value and not _HOLE.search(value):
+                collection = self.draft.collect(variable, [value])
+                yield {"target_variable_name": variable, "source_collection": collection}
+
+    def _body(self, given: Json) -> tuple[str | None, str, Node | None]:
+        """Return text, content type and parts of a body."""
+        if not isinstance(given, dict) or given.get("disabled"):
+            return None, "", None
+        mode = given.get("mode")
+        if mode == "raw" and given.get("raw"):
+            language = ((given.get("options") or {}).get("raw") or {}).get("language", "text")
+            return str(given["raw"]), _LANGUAGES.get(language, "text/plain"), None
+        if mode == "urlencoded":
+            pairs = (
+                (encode_form(name), encode_form(value)) for name, value in _pairs(given.get("urlencoded"))
+            )
+            return "&".join(f"{n}={v}" for n, v in pairs), "application/x-www-form-urlencoded", None
+        if mode == "graphql":
+            return _graphql(given.get("graphql") or {}), "application/json", None
+        if mode == "file":
+            self.draft.note("The file of a body is not read: give its content as the variable body.")
+            return hole("body"), "application/octet-stream", None
+        return (None, "", self._parts(given.get("formdata"))) if mode == "formdata" else (None, "", None)
+
+    def _parts(self, fields: Json) -> Node:
+        parts: Node = {}
+        for each in _enabled(fields):
+            name = str(each.get("key") or "")
+            part: Json = str(each.get("value") or "")
+            kind = each.get("contentType")
+            if each.get("type") == "file":
+                source = each.get("src")
+                path = str((source[0] if isinstance(source, list) and source else source) or "file")
+                filename = re.split(r"[/\\]", path)[-1]
+                variable = identifier(name, "file")
+                self.draft.note(
+                    f"The file {filename} is not read: give its content as the variable {variable}."
+                )
+                kind = kind or "application/octet-stream"
+                part = {"filename": filename, "content": hole(variable), "content_type": kind}
+            elif kind:
+                part = {"content": part, "content_type": kind}
+            parts[name] = [*_listed(parts[name]), part] if name in parts else part
+        return parts
+
+    def _example(self, item: Node, request: Recorded) -> Page | None:
+        """Return the first good answer that was saved with a request."""
+        for saved in item.get("response") or ():
+            code = saved.get("code") if isinstance(saved, dict) else None
+            if not isinstance(code, int) or not 200 <= code < 300:
+                continue
+            try:
+                body = json.loads(saved.get("body") or "")
+            except ValueError:
+                continue
+            headers = [(name.lower(), value) for name, value in _pairs(saved.get("header"))]
+            return Page(code, headers, body, re.sub(r"[{}]", "", request.url))
+        return None
+
+
+def _title(found: _Item) -> str:
+    """Return the name of a request, with its folder's where there is one."""
+    return " / ".join(part for part in found.path[-2:] if part) or "Request"
+
+
+def _assemble(parts: Node) -> str:
+    """Put an address together from its parts, which know what is disabled, else take it as written."""
+    host, path = parts.get("host"), parts.get("path")
+    if not host:
+        return str(parts.get("raw") or "")
+    address = f"{parts.get('protocol') or ''}://" if parts.get("protocol") else ""
+    address += ".".join(map(str, host)) if isinstance(host, list) else str(host)
+    address += f":{parts['port']}" if parts.get("port") else ""
+    segments = (
+        [_segment_text(each) for each in path] if isinstance(path, list) else [str(path or "").lstrip("/")]
+    )
+    address += "".join(f"/{segment}" for segment in segments)
+    pairs = [_query_text(each) for each in _enabled(parts.get("query"))]
+    return _with_query(address, pairs)
+
+
+def _segment_text(segment: Json) -> str:
+    return str(segment.get("value", "")) if isinstance(segment, dict) else str(segment)
+
+
+def _query_text(pair: Node) -> str:
+    """Write a pair as Postman does: what would end it is encoded."""
+    texts = [
+        re.sub(r"[&#]", lambda found: f"%{ord(found[0]):02X}", str(pair.get(k) or ""))
+        for k in ("key", "value")
+    ]
+    return texts[0] if pair.get("value") is None else "=".join(texts)
+
+
+def _with_query(url: str, pairs: list[str]) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}" if pairs else url
+
+
+def _enabled(listed: Json) -> Iterator[Node]:
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and not each.get("disabled") and each.get("enabled", True):
+            yield each
+
+
+def _pairs(listed: Json) -> Iterator[tuple[str, str]]:
+    if isinstance(listed, str):  # headers, as v2.0 may have them
+        for line in listed.splitlines():
+            name, _, value = line.partition(":")
+            yield name.strip(), value.strip()
+    for each in _enabled(listed):
+        key, given = each.get("key") or each.get("id"), each.get("value")
+        if isinstance(key, str) and key:
+            yield key, given if isinstance(given, str) else "" if given is None else json.dumps(given)
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def _graphql(given: Node) -> str:
+    variables = given.get("variables") or "{}"
+    text = variables if isinstance(variables, str) else json.dumps(variables, ensure_ascii=False)
+    query = json.dumps(str(given.get("query") or ""), ensure_ascii=False)
+    return f'{{"query":{query},"variables":{text.strip() or "{}"}}}'

@@ -61,6 +61,19 @@ class Settings:
     proxy_rate: float | None = _variable(
         "SWATH_PROXY_RATE", "Requests per second through each proxy; empty: no limit.", default=None
     )
+    max_running: int | None = _variable(
+        "SWATH_MAX_RUNNING",
+        "Executions that run at a time; further ones stay queued; empty: no limit.",
+        default=None,
+    )
+    max_running_per_user: int | None = _variable(
+        "SWATH_MAX_RUNNING_PER_USER", "The same, of one user; empty: no limit.", default=None
+    )
+    shard_seconds: float = _variable(
+        "SWATH_SHARD_SECONDS",
+        "Seconds after which a shard makes way while another execution waits.",
+        default=10.0,
+    )
     worker_shards: int = _variable(
         "SWATH_WORKER_SHARDS", "How many shards one worker works on at a time.", default=4
     )
@@ -104,12 +117,20 @@ def _read_list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-_KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float | None: "a number"}
+_KINDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    int | None: "a whole number",
+    float: "a number",
+    float | None: "a number",
+}
 _READERS: dict[Any, Any] = {
     Path: Path,
     str: str,
     bool: _read_bool,
     int: int,
+    int | None: int,
+    float: float,
     float | None: float,
     tuple[str, ...]: _read_list,
 }

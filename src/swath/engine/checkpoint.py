@@ -48,6 +48,9 @@ class OpenShard:
     changed: bool = False
     #: Bytes of the bodies in `pages`.
     gathered: int = 0
+    #: When it was opened, by the steady clock; and set when it is to make way for another execution's.
+    opened: float = 0.0
+    make_way: asyncio.Event = field(default_factory=asyncio.Event)
     #: Another worker has claimed the shard: nothing of ours can be committed any more.
     fenced: bool = False
 
@@ -107,6 +110,11 @@ class Checkpoints:
 
     def open(self, shard: OpenShard) -> None:
         self._shards[shard.number] = shard
+
+    def oldest(self) -> OpenShard | None:
+        """Return the shard that was opened before the others, of those that do not make way already."""
+        held = (shard for shard in self._shards.values() if not shard.make_way.is_set())
+        return min(held, key=lambda shard: shard.opened, default=None)
 
     async def close(self, shard: OpenShard) -> None:
         """Record all that the shard has left, then forget it."""

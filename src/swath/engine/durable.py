@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -67,7 +68,7 @@ async def _fan_out(execution_id: str) -> int:
     batch = 1
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
-            priority = 1 + min(handed, 1_000_000)
+            priority = await outlast(partial(_here().rank, execution_id, handed))
             name = f"{execution_id}:{number}:{batch}"
             with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
@@ -122,7 +123,9 @@ async def _hand_out(execution_id: str, batch: int) -> list[int]:
 
 @DBOS.step(name="work_shard", **_PATIENT)
 async def _work_shard(execution_id: str, number: int) -> int:
-    return await outlast(lambda: _here().work_shard(execution_id, number))
+    assert DBOS.workflow_id is not None
+    batch = int(DBOS.workflow_id.rsplit(":", 1)[1])
+    return await outlast(lambda: _here().work_shard(execution_id, number, batch))
 
 
 @DBOS.step(name="drop_shard", **_PATIENT)
@@ -240,6 +243,7 @@ class Engine:
         while True:
             self._wake.clear()
             try:
+                await self._worker.admit()
                 found = await self._read(executions.find_waiting)
                 waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
                 for pair in await self._read(recipes.find_waiting):

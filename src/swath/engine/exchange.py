@@ -1,5 +1,6 @@
 """One page's request until there is an answer to take: exit, pace, budget, fetch, verdict, wait, again."""
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,11 +61,23 @@ class Obtained:
     started: int
 
 
+NOTHING = (0, 0, 0)
+
+
 @dataclass(slots=True)
 class Patience:
     """The seconds that an item may still wait for its upstream, over all its pages."""
 
     left: float
+    #: How often its page had failed, been refused and been asked for before it was left.
+    carried: tuple[int, int, int] = NOTHING
+    #: The same by now.
+    spent: tuple[int, int, int] = NOTHING
+
+    def take_carried(self) -> tuple[int, int, int]:
+        """Return what was tried before, to whoever asks for the page first."""
+        carried, self.carried = self.carried, NOTHING
+        return carried
 
 
 @dataclass(slots=True)
@@ -78,6 +91,8 @@ class Tried:
     patience: Patience
     #: Requests that left, whoever was to blame.
     attempts: int = 0
+    #: Those before the item was left and taken up again.
+    before: int = 0
     #: Failures of the target, which are what `max_attempts` bounds.
     failures: int = 0
     #: Refusals for being too fast, and tokens that were refused.
@@ -144,7 +159,9 @@ class Exchange:
 
     def _first(self, item: int, request: Request, patience: Patience) -> Tried:
         target, live = target_of(request.url), self._live
-        return Tried(item, request, target, live.choose_exit(target, item), patience, revision=live.revision)
+        tried = Tried(item, request, target, live.choose_exit(target, item), patience, revision=live.revision)
+        tried.failures, tried.limited, tried.before = patience.take_carried()
+        return tried
 
     async def _insist(self, tried: Tried, judge: Judge) -> Obtained:
         while True:
@@ -158,6 +175,7 @@ class Exchange:
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
                 self._live.report_success(tried.target, tried.exit, answer.elapsed)
+                tried.patience.spent = NOTHING
                 self._heed(answer, tried)
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else replace(answer, body=b"")
@@ -219,6 +237,8 @@ class Exchange:
         no swap. Raises ItemFailed where all are held for longer than the item may wait.
         """
         live = self._live
+        if self._shard.make_way.is_set():
+            raise Stopped
         if tried.revision != live.revision:
             tried.revision, tried.exit = live.revision, live.choose_exit(tried.target, tried.item)
         held = live.held_for(tried.target, tried.exit)
@@ -322,7 +342,20 @@ class Exchange:
             told = f"{message} Waiting {seconds:.0f} s more would pass the item's deadline."
             raise self._failed(code, told, True, tried)
         tried.patience.left -= seconds
-        await self._live.clock.sleep(seconds)
+        tried.patience.spent = tried.failures, tried.limited, tried.before + tried.attempts
+        await self._sleep(seconds)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped as soon as the shard is to make way."""
+        sleep = asyncio.ensure_future(self._live.clock.sleep(seconds))
+        way = asyncio.ensure_future(self._shard.make_way.wait())
+        try:
+            await asyncio.wait((sleep, way), return_when=asyncio.FIRST_COMPLETED)
+            if not sleep.done():
+                raise Stopped
+        finally:
+            sleep.cancel()
+            way.cancel()
 
     def _failed_by(self, verdict: Verdict, tried: Tried) -> ItemFailed:
         code, message = verdict.error_code or "failed", verdict.message or ""
@@ -334,7 +367,7 @@ class Exchange:
             code,
             mask(message),
             retryable,
-            attempts=tried.attempts,
+            attempts=tried.before + tried.attempts,
             last_status=last.status if last else None,
             exit=tried.exit.id,
             sample=mask(last.body[:SAMPLE].decode("utf-8", "replace")) if last else None,

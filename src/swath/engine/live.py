@@ -28,7 +28,7 @@ from swath.flow.masking import MASK, Masker, visible
 from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
-from swath.store import executions, proxies
+from swath.store import executions, proxies, shards
 
 if TYPE_CHECKING:  # the worker holds executions, each of which knows its worker
     from swath.engine.worker import Worker
@@ -134,6 +134,22 @@ class LiveExecution:
         if row.maximum_requests_count != self.budget.limit:
             async with self.checkpoints.held_back() as unrecorded:
                 await self.budget.change(row.maximum_requests_count, unrecorded)
+        await self._make_way(row.priority)
+
+    async def _make_way(self, priority: int) -> None:
+        """Have the shard that was held longest let go where another execution waits for its place.
+
+        At most one at a time, once a checkpoint; for one of a higher priority, before its time.
+        """
+        if self.worker.has_room or (shard := self.checkpoints.oldest()) is None:
+            return
+        waiting = await self.worker.database.read(shards.find_waiting, self.id)
+        if waiting is None or waiting < priority:
+            return
+        held = self.clock.steady() - shard.opened
+        if held >= self.worker.settings.shard_seconds or waiting > priority:
+            shard.make_way.set()
+            self.gate.recheck()
 
     def _heed(self, changes: Adjustments) -> None:
         """Work by other settings from now on; what is under way goes on as it began."""

@@ -11,7 +11,15 @@ import structlog
 
 from swath.engine.ahead import Ahead
 from swath.engine.checkpoint import OpenShard
-from swath.engine.exchange import Exchange, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
+from swath.engine.exchange import (
+    NOTHING,
+    Exchange,
+    ExecutionFailed,
+    LimitReached,
+    Obtained,
+    Patience,
+    Stopped,
+)
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
 from swath.errors import FetchFault, ItemFailed
@@ -49,12 +57,14 @@ TOLD = {
 COUNTED = ("page_number", "offset")
 
 
-async def run_shard(live: LiveExecution, number: int) -> tuple[int, bool]:
+async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, bool]:
     """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have."""
-    row = await live.worker.database.write(shards.claim_shard, live.id, number)
+    row = await live.worker.database.write(shards.take_shard, live.id, number, batch)
+    if row is None:
+        return 0, False
     stored = row.progress
     progress = ShardProgress.decode(stored) if stored else ShardProgress.new(row.first, row._mapping["count"])
-    shard = OpenShard(number, row.claim, progress)
+    shard = OpenShard(number, row.claim, progress, opened=live.clock.steady())
     live.checkpoints.open(shard)
     runner = ShardRunner(live, shard)
     try:
@@ -107,7 +117,7 @@ class ShardRunner:
 
     async def _work_through(self, pending: Iterator[int]) -> None:
         for item in pending:
-            if self._shard.fenced or self._live.stopping.is_set():
+            if self._shard.fenced or self._shard.make_way.is_set() or self._live.stopping.is_set():
                 return
             await self._work(item)
 
@@ -120,14 +130,13 @@ class ShardRunner:
 
     async def _work(self, item: int) -> None:
         """Fetch the pages of one item until it ends."""
-        begun = self._shard.progress.begun.get(item)
-        patience = Patience(self._live.workflow.retry.item_deadline)
-        going = Going({}, begun or begin(self._live.workflow.paginator), patience)
+        going = self._take_up(item)
         ahead = Ahead(lambda state: self._ask(item, going, state), self._most_ahead())
         try:
             going.inputs = self._live.plan.inputs(item)
             while not await self._take_page(item, going, ahead):
-                pass
+                if self._shard.make_way.is_set():
+                    return
         except Stopped:
             return
         except LimitReached:
@@ -148,7 +157,21 @@ class ShardRunner:
             self._fail(item, ItemFailed("internal_error", message, retryable=True), going)
         finally:
             ahead.close()
+            self._leave(item, going.patience)
             self._live.exits.forget(item)
+
+    def _take_up(self, item: int) -> "Going":
+        """Return an item as it was left, or as it begins."""
+        workflow, progress = self._live.workflow, self._shard.progress
+        left, *carried = progress.tried.pop(item, (workflow.retry.item_deadline, *NOTHING))
+        begun = progress.begun.get(item) or begin(workflow.paginator)
+        return Going({}, begun, Patience(left, (carried[0], carried[1], carried[2])))
+
+    def _leave(self, item: int, patience: Patience) -> None:
+        """Keep what was tried for the page of an item that is left, or it could be tried for ever."""
+        if patience.spent != NOTHING and self._shard.progress.reason_of(item) is None:
+            self._shard.progress.tried[item] = (patience.left, *patience.spent)
+            self._shard.changed = True
 
     def _most_ahead(self) -> int:
         """Return how many pages of one item may be under way: what other items leave of the concurrency.

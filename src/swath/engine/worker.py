@@ -22,11 +22,12 @@ from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
 from swath.errors import Damaged, FetchFault, SwathError
-from swath.flow.execution import TERMINAL, Status, reason_left
+from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
 from swath.flow.plan import count_shards, shard_bounds
 from swath.flow.renewal import Choice
 from swath.settings import Settings
-from swath.store import executions, ledger, retries, shards
+from swath.store import admission, executions, ledger, retries, shards
+from swath.store.admission import Room
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
@@ -134,8 +135,10 @@ class Worker:
     async def _try_hand_out(self, execution_id: str, batch: int) -> tuple[list[int], bool]:
         row = await self.database.read(executions.find, execution_id)
         assert row is not None
+        if row.status != Status.RUNNING or row.truncated:
+            await self.database.write(shards.withdraw, execution_id)
         counts = await self.database.read(shards.count_shards, execution_id)
-        handed = counts.get("handed", 0)
+        handed = sum(counts.get(state, 0) for state in shards.OUT)
         if row.status == Status.STOPPING or row.truncated:
             return [], handed == 0
         if row.status != Status.RUNNING:
@@ -151,6 +154,22 @@ class Worker:
             for number in range(next_shard, min(next_shard + room, total))
         ]
         return await self.database.write(shards.hand_out, execution_id, batch, room, fresh), False
+
+    async def rank(self, execution_id: str, started: int) -> int:
+        """Return the place in the queue of an execution's next shard, when so many were started."""
+        row = await self.database.read(executions.find, execution_id)
+        return rank(row.priority if row else USUAL, started)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether this process could work on another shard."""
+        return sum(live.users for live in self.live.values()) < self.slots
+
+    async def admit(self) -> None:
+        """Let queued executions in, as far as the limits of those that run at a time allow."""
+        room = Room(self.settings.max_running, self.settings.max_running_per_user)
+        if await self.database.read(admission.is_anyone_outside, room):
+            await self.database.write(admission.admit, room, now_ms())
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are."""
@@ -194,12 +213,12 @@ class Worker:
 
     # --- a shard
 
-    async def work_shard(self, execution_id: str, number: int) -> int:
+    async def work_shard(self, execution_id: str, number: int, batch: int) -> int:
         """Work on a shard until it is done or told to stop; extract its rows when it is done."""
         await self._pause_while_draining()
         live = await self._enter(execution_id)
         try:
-            ended, done = await run_shard(live, number)
+            ended, done = await run_shard(live, number, batch)
         finally:
             await self._leave(live)
         if done:

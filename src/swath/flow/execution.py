@@ -78,6 +78,21 @@ STATUS_GROUPS: Mapping[str, frozenset[Status]] = {
 }
 
 
+#: Priorities that an owner may give, the highest first, and the one that is meant where none is given.
+LOWEST, USUAL, HIGHEST = 1, 5, 9
+#: Shards of an execution after which it has had its start: from then on all take turns.
+HEAD_START = 32
+
+
+def rank(priority: int, started: int) -> int:
+    """Return the place of an execution's next shard in the queue, the smallest first.
+
+    Within a priority those go first that have had least so far: a small execution passes a large one. No
+    more than its first shards, though, or every new one would hold up all that have had more.
+    """
+    return 1 + (HIGHEST - priority) * 1_000 + min(started, HEAD_START)
+
+
 def reason_left(*, truncated: bool) -> StopReason:
     """Return why items did not end that an ended execution had not come to."""
     return StopReason.REQUEST_LIMIT if truncated else StopReason.CANCELLED

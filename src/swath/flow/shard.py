@@ -21,6 +21,9 @@ class ShardProgress(msgspec.Struct):
     declared: dict[int, tuple[int, int]] = {}
     #: Items of which only the first pages count: a loop was seen after some repeated ones were taken.
     cuts: dict[int, int] = {}
+    #: Of items that were left amid a page: the seconds that they may still wait, how often the page failed,
+    #: was refused for being too fast, and was asked for.
+    tried: dict[int, tuple[float, int, int, int]] = {}
     #: How often items were begun anew; of those that were, the last time. Pages of earlier generations that
     #: such an item has do not count.
     generation: int = 0
@@ -41,13 +44,14 @@ class ShardProgress(msgspec.Struct):
         """Note that `item` ended; where it stood is forgotten."""
         self.outcomes[item - self.first] = _CODES[reason]
         self.begun.pop(item, None)
+        self.tried.pop(item, None)
 
     def renew(self, items: Collection[int]) -> None:
         """Begin items anew: what was fetched of them so far no longer counts."""
         self.generation += bool(items)
         for item in items:
             self.outcomes[item - self.first] = 0
-            for kept in (self.begun, self.declared, self.cuts):
+            for kept in (self.begun, self.declared, self.cuts, self.tried):
                 kept.pop(item, None)
             self.renewed[item] = self.generation
 

@@ -14,7 +14,8 @@ from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
-from swath.store import executions, ledger, webhooks
+from swath.store import admission, executions, ledger, webhooks
+from swath.store.admission import Room
 from swath.store.database import Connection, Row
 
 ACTIVE = STATUS_GROUPS["active"]
@@ -49,24 +50,28 @@ async def list_for(
         before=None if cursor is None else int(cursor),
         limit=limit + 1,
     )
-    views = await context.database.read(_view_all, rows[:limit])
+    views = await context.database.read(_view_all, rows[:limit], _room(context))
     return views, str(rows[limit - 1].number) if len(rows) > limit else None
 
 
 async def show(context: Context, user: User, execution_id: str) -> ExecutionView:
     """Return one execution. Raises NotFound where it is unknown or another user's."""
-    return await context.database.read(_show, user, execution_id)
+    return await context.database.read(_show, user, execution_id, _room(context))
 
 
-def _show(connection: Connection, user: User, execution_id: str) -> ExecutionView:
-    return _view_all(connection, [own(connection, user, execution_id)])[0]
+def _show(connection: Connection, user: User, execution_id: str, room: Room) -> ExecutionView:
+    return _view_all(connection, [own(connection, user, execution_id)], room)[0]
+
+
+def _room(context: Context) -> Room:
+    return Room(context.settings.max_running, context.settings.max_running_per_user)
 
 
 def describe(connection: Connection, execution_id: str, public_url: str) -> ExecutionView:
     """Return an execution as its owner is told of it where nobody asked; `public_url` may be empty."""
     row = executions.find(connection, execution_id)
     assert row is not None  # executions are never removed
-    return with_addresses(_view_all(connection, [row])[0], public_url)
+    return with_addresses(_view_all(connection, [row], Room())[0], public_url)
 
 
 def with_addresses(view: ExecutionView, public_url: str) -> ExecutionView:
@@ -83,15 +88,15 @@ def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
     return row
 
 
-def _view_all(connection: Connection, rows: Sequence[Row[Any]]) -> list[ExecutionView]:
+def _view_all(connection: Connection, rows: Sequence[Row[Any]], room: Room) -> list[ExecutionView]:
     found = executions.find_results(connection, [row.id for row in rows if row.completed_at])
     files: dict[str, list[dict[str, Any]]] = {}
     for file in found:
         files.setdefault(file.execution_id, []).append(_view_file(file))
-    return [_view(connection, row, files.get(row.id, [])) for row in rows]
+    return [_view(connection, row, files.get(row.id, []), room) for row in rows]
 
 
-def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]]) -> ExecutionView:
+def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], room: Room) -> ExecutionView:
     return {
         "id": row.id,
         "workflow_id": row.workflow_id,
@@ -101,6 +106,8 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]]) ->
         "completed_at": iso(row.completed_at),
         "results": files,
         "status": row.status,
+        "waiting_for": _waiting_for(connection, row, room),
+        "priority": row.priority,
         "error": row.error,
         "warnings": json.loads(row.warnings),
         "execution_name": row.name,
@@ -110,6 +117,18 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]]) ->
         "progress": row.items_ended / row.items_total if row.items_total else 1.0,
         "seconds_left": _estimate(row),
     }
+
+
+def _waiting_for(connection: Connection, row: Row[Any], room: Room) -> str | None:
+    """Say what keeps an execution from starting; None where nothing does."""
+    if row.status != Status.QUEUED or row.admitted_at is not None or room == Room():
+        return None
+    running = admission.count_running(connection)
+    if room.admits(running, row.owner_id):
+        return None
+    if room.is_full(running):
+        return f"{room.of_all} executions run, as many as may at a time (SWATH_MAX_RUNNING)."
+    return f"{room.per_user} of yours run, as many as may at a time (SWATH_MAX_RUNNING_PER_USER)."
 
 
 def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:

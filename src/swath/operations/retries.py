@@ -16,7 +16,7 @@ from swath.flow.renewal import Choice, Which
 from swath.operations import proxies
 from swath.operations.context import Context, User
 from swath.operations.executions import own
-from swath.operations.triggers import once, seal_exit
+from swath.operations.triggers import check_priority, once, seal_exit
 from swath.store import definitions, executions
 from swath.store.database import Connection, Row
 
@@ -43,6 +43,8 @@ class Retry:
     #: Counts what the retry sends; left out: as many as the execution had.
     maximum_requests_count: int | None = None
     execution_name: str | None = None
+    #: Left out: that of the execution.
+    priority: int | None = None
 
 
 async def retry(
@@ -72,6 +74,7 @@ def _choose(connection: Connection, parent: Row[Any], asked: Retry) -> Choice:
         raise Conflict("status", f"This execution has not ended, it is {parent.status}; wait, or cancel it.")
     if asked.maximum_requests_count is not None and asked.maximum_requests_count < 1:
         raise InvalidInput("maximum_requests_count", "Must be at least 1; leave it out for as before.")
+    check_priority(asked.priority)
     if asked.items is not None:
         choice = Choice(items=_check_items(asked.items, parent.items_total))
     else:
@@ -175,5 +178,6 @@ def _values(parent: Row[Any], choice: Choice, frozen: Frozen, asked: Retry) -> d
         "created_at": now_ms(),
         "items_total": parent.items_total,
         "shard_size": parent.shard_size,
+        "priority": asked.priority or parent.priority,
         "maximum_requests_count": limit,
     }

@@ -23,6 +23,7 @@ from swath.flow.definition import (
     ProxyChoice,
     ProxyType,
 )
+from swath.flow.execution import HIGHEST, LOWEST, USUAL
 from swath.flow.masking import MASK
 from swath.flow.plan import choose_shard_size, count_items, lay_axes
 from swath.flow.request import RequestTemplate
@@ -44,6 +45,8 @@ class Trigger:
     archive: bool | None = None
     do_proxy_hot_swap: bool | None = None
     execution_name: str | None = None
+    #: 1 to 9, the highest first; 5 where it is left out.
+    priority: int | None = None
     send_completion_email: bool | None = None
 
 
@@ -71,6 +74,7 @@ async def prepare(context: Context, user: User, workflow_id: str, asked: Trigger
         "workflow_id": workflow_id,
         "name": asked.execution_name,
         "created_at": now_ms(),
+        "priority": asked.priority or USUAL,
         "maximum_requests_count": asked.maximum_requests_count,
         "definition": await _freeze(context, user, workflow_id, asked),
         "parameters": asked.execution_parameters or {},
@@ -118,8 +122,14 @@ def _repeat(known: Row[Any], digest: str) -> str:
 def _check(asked: Trigger) -> None:
     if asked.maximum_requests_count is not None and asked.maximum_requests_count < 1:
         raise InvalidInput("maximum_requests_count", "Must be at least 1; leave it out for no limit.")
+    check_priority(asked.priority)
     if asked.output_aggregation_format not in (None, *WRITERS):
         raise InvalidInput("output_aggregation_format", f"Must be one of: {', '.join(WRITERS)}.")
+
+
+def check_priority(priority: int | None) -> None:
+    if priority is not None and not LOWEST <= priority <= HIGHEST:
+        raise InvalidInput("priority", f"Must be {LOWEST} to {HIGHEST}; the highest goes first.")
 
 
 async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger) -> Frozen:

@@ -65,8 +65,12 @@ def find_some(
 
 
 def find_waiting(connection: Connection) -> list[str]:
-    """Return the ids of queued executions, oldest first."""
-    query = select(executions.c.id).where(executions.c.status == Status.QUEUED)
+    """Return the ids of executions that were let in and have not started, oldest first."""
+    query = select(executions.c.id).where(
+        executions.c.status.in_([Status.QUEUED, Status.STOPPING]),
+        executions.c.started_at.is_(None),
+        executions.c.admitted_at.is_not(None),
+    )
     return list(connection.execute(query.order_by(executions.c.number).limit(1000)).scalars())
 
 

@@ -187,6 +187,10 @@ executions = Table(
     Column("items_kept", BigInteger, nullable=False, server_default="0"),
     Column("name", Text),
     Column("status", Text, nullable=False, index=True),
+    #: 1 to 9, the highest first.
+    Column("priority", Integer, nullable=False, server_default="5"),
+    #: When it was let in, within the limits of executions that may run at a time.
+    Column("admitted_at", BigInteger),
     Column("error", Text),
     #: The frozen definition, secrets sealed.
     Column("definition", Text, nullable=False),
@@ -257,7 +261,7 @@ shards = Table(
     Column("count", BigInteger, nullable=False),
     #: Raised by whoever takes the shard: a checkpoint with an older number changes nothing.
     Column("claim", Integer, nullable=False),
-    #: `handed` (a worker has it or will), `yielded` (stopped before its end), `done`.
+    #: `handed` (waits for a worker), `taken` (a worker has it), `yielded` (stopped before its end), `done`.
     Column("state", Text, nullable=False),
     #: The hand-out that it was last part of; makes handing out repeatable.
     Column("batch", Integer, nullable=False),
@@ -291,6 +295,22 @@ scopes = Table(
     Column("due", BigInteger, nullable=False),
     #: Until when nothing may be sent, because the target asked for it.
     Column("held_until", BigInteger, nullable=False),
+)
+
+#: Few of many: who looks for shards that wait need not pass by all that are done.
+waiting_shards = Index(
+    "ix_shards_waiting",
+    shards.c.execution_id,
+    sqlite_where=shards.c.state == "handed",
+    postgresql_where=shards.c.state == "handed",
+)
+
+#: Work that one process does at a time, however many there are: whoever moves `until` on does it.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),
 )
 
 #: A shard's pages in one segment.

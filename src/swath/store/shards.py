@@ -7,13 +7,26 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
-from swath.flow.execution import DONE, StopReason
+from swath.flow.execution import DONE, Status, StopReason
 from swath.flow.shard import ShardProgress
-from swath.store.schema import frames, shards
+from swath.store.schema import executions, frames, shards
 
 #: A shard that was claimed so often without getting any further is given up.
 MOST_FRUITLESS_CLAIMS = 12
 UNDONE = frozenset(StopReason) - DONE
+#: States of a shard that is handed out.
+OUT = ("handed", "taken")
+
+
+def find_waiting(connection: Connection, execution_id: str) -> int | None:
+    """Return the highest priority of the other executions that wait for a worker; None where none waits."""
+    query = (
+        select(func.max(executions.c.priority))
+        .join(shards, shards.c.execution_id == executions.c.id)
+        .where(shards.c.state == "handed", shards.c.execution_id != execution_id)
+        .where(executions.c.status == Status.RUNNING)
+    )
+    return connection.execute(query).scalar()
 
 
 def find_batch(connection: Connection, execution_id: str, batch: int) -> list[int]:
@@ -72,21 +85,42 @@ def _new_shard(execution_id: str, batch: int, number: int, first: int, count: in
     }
 
 
+def withdraw(connection: Connection, execution_id: str) -> None:
+    """Take back the shards that wait for a worker: what is held or ends need not wait for one."""
+    here = and_(shards.c.execution_id == execution_id, shards.c.state == "handed")
+    connection.execute(update(shards).where(here).values(state="yielded"))
+
+
+def take_shard(connection: Connection, execution_id: str, number: int, batch: int) -> Row[Any] | None:
+    """Take a shard that was handed out in a batch; None where it was withdrawn since."""
+    query = select(shards.c.number).where(
+        shards.c.execution_id == execution_id,
+        shards.c.number == number,
+        shards.c.batch == batch,
+        shards.c.state.in_(OUT),
+    )
+    if connection.execute(query).first() is None:
+        return None
+    return claim_shard(connection, execution_id, number)
+
+
 def claim_shard(connection: Connection, execution_id: str, number: int) -> Row[Any]:
     """Take a shard: whoever had it before can commit nothing more to it."""
     here = and_(shards.c.execution_id == execution_id, shards.c.number == number)
-    connection.execute(
-        update(shards).where(here).values(claim=shards.c.claim + 1, fruitless=shards.c.fruitless + 1)
-    )
+    taken = {"claim": shards.c.claim + 1, "fruitless": shards.c.fruitless + 1, "state": "taken"}
+    connection.execute(update(shards).where(here).values(taken))
     return connection.execute(select(shards).where(here)).one()
 
 
 def leave_shard(connection: Connection, execution_id: str, number: int, claim: int, state: str) -> None:
-    """Let go of a shard as `done` or `yielded`, unless somebody else has claimed it."""
+    """Let go of a shard as `done` or `yielded`, unless somebody else has claimed it.
+
+    Whoever stops in good order was not fruitless, even if it had no time to get any further.
+    """
     connection.execute(
         update(shards)
         .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.claim == claim)
-        .values(state=state)
+        .values(state=state, fruitless=0)
     )
 
 
@@ -94,7 +128,8 @@ def drop_shard(connection: Connection, execution_id: str, number: int) -> None:
     """Put back a shard that is handed out, whoever has it."""
     connection.execute(
         update(shards)
-        .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.state == "handed")
+        .where(shards.c.execution_id == execution_id, shards.c.number == number)
+        .where(shards.c.state.in_(OUT))
         .values(state="yielded")
     )
 

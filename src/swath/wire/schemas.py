@@ -421,6 +421,8 @@ class ExecutionObject:
     completed_at: datetime | None
     results: list[ResultFile]
     status: Status
+    waiting_for: str | None
+    priority: int
     error: str | None
     warnings: list[str]
     execution_name: str | None

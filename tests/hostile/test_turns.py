@@ -1,0 +1,84 @@
+"""Executions take turns: a small one is not kept waiting by a large one, and nothing is lost by it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.hostile.house import House
+from tests.hostile.test_control import arrived, paged, per_user
+from tests.upstreams.pages import page, rows
+from tests.upstreams.scripted import Asked, Play, Scripted
+
+from swath.engine.checkpoint import OpenShard
+from swath.flow.definition import RetryPolicy
+
+MANY = [str(number) for number in range(200)]  # 13 shards, on 4 places
+
+
+def small(upstream: Scripted) -> Any:
+    upstream.on("/small/*", page(rows(0, 2)))
+    endpoint, workflow = paged(upstream, paging={"max_pages_per_item": 1})
+    return replace(endpoint, url=upstream.url + "/small/{{user}}"), workflow
+
+
+class Slow:
+    """Users with two pages, answered one after another until somebody hurries."""
+
+    def __init__(self, upstream: Scripted) -> None:
+        self.delay = 0.05
+        upstream.on("/users/*", self.play)
+
+    def play(self, asked: Asked) -> Play:
+        number = int(asked.query["page"])
+        return Play.json({"results": rows(2 * number, 2) if number <= 2 else []}, delay=self.delay)
+
+
+@pytest.mark.parametrize("priority", [5, 6])
+async def test_a_small_execution_passes_a_large_one(house: House, upstream: Scripted, priority: int) -> None:
+    """With every place taken, the shard that was held longest makes way; it loses and repeats nothing.
+
+    It does so when its time is over, or at once for an execution that goes first.
+    """
+    slow = Slow(upstream)
+    endpoint, workflow = paged(upstream, concurrency=4)
+    large = await house.begin(endpoint, workflow, inputs={"user": MANY})
+    await arrived(upstream, 16)
+    waits = await house.begin(*small(upstream), inputs={"user": MANY[:5]}, priority=priority)
+    if priority == 5:
+        house.clock.now += house.context.settings.shard_seconds
+    passed = await house.end(waits)
+    assert len(passed.rows()) == 10
+    assert (await house.show(large))["counters"]["items_ended"] < len(MANY)
+    slow.delay = 0
+    ended = await house.end(large)
+    assert ended.status == "succeeded"
+    assert per_user(ended.files) == dict.fromkeys(MANY, 4)
+    assert ended.attempts == 3 * len(MANY) == len(upstream.asked) - 5
+
+
+def open_shard(house: House, execution_id: str) -> OpenShard | None:
+    live = house.context.engine._worker.live.get(execution_id)
+    shard: OpenShard | None = live and live.checkpoints.oldest()
+    return shard
+
+
+async def test_who_makes_way_again_and_again_still_ends(house: House, upstream: Scripted) -> None:
+    """What was tried for a page is remembered: it fails after as many attempts as without a break."""
+    upstream.on("/users/*", lambda asked: Play(status=503))
+    endpoint, workflow = paged(upstream, retry=RetryPolicy(max_attempts=5))
+    house.clock.busy = lambda: True  # no wait ends by itself
+    try:
+        execution_id = await house.begin(endpoint, workflow, inputs={"user": ["1"]})
+        for attempt in range(1, 5):
+            await arrived(upstream, attempt)
+            while (shard := open_shard(house, execution_id)) is None or not house.clock.slept:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            house.clock.slept.clear()
+            shard.make_way.set()
+        ended = await house.end(execution_id)
+    finally:
+        house.clock.busy = lambda: house.context.engine.fetcher.under_way > 0
+    assert len(upstream.asked) == ended.attempts == 5
+    (line,) = ended.failures
+    assert (line["attempts"], line["error_code"]) == (5, "service_unavailable")

@@ -43,9 +43,9 @@ class Server:
         self.url = ""
         self._session = requests.Session()
 
-    def start(self) -> Self:
+    def start(self, port: str = "0") -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "swath", "serve", "--port", "0", *self._options],
+            [sys.executable, "-m", "swath", "serve", "--port", port, *self._options],
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,

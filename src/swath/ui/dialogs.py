@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from markupsafe import escape
 from nicegui import ui
 
 from swath.errors import FieldError
@@ -32,11 +33,11 @@ class Form:
         self._does, self._act, self._kind, self._leave = does, act, kind, leave
         self._dialog = ui.dialog(value=True)
         self._dialog.on("hide", self._dialog.delete)
+        self._dialog.props["aria-label"] = title
         with self._dialog:
             self._card = ui.card().classes("dialog wide" if wide else "dialog")
-            self._card.props('role="dialog" aria-modal="true"').props["aria-label"] = title
         with self._card:
-            ui.html(title, tag="h2", sanitize=False)
+            ui.html(str(escape(title)), tag="h2", sanitize=False)
         self._alert: ui.label | None = None
 
     def __enter__(self) -> Self:

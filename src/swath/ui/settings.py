@@ -80,13 +80,17 @@ def _ask_revoke(visit: Visit, token: TokenView) -> None:
         ui.label("Whoever uses it is out at once, in programs and in browsers.")
 
 
+def _write_value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
 def _write_settings(told: ServerView) -> Any:
     rows = [
         [
             tag("code", each.variable),
             tag("span", "set" if each.given else "not set", class_="quiet")
             if each.value is None
-            else str(each.value) or "–",
+            else _write_value(each.value) or "–",
             each.meaning,
         ]
         for each in told.settings

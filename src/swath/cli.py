@@ -15,7 +15,7 @@ import uvloop
 
 from swath.api.app import build_app
 from swath.api.auth import BASE
-from swath.bootstrap import check, open_house
+from swath.bootstrap import check, open_house, spare_collector
 from swath.demo.story import tell
 from swath.errors import SetupError
 from swath.settings import Settings
@@ -53,6 +53,7 @@ def serve(
         api, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False
     )
     server = Announcing(config, settings)
+    spare_collector()
     server.run()
     if not server.started:
         raise typer.Exit(1)
@@ -66,6 +67,7 @@ def worker(
     settings = Settings.from_environment(data_dir=data_dir)
     _need_database(settings, "swath worker")
     check(settings)
+    spare_collector()
     uvloop.run(_work(settings))
 
 

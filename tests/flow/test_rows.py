@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from tests.flow.reference_rows import (
     combine,
     encode,
@@ -22,6 +23,8 @@ from tests.flow.reference_rows import (
 
 from swath.flow.definition import Filter
 from swath.flow.rows import Extraction, Extractor, SourcePage
+from swath.flow.rows.cells import CellWriter
+from swath.flow.rows.columns import Column
 
 DOCUMENTED = {
     "results": [
@@ -434,3 +437,13 @@ def test_memory_stays_flat_in_rows() -> None:
     assert sum(block.rows for block in part.blocks) == 20_000
     sources = [(part, lambda offset, length: file.getvalue()[offset : offset + length])]
     assert parts_of(sources, tables_of(sources)[0]) == sources
+
+
+@given(st.lists(st.none() | st.integers(-(2**70), 2**70), max_size=6), st.lists(scalars, max_size=2))
+def test_columns_are_written_as_their_values_one_by_one(integers: list[Any], others: list[Any]) -> None:
+    """Integers however large, with gaps and among other kinds; a text that reads `null` stays one."""
+    cells = CellWriter()
+    for values in (integers, integers + others):
+        gaps = [UNSET if value is None else value for value in values]
+        assert list(cells.write_column(Column(gaps))) == [cells.write(value) for value in values]
+        assert list(cells.write_column(Column(values))) == [cells.write(value) for value in values]

@@ -22,8 +22,11 @@ def main(shape: str, stored: Path, out: Path) -> None:
         reduce_table,
         start_worker,
     )
+    from swath.flow.definition import Workflow  # noqa: PLC0415
+    from swath.flow.files.index import IndexWriter  # noqa: PLC0415
+    from swath.flow.layout import arrange_all  # noqa: PLC0415
     from swath.flow.rows import Extraction  # noqa: PLC0415
-    from swath.flow.table import unite  # noqa: PLC0415
+    from swath.flow.table import order_tables  # noqa: PLC0415
 
     shards = msgspec.json.decode((stored / "frames.json").read_bytes(), type=list[list[Frame]])
     place = str(stored / "objects")
@@ -39,17 +42,18 @@ def main(shape: str, stored: Path, out: Path) -> None:
     with ProcessPoolExecutor(
         os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
     ) as pool:
-        mapped = list(pool.map(map_shard, jobs))
-        tables = unite(part for each in mapped for part in each.parts)
+        writer = IndexWriter()
+        for mapped in pool.map(map_shard, jobs):
+            writer.add(mapped.object, mapped.parts)
+        tables = order_tables(writer.union.tables())
+        arrange_all(tables, None, Workflow(name="", endpoint_id="").column_budget)
+        (stored / "objects" / out.name / "index").write_bytes(writer.write(tables, typed=False))
         reduced = [
             ReduceJob(
-                place=place, scratch=str(out), table=table, output_format="csv",
-                sources=[
-                    (part, each.object) for each in mapped for part in each.parts if part.path == table.path
-                ],
+                place=place, scratch=str(out), index=f"{out.name}/index", table=number, output_format="csv"
             )
-            for table in tables
-        ]  # fmt: skip
+            for number in range(len(tables))
+        ]
         for table, (path, _) in zip(tables, pool.map(reduce_table, reduced), strict=True):
             shutil.move(path, out / f"{table.name}.csv")
 

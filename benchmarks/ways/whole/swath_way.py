@@ -9,12 +9,13 @@ import uvloop
 
 async def main(url: str, count: int, folder: Path) -> None:
     # Here and not above: each worker process imports this script again, and must not import the house.
-    from swath.bootstrap import open_house  # noqa: PLC0415
+    from swath.bootstrap import open_house, spare_collector  # noqa: PLC0415
     from swath.flow.definition import Endpoint, Workflow  # noqa: PLC0415
     from swath.operations import endpoints, executions, triggers, users, workflows  # noqa: PLC0415
     from swath.settings import Settings  # noqa: PLC0415
 
     settings = Settings(data_dir=folder / "data", allowed_private_hosts=("127.0.0.0/8",))
+    spare_collector()
     async with open_house(settings) as context:
         user = await users.authenticate(context, (settings.data_dir / "token").read_text().strip())
         endpoint = await endpoints.create(context, user, Endpoint(name="sample", url=url + "/sample/{{n}}"))

@@ -32,8 +32,9 @@ log = structlog.get_logger()
 
 #: Work that was begun under one version is only gone on with under the same; ours never changes by itself.
 APPLICATION_VERSION = "1"
-#: Seconds between looks for work on a queue, and for queued executions where nobody woke us.
-POLL = 0.1
+#: Seconds between looks for work on a queue, of which each costs some 2 ms of CPU, and for queued executions
+#: where nobody woke us.
+POLL = 0.2
 DISPATCH_EVERY = 1.0
 #: Executions that one process has begun and not ended; more wait in the queue. Paused ones count, and cost
 #: no more than a sleeping task.

@@ -3,6 +3,7 @@
 This module and what it imports stay small: every worker process loads them, and nothing else of Swath.
 """
 
+import gc
 import heapq
 import os
 import threading
@@ -116,7 +117,13 @@ class PackJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start_worker() -> None:
-    """Prepare a worker process: it ends when the process that began it is gone, however that ended."""
+    """Prepare a worker process: it ends when the process that began it is gone, however that ended.
+
+    The cyclic collector hardly ever runs there: rows are not cyclic, and looking for rings among all the
+    values of a batch took a quarter of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     parent = parent_process()
     assert parent is not None
 

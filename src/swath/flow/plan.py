@@ -17,7 +17,7 @@ Element = Callable[[Axis, int], Json]
 #: A queue of more shards than this is slower to keep than to work on.
 MOST_SHARDS = 10_000
 SMALLEST_SHARD = 16
-USUAL_SHARDS = 16
+USUAL_SHARDS = 8
 LARGEST_USUAL_SHARD = 1_000
 
 
@@ -138,7 +138,7 @@ def _inline(name: str, values: Sequence[Json]) -> Axis:
 
 
 def choose_shard_size(items: int) -> int:
-    """Return how many input items make a shard: 16 shards of at least 16 and at most 1,000 items,
+    """Return how many input items make a shard: 8 shards of at least 16 and at most 1,000 items,
     larger only where there would be more than 10,000 of them."""
     usual = min(max(-(-items // USUAL_SHARDS), SMALLEST_SHARD), LARGEST_USUAL_SHARD)
     return max(usual, -(-items // MOST_SHARDS))

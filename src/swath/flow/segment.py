@@ -18,7 +18,8 @@ from swath.errors import Damaged
 MAGIC = b"SWATHSEG1"
 #: Rows of a page that nothing needed to look into.
 NOT_COUNTED = -1
-LEVEL = 3
+#: Of zstd: higher levels cost up to half as much again, and make segments hardly smaller.
+LEVEL = 1
 _TAIL = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")
 #: A frame's checksum and, behind it, the frame.

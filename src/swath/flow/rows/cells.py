@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from swath.flow.bodies import Number
@@ -15,6 +16,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOTHING = {type(None), UnsetType}
 _TEXTS = {str, Number}
 _WORDS = {True: "true", False: "false", None: "", UNSET: ""}
+_encode = msgspec.json.Encoder().encode
 _QUOTED = (",", '"', "\n", "\r")
 
 
@@ -37,10 +39,10 @@ class CellWriter:
         if kinds and kinds <= _TEXTS:
             return self._write_texts(values if kinds == column.kinds else [value or "" for value in values])
         if kinds == {int}:
-            return [str(value) if type(value) is int else "" for value in values]
+            return _write_integers(values if kinds == column.kinds else list(map(_or_none, values)))
         if kinds == {bool}:
-            return [_WORDS[value] for value in values]
-        return ["" if value is UNSET else self.write(value) for value in values]
+            return list(map(_WORDS.__getitem__, values))
+        return self._write_texts([cell_text(value) for value in values])
 
     def _write_texts(self, texts: Sequence[str]) -> Sequence[str]:
         """Quote what must be quoted, testing cell by cell only for what there is in the whole column."""
@@ -55,11 +57,24 @@ class CellWriter:
         return list(map(quote, texts))
 
 
+def _or_none(value: Json) -> Json:
+    return None if value is UNSET else value
+
+
+def _write_integers(values: Sequence[Json]) -> Sequence[str]:
+    """Write integers as one JSON array, which takes a fifth of the time of writing them one by one."""
+    try:
+        text = _encode(values).decode()
+    except OverflowError:  # one has more than 64 bits
+        return list(map(cell_text, values))
+    return text[1:-1].replace("null", "").split(",") if values else ()
+
+
 def cell_text(value: Json) -> str:
-    """Return a scalar as a cell's text."""
+    """Return a scalar as a cell's text, an empty one where there is no value."""
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or value is UNSET:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -31,6 +31,11 @@ class Budget:
     def limited(self) -> bool:
         return self._limit is not None
 
+    async def make_ready(self) -> None:
+        """See to it that an attempt can be taken without waiting, if any is left."""
+        if self._limit is not None and not self._held and not self.exhausted:
+            await self._reserve()
+
     async def take(self) -> bool:
         """Take one attempt; False when none is left."""
         if self._limit is None:

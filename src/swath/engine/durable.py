@@ -21,6 +21,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions
 from swath.engine.changes import NEW
 from swath.engine.courier import Courier
 from swath.engine.fetcher import Fetcher
+from swath.engine.joint import heed
 from swath.engine.lease import Lease
 from swath.engine.outages import outlast
 from swath.engine.worker import Worker
@@ -218,7 +219,7 @@ class Engine:
         """Heed what another process told."""
         if text == NEW:
             self._wake.set()
-        else:
+        elif not heed(text, self._worker.pause):
             self._worker.hear(text)
 
     def wake(self) -> None:

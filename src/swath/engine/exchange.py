@@ -253,6 +253,10 @@ class Exchange:
     async def _enter(self, tried: Tried) -> None:
         """Pass the gate; what the item waited because its scope was held counts against its patience."""
         held = self._live.held_for(tried.target, tried.exit)
+        if len(self._live.paces(tried.target, tried.exit)) > 1:
+            # Once there is a slot the request is to leave at once, and wait for nothing else.
+            await self._live.budget.make_ready()
+            await self._live.worker.fetcher.warm(tried.request, tried.exit, self._live.workflow.limits)
         await self._live.gate.enter(lambda: self._prepare(tried))
         tried.patience.left -= held
 

@@ -100,6 +100,9 @@ class LiveExecution:
     @classmethod
     async def open(cls, worker: "Worker", row: Any) -> "LiveExecution":
         live = cls(worker, row, worker.opened.of(row))
+        if worker.joint is not None:
+            for key, seconds in (await worker.joint.find_held()).items():
+                worker.pacer.pause_for(key, seconds)
         live._committing = asyncio.create_task(live.checkpoints.keep_committing(live.look))
         await live.look()
         return live
@@ -157,6 +160,8 @@ class LiveExecution:
         self._use_exits(self._frozen.exits if changes.exits is None else changes.exits)
         for key in self._scopes.keys():  # noqa: SIM118 - it is no mapping
             self.worker.pacer.restart(key)
+            if self.worker.joint is not None:
+                self.worker.joint.restart(key)
         self._scopes = self._lay_scopes()
         self.gate.limit = self.workflow.concurrency
         self.revision += 1
@@ -211,12 +216,12 @@ class LiveExecution:
     def hold(self, target: str, exit: Exit, seconds: float) -> None:
         """Let nothing more be sent in the scope (target, credential, exit) for some seconds."""
         before = self.held_for(target, exit)
-        self.worker.pacer.pause_for(self._scopes.own(target, exit), seconds)
+        key = self._scopes.own(target, exit)
+        self.worker.pause(key, seconds)
+        if self.worker.joint is not None:
+            self.worker.joint.hold(key, seconds)
         if seconds - before >= NOTEWORTHY:
             self.note("scope_held", {"target": target, "exit": exit.id, "seconds": round(seconds, 3)})
-        # Who waits for a slot may have another exit to take, or no patience for so long a wait.
-        for live in self.worker.live.values():
-            live.gate.recheck()
 
     def report_success(self, target: str, exit: Exit, seconds: float) -> None:
         """An answer came that can be taken."""

@@ -88,6 +88,10 @@ class Pacer:
         self._scopes: dict[str, _Scope] = {}
         self._numbers = itertools.count()
 
+    def share(self, reserve: Reserve) -> None:
+        """Take slots from where other processes take theirs; before the first is asked for."""
+        self._reserve = reserve
+
     async def slot(self, paces: Sequence[Pace]) -> float:
         """Wait until every scope has a slot, and take them. Returns how many seconds it took."""
         if not paces:
@@ -119,6 +123,8 @@ class Pacer:
         """Have a scope's next slot due now, for its limit has changed; a pause holds."""
         scope = self._scope(key)
         scope.due = max(scope.held, self._clock())
+        if self._reserve is not None:
+            scope.left = 0
         if scope.server is not None:  # it sleeps until what was due before
             scope.server.cancel()
             scope.server = asyncio.create_task(self._serve(key, scope))

@@ -15,6 +15,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.health import Health
 from swath.engine.inputs import freeze
+from swath.engine.joint import JointPace
 from swath.engine.lease import Lease
 from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pacer
@@ -58,12 +59,16 @@ class Worker:
     draining: bool = False
     #: Where several workers share the database.
     lease: Lease | None = None
+    joint: JointPace | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Set while this process works on no shard.
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.changes = Changes(self.database)
+        if self.database.shared:
+            self.joint = JointPace(self.database, self.changes)
+            self.pacer.share(self.joint.reserve)
         self._idle.set()
 
     @property
@@ -266,6 +271,12 @@ class Worker:
         self.changes.note(execution_id)
         if execution_id in self.live:
             self.live[execution_id].look_soon()
+
+    def pause(self, key: str, seconds: float) -> None:
+        """Hold a scope in this process, and let who waits for it look for another way."""
+        self.pacer.pause_for(key, seconds)
+        for live in self.live.values():
+            live.gate.recheck()
 
     async def drain(self) -> None:
         """Have every shard record what it has, and take no more."""

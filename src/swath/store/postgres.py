@@ -89,6 +89,15 @@ class PostgresDatabase(Database):
         work.add_done_callback(self._writing.discard)
         return await asyncio.shield(work)
 
+    async def act(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async def tell() -> T:
+            async with self._alone.connect() as connection:
+                return await connection.run_sync(story, *args, **kwargs)
+
+        return await _retell(tell)
+
     def write_now(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -119,11 +128,7 @@ class PostgresDatabase(Database):
             yield held
 
     async def announce(self, text: str) -> None:
-        async def tell() -> None:
-            async with self._alone.connect() as connection:
-                await connection.execute(select(func.pg_notify(CHANNEL, text)))
-
-        await _naming_outages(tell)
+        await self.act(lambda connection: connection.execute(select(func.pg_notify(CHANNEL, text))))
 
     async def announcements(self) -> AsyncIterator[str]:
         address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)

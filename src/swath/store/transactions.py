@@ -47,6 +47,12 @@ class Database(ABC):
         The transaction goes on to its end when the caller is cancelled; the caller learns it then.
         """
 
+    async def act(
+        self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a story of one statement, which is a transaction by itself and takes its turn by itself."""
+        return await self.write(story, *args, **kwargs)
+
     @abstractmethod
     def write_now(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -1,0 +1,69 @@
+"""The pace of scopes that all workers of a database keep together."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from swath.engine.changes import Changes
+from swath.engine.outages import outlast
+from swath.errors import Unavailable
+from swath.store import scopes
+from swath.store.database import Database
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """What a worker tells the others when a target has asked for a pause."""
+
+    held: str
+    seconds: float
+
+
+class JointPace:
+    """Slots come from the database, and pauses are told to all who share it."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database = database
+        self._changes = changes
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def reserve(self, key: str, interval: float, count: int) -> float:
+        """Take the next slots of a scope; return the seconds until the first of them is due."""
+        return await outlast(lambda: self._database.act(scopes.reserve, key, interval, count))
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold a scope for some seconds in every process."""
+        self._soon(self._hold(key, seconds))
+
+    def restart(self, key: str) -> None:
+        """Have a scope's next slot due now."""
+        self._soon(self._database.act(scopes.restart, key))
+
+    async def find_held(self) -> dict[str, float]:
+        """Return the scopes that are held, and for how many seconds: for a worker that heard of none."""
+        await self._database.act(scopes.forget_idle)
+        return await self._database.read(scopes.find_held)
+
+    async def _hold(self, key: str, seconds: float) -> None:
+        self._changes.tell(msgspec.json.encode(Held(held=key, seconds=seconds)).decode())
+        await outlast(lambda: self._database.act(scopes.hold, key, seconds))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        async def quietly() -> None:
+            with contextlib.suppress(Unavailable):
+                await work
+
+        task = asyncio.ensure_future(quietly())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def heed(text: str, pause: Callable[[str, float], None]) -> bool:
+    """Pause the scope of which another worker tells; False where it tells of something else."""
+    if not text.startswith("{"):
+        return False
+    told = msgspec.json.decode(text, type=Held)
+    pause(told.held, told.seconds)
+    return True

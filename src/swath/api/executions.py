@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -12,6 +11,7 @@ from swath.api.auth import caller
 from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_url, read_body, respond
 from swath.api.openapi import says
 from swath.flow.definition import Json
+from swath.flow.request.template import dump
 from swath.operations import executions, items, pace, responses, rows, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
@@ -19,6 +19,9 @@ from swath.wire.answers import show_execution, write_rows
 from swath.wire.bodies import parse
 
 router = APIRouter(tags=["executions"])
+
+EVENTS = ("text/event-stream",)
+LINES = ("application/x-ndjson",)
 
 Status = Annotated[
     str | None, Query(description="`active`, `completed`, `failed`, `cancelled`, or a status itself.")
@@ -122,7 +125,10 @@ async def get_item(
     return one(await items.show(*caller(request), execution_id, number, offset, limit))
 
 
-@router.get("/workflows/executions/{execution_id}/events", **says(schemas.Event, many=True))
+@router.get(
+    "/workflows/executions/{execution_id}/events",
+    **says(schemas.Event, many=True, streams=EVENTS),
+)
 async def list_events(
     request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
 ) -> Response:
@@ -131,15 +137,18 @@ async def list_events(
         await executions.show(*caller(request), execution_id)
         last = request.headers.get("last-event-id", cursor)
         told = executions.follow_events(*caller(request), execution_id, last)
-        return StreamingResponse(map_events(told), media_type="text/event-stream")
+        return StreamingResponse(map_events(told), media_type=EVENTS[0])
     return many(*await executions.events(*caller(request), execution_id, limit, cursor))
 
 
-@router.get("/workflows/executions/{execution_id}/responses", **says(schemas.StoredResponse))
+@router.get(
+    "/workflows/executions/{execution_id}/responses",
+    **says(schemas.StoredResponse, streams=LINES),
+)
 async def stream_responses(request: Request, execution_id: str) -> Response:
     """Stream every answer that was taken, by item and page, as JSON lines; while it runs, those so far."""
     lines = await responses.open_responses(*caller(request), execution_id)
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return StreamingResponse(lines, media_type=LINES[0])
 
 
 @router.get("/workflows/executions/{execution_id}/rows", **says(schemas.Rows))
@@ -170,5 +179,5 @@ async def get_manifest(request: Request, execution_id: str) -> Response:
 async def map_events(told: AsyncIterator[dict[str, Json]]) -> AsyncIterator[bytes]:
     """Write events in the form of server-sent events."""
     async for event in told:
-        data = orjson.dumps(event).decode()
+        data = dump(event).decode()
         yield f"id: {event['id']}\nevent: {event['kind']}\ndata: {data}\n\n".encode()

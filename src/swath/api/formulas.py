@@ -36,7 +36,7 @@ async def apply_formula(request: Request, dry_run: DryRun = False) -> Response:
     return one(show_applied(applied))
 
 
-@router.get("/formulas/{workflow_id}", **says(schemas.FormulaText))
+@router.get("/formulas/{workflow_id}", **says(schemas.FormulaText, streams=["application/yaml"]))
 async def get_formula(request: Request, workflow_id: str) -> Response:
     """Read a workflow as a formula: YAML or, where only JSON is accepted, an object that holds it."""
     text = await formulas.export(*caller(request), workflow_id)

@@ -21,14 +21,23 @@ router = APIRouter(include_in_schema=False)
 
 #: All types that some route reads or answers with.
 _described: set[type] = {Errors}
+_TEXT: Json = {"schema": {}}
 _FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 _REFERENCE = "#/components/schemas/{model}"
 
 
 def says(
-    answer: type, *, body: type | None = None, many: bool = False, uploads: Sequence[str] = ()
+    answer: type,
+    *,
+    body: type | None = None,
+    many: bool = False,
+    uploads: Sequence[str] = (),
+    streams: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what a route's decorator needs to describe its answer and its body, or the types of a file."""
+    """Return what a route's decorator needs to describe its answer and its body.
+
+    `uploads` are the media types of a file that it takes, `streams` those of other answers than JSON.
+    """
     _described.add(answer)
     key, schema = ("objects", _list(answer)) if many else ("object", _refer(answer))
     properties = {key: schema} | ({"next_cursor": {"type": "string"}} if many else {})
@@ -40,7 +49,7 @@ def says(
     if uploads:
         extra["requestBody"] = {"required": True, "content": {kind: {"schema": _FILE} for kind in uploads}}
     responses = {
-        200: {"description": "As asked.", "content": _json(envelope)},
+        200: {"description": "As asked.", "content": _json(envelope) | dict.fromkeys(streams, _TEXT)},
         "4XX": {"description": "What is wrong, field by field.", "content": _json(_refer(Errors))},
     }
     return {"openapi_extra": extra, "responses": responses, "response_model": None}

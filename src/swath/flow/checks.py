@@ -1,6 +1,5 @@
 """What is wrong with an endpoint or a workflow before anything is sent: all of it at once, field by field."""
 
-import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,8 @@ from swath.flow.verdict import Judge
 #: A field and what is wrong with it.
 Finding = tuple[str, str]
 
+#: The largest whole number that every JSON reader and database holds.
+LARGEST = 2**53
 MOST_CONCURRENCY = 1_000
 #: The variable that a paginator sets where it names none.
 PAGING_VARIABLES = {"page_number": "page", "offset": "offset", "cursor": "cursor", "header_cursor": "cursor"}
@@ -169,11 +170,14 @@ def check_numbers(workflow: Workflow) -> Iterator[Finding]:
 def _check_number(
     field: str, value: float | None, least: float, most: float | None = None
 ) -> Iterator[Finding]:
-    if value is None or (math.isfinite(value) and value >= least and (most is None or value <= most)):
+    if value is None or least <= value <= (LARGEST if most is None else most):
         return
-    yield field, f"Must be at least {least}." if most is None else f"Must be from {least} to {most}."
+    if most is None:
+        yield field, f"Must be at most {LARGEST}." if value > least else f"Must be at least {least}."
+    else:
+        yield field, f"Must be from {least} to {most}."
 
 
 def _check_positive(field: str, value: Any) -> Iterator[Finding]:
-    if not (math.isfinite(value) and value > 0):
-        yield field, "Must be greater than 0."
+    if not 0 < value <= LARGEST:
+        yield field, f"Must be greater than 0, and at most {LARGEST}."

@@ -15,6 +15,7 @@ from swath.flow.execution import TERMINAL, Status
 from swath.operations import proxies
 from swath.operations.context import Context, User
 from swath.operations.executions import ExecutionView, show
+from swath.operations.triggers import check_limit
 from swath.store import executions, ledger
 from swath.store.database import Connection, Row
 
@@ -34,8 +35,7 @@ async def adjust(context: Context, user: User, execution_id: str, changes: Chang
 
     Each change is an event. Raises InvalidInput, and Conflict where the execution has ended or is stopping.
     """
-    if changes.maximum_requests_count is not None and changes.maximum_requests_count < 1:
-        raise InvalidInput("maximum_requests_count", "Must be at least 1.")
+    check_limit(changes.maximum_requests_count)
     wanted = Adjustments(rate_limits=changes.rate_limits, concurrency=changes.concurrency)
     if changes.proxy is not None:
         wanted.proxy, ways = await proxies.choose(context, user, changes.proxy)

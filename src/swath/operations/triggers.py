@@ -13,6 +13,7 @@ from swath.engine.extract import WRITERS
 from swath.engine.frozen import Frozen
 from swath.engine.times import now_ms
 from swath.errors import Conflict, InvalidInput
+from swath.flow.checks import LARGEST
 from swath.flow.definition import (
     Axis,
     Compression,
@@ -120,8 +121,7 @@ def _repeat(known: Row[Any], digest: str) -> str:
 
 
 def _check(asked: Trigger) -> None:
-    if asked.maximum_requests_count is not None and asked.maximum_requests_count < 1:
-        raise InvalidInput("maximum_requests_count", "Must be at least 1; leave it out for no limit.")
+    check_limit(asked.maximum_requests_count)
     check_priority(asked.priority)
     if asked.output_aggregation_format not in (None, *WRITERS):
         raise InvalidInput("output_aggregation_format", f"Must be one of: {', '.join(WRITERS)}.")
@@ -130,6 +130,13 @@ def _check(asked: Trigger) -> None:
 def check_priority(priority: int | None) -> None:
     if priority is not None and not LOWEST <= priority <= HIGHEST:
         raise InvalidInput("priority", f"Must be {LOWEST} to {HIGHEST}; the highest goes first.")
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise InvalidInput for what is no limit of requests."""
+    if limit is not None and not 1 <= limit <= LARGEST:
+        message = f"Must be from 1 to {LARGEST}; leave it out for no limit."
+        raise InvalidInput("maximum_requests_count", message)
 
 
 async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger) -> Frozen:

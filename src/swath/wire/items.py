@@ -106,6 +106,8 @@ def read_items(received: Received, spool: Spool) -> ItemsBody:
         body = _Reader(received, spool).read()
     except ijson.JSONError as error:
         raise InvalidInput("body", f"Not valid JSON: {_first_line(error)}.") from None
+    except SystemError:  # how the parser says that Python refuses to make an integer of so many digits
+        raise InvalidInput("body", "It holds a number of more than 4,300 digits.") from None
     except (UnicodeDecodeError, UnicodeEncodeError, RecursionError):
         raise InvalidInput("body", "Not valid JSON: broken text or nested too deeply.") from None
     spool.finish()

@@ -44,6 +44,8 @@ class SourceText:
         self.text = text.removeprefix("\ufeff")
         self._lines: dict[Path, int] | None = None
         self.value: Json = self._read()
+        if "\\u" in text.lower() and not _is_well_formed(self.value):
+            raise InvalidInput("formula", "Holds half of a surrogate pair, which is no character.")
 
     @classmethod
     def of(cls, value: Json) -> "SourceText":
@@ -97,6 +99,14 @@ class SourceText:
         value = None if node is None else builder.build(node, ())
         self._lines = builder.lines
         return value
+
+
+def _is_well_formed(value: Json) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(word: str) -> None:

@@ -4,13 +4,15 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import extraction, report, whole_way
+from benchmarks import extraction, growth, memory, report, whole_way
 from benchmarks.choice import Choice
 
 #: Each part measures, and returns its section of RESULTS.md.
 PARTS: dict[str, Callable[[Choice], str]] = {
     "whole_way": whole_way.measure,
     "extraction": extraction.measure,
+    "memory": memory.measure,
+    "growth": growth.measure,
 }
 
 

@@ -19,6 +19,7 @@ from swath.engine.durable import Engine
 from swath.engine.fetcher import CERTIFICATE, Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.guard import Guard
+from swath.engine.heap import keep_small
 from swath.engine.pacing import Pacer
 from swath.engine.times import Clock
 from swath.engine.worker import Worker
@@ -54,6 +55,7 @@ async def open_house(
     """
     clock = clock or Clock()
     _configure_logs()
+    keep_small()
     with hold(settings):
         vault = open_vault(settings)
         database = open_database(settings.database_url or settings.data_dir / "swath.db")

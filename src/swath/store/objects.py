@@ -17,6 +17,8 @@ from swath.errors import Damaged
 
 #: Bytes at a time when an object is streamed.
 CHUNK = 1 << 20
+#: Pieces of 5 MiB of a file that are on their way to the store at a time.
+MOST_CHUNKS = 2
 
 
 class Objects:
@@ -34,12 +36,15 @@ class Objects:
 
     async def put_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, without holding them in memory."""
-        await obstore.put_async(self._store, name, path)
+        await obstore.put_async(self._store, name, path, max_concurrency=MOST_CHUNKS)
         await self._sync(name)
 
     async def move_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, and remove the file."""
-        await self.put_file(name, path)
+        if await asyncio.to_thread(self._link, name, path):
+            await self._sync(name)
+        else:
+            await self.put_file(name, path)
         await asyncio.to_thread(path.unlink)
 
     async def get(self, name: str) -> bytes:
@@ -70,7 +75,8 @@ class Objects:
 
     def write_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, synchronously and without a sync: for what can be made again."""
-        obstore.put(self._store, name, path)
+        if not self._link(name, path):
+            obstore.put(self._store, name, path, max_concurrency=MOST_CHUNKS)
 
     async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes of an object from `start` to before `end`."""
@@ -89,6 +95,18 @@ class Objects:
         async for batch in obstore.list(self._store, prefix=prefix):
             found.extend(meta["path"] for meta in batch)
         return found
+
+    def _link(self, name: str, path: Path) -> bool:
+        """Give a file of the same disk its place without a copy; tell whether that could be done."""
+        if self._root is None:
+            return False
+        target = self._root / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+        except OSError:  # another disk, or one without links
+            return False
+        return True
 
     async def _sync(self, name: str) -> None:
         if self._root is not None:

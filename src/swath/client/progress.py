@@ -13,6 +13,7 @@ def bar(visible: bool) -> Iterator[Show]:
     if not visible:
         yield lambda view: None
         return
+    from rich.console import Console  # noqa: PLC0415 - only where seen
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - only where seen
 
     columns = (
@@ -21,7 +22,7 @@ def bar(visible: bool) -> Iterator[Show]:
         TextColumn("{task.fields[told]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("queued", total=1.0, told="")
 
         def show(view: Mapping[str, Any]) -> None:

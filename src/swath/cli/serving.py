@@ -1,44 +1,27 @@
-"""The command line."""
+"""What `swath serve` and `swath worker` do."""
 
 import asyncio
 import os
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
 
-import typer
 import uvicorn
 import uvloop
 
 from swath.api.app import build_app
 from swath.api.auth import BASE
 from swath.bootstrap import check, open_house, spare_collector
-from swath.demo.story import tell
 from swath.errors import SetupError
 from swath.settings import Settings
-
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
 
 #: Seconds that open answers get to end when the server stops.
 GRACE = 5
 
 
-@app.callback()
-def about() -> None:
-    """Lists in, very many similar API requests through proxies, one flat table out."""
-
-
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8400,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of all data.")] = None,
-    worker: Annotated[bool, typer.Option(help="Work on executions, too; else `swath worker` does.")] = True,
-) -> None:
-    """Serve the API and work on executions, in one process."""
+def serve(host: str, port: int, data_dir: Path | None, worker: bool) -> bool:
+    """Serve until told to stop; return whether it came so far. Raises SetupError."""
     settings = Settings.from_environment(data_dir=data_dir)
     if not worker:
         _need_database(settings, "swath serve --no-worker")
@@ -55,15 +38,11 @@ def serve(
     server = Announcing(config, settings)
     spare_collector()
     server.run()
-    if not server.started:
-        raise typer.Exit(1)
+    return server.started
 
 
-@app.command()
-def worker(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for what is under way.")] = None,
-) -> None:
-    """Work on executions beside others, on this machine or another; SIGTERM lets it end cleanly."""
+def work(data_dir: Path | None) -> None:
+    """Work on executions until told to stop. Raises SetupError."""
     settings = Settings.from_environment(data_dir=data_dir)
     _need_database(settings, "swath worker")
     check(settings)
@@ -107,21 +86,3 @@ class Announcing(uvicorn.Server):
             print(f"Swath serves http://{host}:{port} (data in {self._settings.data_dir})", flush=True)
             if not self._settings.token:
                 print(f"The token is in {self._settings.data_dir / 'token'}", flush=True)
-
-
-@app.command()
-def demo(
-    page: Annotated[Path | None, typer.Option(help="The documentation page whose program to run.")] = None,
-    data_dir: Annotated[Path, typer.Option(help="Folder for the demonstration's data.")] = Path("demo-data"),
-) -> None:
-    """Run the documented example program against a server, an upstream and proxies of our own."""
-    raise typer.Exit(tell(page, data_dir))
-
-
-def run() -> None:
-    """Run the command line; what an operator can mend is said in a sentence, without a traceback."""
-    try:
-        app()
-    except SetupError as error:
-        print(f"swath: {error}", file=sys.stderr)
-        sys.exit(2)

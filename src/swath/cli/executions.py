@@ -1,0 +1,179 @@
+"""Commands of executions on a server: trigger, status, cancel, pause, resume, retry, download."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swath.cli.connection import connect
+from swath.cli.failures import BY_STATUS, FAILED
+from swath.cli.options import AsJson, Format, MaxRequests, Params, ProxyWish, read_params, read_proxy
+from swath.cli.screen import print_json, print_table, say, write_size
+
+if TYPE_CHECKING:
+    from swath.client import Execution
+
+Json = Any
+
+Name = Annotated[str, typer.Argument(help="The workflow's name or id.")]
+Id = Annotated[str, typer.Argument(help="The execution's id.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code says how it ended.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Wait, and save the files into this folder.")]
+
+
+def trigger(
+    workflow: Name,
+    param: Params = None,
+    proxy: ProxyWish = None,
+    max_requests: MaxRequests = None,
+    format: Format = "csv",
+    hot_swap: Annotated[bool, typer.Option(help="Go on through another proxy where one fails.")] = False,
+    name: Annotated[str | None, typer.Option(help="What to call the execution.")] = None,
+    key: Annotated[str | None, typer.Option(help="An idempotency key: the same one triggers once.")] = None,
+    wait: Wait = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trigger an execution of a workflow; prints its id."""
+    options = {
+        "proxy": read_proxy(proxy),
+        "maximum_requests_count": max_requests,
+        "output_aggregation_format": format,
+        "do_proxy_hot_swap": hot_swap,
+        "execution_name": name,
+    }
+    wanted = {key: value for key, value in options.items() if value is not None}
+    execution = connect().workflows[workflow].execute(read_params(param), idempotency_key=key, **wanted)
+    _follow(execution, wait=wait, out=out, as_json=as_json)
+
+
+def _follow(execution: "Execution", *, wait: bool, out: Path | None, as_json: bool) -> None:
+    """Print an execution's id or, at its end, what came of it; the exit code says how it ended."""
+    if not wait and out is None:
+        print_json({"id": execution.id}) if as_json else print(execution.id)
+        return
+    if not as_json:
+        say(execution.id)
+    execution.wait(progress=not as_json)
+    files = execution.download(out) if out is not None else []
+    if as_json:
+        print_json(execution.view)
+    else:
+        show_execution(execution.view)
+        for file in files:
+            say(f"Wrote {file}.")
+    raise typer.Exit(BY_STATUS.get(execution.status, FAILED))
+
+
+def status(
+    execution: Annotated[str | None, typer.Argument(help="Its id; left out, the newest are listed.")] = None,
+    wait: Wait = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show an execution, or list the newest."""
+    client = connect()
+    if execution is None:
+        views = client.ask("GET", f"/executions?limit={limit}")
+        names = {} if as_json else {each["id"]: each["name"] for each in client.list("/workflows")}
+        print_json(views) if as_json else _list(views, names)
+        return
+    found = client.executions[execution].refresh()
+    if wait:
+        found.wait(progress=not as_json)
+    print_json(found.view) if as_json else show_execution(found.view)
+    if wait:
+        raise typer.Exit(BY_STATUS.get(found.status, FAILED))
+
+
+def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
+    print_table(
+        ("execution", "workflow", "status", "created", "items", "pages", "rows"),
+        [
+            (
+                view["id"],
+                names.get(view["workflow_id"], view["workflow_id"]),
+                view["status"],
+                view["created_at"][:19].replace("T", " "),
+                f"{view['counters']['items_ended']:,}/{view['counters']['items']:,}",
+                view["counters"]["pages"],
+                view["counters"]["rows"],
+            )
+            for view in views
+        ],
+    )
+
+
+def show_execution(view: Mapping[str, Json]) -> None:
+    """Show one execution: how far it is, what went wrong, which files there are."""
+    counters = view["counters"]
+    told = f"{counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages"
+    print(f"{view['id']}  {view['status']}{', truncated' if view['truncated'] else ''}")
+    print(f"{told}, {counters['attempts']:,} requests, {write_size(counters['bytes'])}")
+    wrong = {reason: count for reason, count in counters["stop_reasons"].items() if reason not in GOOD}
+    if wrong:
+        print("ended otherwise: " + ", ".join(f"{count:,} {reason}" for reason, count in wrong.items()))
+    for sentence in (view["error"], *view["warnings"]):
+        if sentence:
+            print(sentence)
+    if view["results"]:
+        print_table(
+            ("collection", "file", "rows", "columns", "size"),
+            [
+                (each["collection"], each["url"], each["rows"], each["columns"], write_size(each["bytes"]))
+                for each in view["results"]
+            ],
+        )
+
+
+#: Stop reasons of items that went as they should.
+GOOD = ("complete", "empty_page", "stop_when", "page_limit")
+
+
+def cancel(execution: Id, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Stop an execution; what was fetched so far is combined."""
+    _steered(connect().executions[execution].cancel(), wait, as_json)
+
+
+def pause(execution: Id, as_json: AsJson = False) -> None:
+    """Hold an execution: nothing more is sent until it is resumed."""
+    _steered(connect().executions[execution].pause(), False, as_json)
+
+
+def resume(execution: Id, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Let a paused execution go on."""
+    _steered(connect().executions[execution].resume(), wait, as_json)
+
+
+def _steered(execution: "Execution", wait: bool, as_json: bool) -> None:
+    if wait:
+        execution.wait(progress=not as_json)
+    print_json(execution.view) if as_json else show_execution(execution.view)
+
+
+def retry(
+    execution: Id,
+    partial: Annotated[bool, typer.Option(help="Fetch partial items again, too.")] = False,
+    wait: Wait = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch again what failed, as a new execution whose result holds everything; prints its id."""
+    again = connect().executions[execution].retry(**({"partial": True} if partial else {}))
+    _follow(again, wait=wait, out=out, as_json=as_json)
+
+
+def download(
+    execution: Id,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder.")] = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Wait for an execution's end and save its files."""
+    found = connect().executions[execution].wait(progress=not as_json)
+    files = found.download(out)
+    if as_json:
+        print_json([str(file) for file in files])
+    else:
+        for file in files:
+            print(file)

@@ -1,0 +1,49 @@
+"""The command that makes a formula of what another tool wrote."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swath.cli.failures import Wrong
+from swath.cli.options import read_text
+from swath.cli.screen import say
+
+Kind = Annotated[str, typer.Argument(help="curl, har, postman, openapi or airbyte.")]
+Source = Annotated[Path, typer.Argument(help="The file; - is standard input.")]
+Out = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the formula.")]
+SecretsFile = Annotated[
+    Path | None, typer.Option("--secrets", help="Where to write the secrets found, for --secret @FILE.")
+]
+
+
+def import_source(kind: Kind, source: Source, output: Out = None, secrets: SecretsFile = None) -> None:
+    """Make a formula of what another tool wrote: a curl command, a HAR, a Postman collection, ..."""
+    from swath.flow.formula import read_plain, write_text  # noqa: PLC0415 - the reader takes its time to load
+    from swath.importers import KINDS  # noqa: PLC0415
+
+    if kind not in KINDS:
+        raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
+    imported = KINDS[kind](read_text(source))
+    text = write_text(read_plain(imported.formula))
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text)
+        say(f"Wrote {output}.")
+    for note in imported.notes:
+        say(f"note: {note}")
+    if imported.secrets and secrets is not None:
+        _write_secrets(secrets, imported.secrets.items())
+        say(f"Wrote {len(imported.secrets)} secrets to {secrets}; use them with --secret @{secrets}.")
+    elif imported.secrets:
+        names = ", ".join(imported.secrets)
+        say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")
+
+
+def _write_secrets(place: Path, pairs: object) -> None:
+    """Write a file that only its owner can read."""
+    place.unlink(missing_ok=True)
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(f"{name}={value}\n" for name, value in pairs)  # type: ignore[attr-defined]

@@ -1,0 +1,116 @@
+"""Options that several commands have, and how their values are read."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from swath.cli.failures import Wrong
+
+Json = Any
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param", "-p", metavar="NAME=VALUE", help="An execution parameter; a list as JSON: a=[1,2]."
+    ),
+]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME=VALUE",
+        help="A secret's value; @FILE reads lines of NAME=VALUE. Else SWATH_SECRET_NAME of the environment.",
+    ),
+]
+WorkflowName = Annotated[str | None, typer.Option("--workflow", "-w", help="Which workflow of the formula.")]
+ProxyWish = Annotated[
+    str | None, typer.Option(metavar="WISH", help="A URL, or TYPE[:LOCATION], such as dedicated:nyc.")
+]
+MaxRequests = Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")]
+Format = Annotated[str, typer.Option("--format", "-f", help="csv, json, jsonl, parquet or xlsx.")]
+
+PREFIX = "SWATH_SECRET_"
+
+
+def read_pairs(option: str, given: Iterable[str] | None) -> dict[str, str]:
+    """Return NAME=VALUE options by name."""
+    pairs = {}
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise Wrong(f"{option} {each!r}: write NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+def read_params(given: Iterable[str] | None) -> dict[str, Json]:
+    """Return execution parameters: what begins like a list, an object or a text of JSON is read as such."""
+    return {name: _read_value(name, text) for name, text in read_pairs("--param", given).items()}
+
+
+def _read_value(name: str, text: str) -> Json:
+    if text in ("true", "false", "null"):
+        return json.loads(text)
+    if text[:1] not in ("[", "{", '"'):
+        return text  # numbers, too: 007 and 1.10 are what they are
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Wrong(f"--param {name}: looks like JSON, but is not: {error}.") from None
+
+
+def read_secrets(given: Iterable[str] | None) -> dict[str, str]:
+    """Return the secrets that were given as options."""
+    pairs: dict[str, str] = {}
+    for each in given or ():
+        if each.startswith("@"):
+            lines = read_text(Path(each[1:])).splitlines()
+            pairs.update(read_pairs("--secret", (line for line in lines if line.strip())))
+        else:
+            pairs.update(read_pairs("--secret", [each]))
+    return pairs
+
+
+def find_secrets(
+    missing: Iterable[str], environment: Mapping[str, str] = os.environ, *, ask: bool = False
+) -> dict[str, str]:
+    """Return values for missing secrets: from the environment or, at a terminal, from who sits there."""
+    found = {}
+    for name in missing:
+        variable = name.rpartition(".")[2]
+        value = environment.get(PREFIX + variable.upper().replace("-", "_"))
+        if value is None and ask and sys.stdin.isatty():
+            value = typer.prompt(
+                f"Value of the secret {name}", hide_input=True, default="", show_default=False
+            )
+        if value:
+            found[name] = value
+    return found
+
+
+def read_proxy(wish: str | None) -> dict[str, str] | None:
+    """Return the proxy of an execution: `{"type", "location"}`, or of a URL `{"type": "custom", "url"}`."""
+    if wish is None:
+        return None
+    kind, _, location = wish.partition(":")
+    if kind in ("shared", "dedicated"):
+        return {"type": kind, **({"location": location} if location else {})}
+    return {"type": "custom", "url": wish}
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text; `-` is standard input."""
+    if str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Wrong(f"{path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Wrong(f"{path}: is no text in UTF-8.") from None

@@ -1,0 +1,66 @@
+"""What commands print: tables and sentences for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Json = Any
+
+
+def say(text: str) -> None:
+    """Tell a person something; results alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Json) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
+    """Print a table to standard output; where that is no terminal, plain and never cut."""
+    from rich import box  # noqa: PLC0415 - only who prints a table needs it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(write(cell)) for cell in row))
+    console.print(table)
+
+
+def write(value: Json) -> str:
+    """Return a value as a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def write_size(size: float) -> str:
+    """Return bytes as a person reads them."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1_000:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1_000
+    return f"{size:,.1f} TB"
+
+
+def write_time(seconds: float) -> str:
+    """Return seconds as a person reads them."""
+    if seconds < 90:
+        return f"{seconds:,.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:,.0f} min"
+    return f"{seconds / 3_600:,.1f} h"
+
+
+def shorten(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

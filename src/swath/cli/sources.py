@@ -1,0 +1,54 @@
+"""Formulas in files, with the lists that lie beside them."""
+
+from pathlib import Path
+from typing import Any
+
+from swath.cli.failures import Wrong, tell
+from swath.cli.lists import read_list
+from swath.cli.options import read_text
+from swath.errors import InvalidInput
+from swath.flow.formula import Formula, SourceText, read_formula
+
+Json = Any
+
+
+class FormulaFile:
+    """A formula that was read from a file. Raises Wrong, with file and line, for all that is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.source = SourceText(read_text(path))
+            self._has_files = self._take_files()
+            self.formula: Formula = read_formula(self.source)
+        except InvalidInput as error:
+            raise Wrong(*(tell(field, message, str(path)) for field, message in error.fields)) from None
+
+    @property
+    def body(self) -> Json:
+        """What a server is sent: the text itself or, with files in it, the values."""
+        return self.source.value if self._has_files else self.source.text
+
+    def choose(self, name: str | None) -> str:
+        """Return the name of the workflow to run. Raises Wrong where it is not there, or not clear which."""
+        names = list(self.formula.workflows)
+        if name in names:
+            return name
+        if name is None and len(names) == 1:
+            return names[0]
+        listed = ", ".join(f"'{each}'" for each in names) or "none"
+        problem = "say which one with --workflow" if name is None else f"there is no workflow '{name}'"
+        raise Wrong(f"{self.path}: {problem}; there are: {listed}.")
+
+    def _take_files(self) -> bool:
+        """Put the items of files in the place of what names these; tell whether there were any."""
+        value = self.source.value
+        collections = value.get("collections") if isinstance(value, dict) else None
+        listed = collections.values() if isinstance(collections, dict) else collections
+        taken = False
+        for each in listed if isinstance(listed, list | type({}.values())) else ():
+            if isinstance(each, dict) and isinstance(file := each.get("file"), str):
+                each["items"] = read_list(self.path.parent / file, each.pop("column", None))
+                del each["file"]
+                taken = True
+        return taken

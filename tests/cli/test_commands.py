@@ -1,0 +1,123 @@
+"""The commands against a running server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from tests.cli.conftest import NAME, Swath
+from typer.testing import CliRunner
+
+from swath.cli import app
+
+EXPECTED = {
+    "serve", "worker", "demo", "run", "apply", "preview", "trigger", "status", "cancel", "pause", "resume",
+    "retry", "download", "import", "proxies", "tokens",
+}  # fmt: skip
+
+
+def test_a_formula_is_applied_triggered_and_downloaded(remote: Swath, folder: Path) -> None:
+    """The whole way, each command's output feeding the next."""
+    ran = remote("apply", "posts.yaml", "--yes")
+    assert ran.returncode == 0, ran.stderr
+    assert f"+ workflow {NAME}: create" in ran.stdout
+    assert "+ url: http://127.0.0.1:" in ran.stdout
+    assert "Without a value" not in ran.stderr
+    triggered = remote("trigger", NAME, "--param", 'user=["ada", "nobody"]', "--wait")
+    assert triggered.returncode == 3, triggered.stderr
+    assert "partially_failed" in triggered.stdout
+    execution = triggered.stdout.split()[0]
+    shown = json.loads(remote("status", execution, "--json").stdout)
+    assert (shown["status"], shown["counters"]["items"]) == ("partially_failed", 2)
+    assert execution in remote("status").stdout
+    saved = remote("download", execution, "--out=out")
+    assert saved.stdout == "out/posts.csv\n"
+    assert (folder / "out" / "posts.csv").read_text().count("ada") == 4
+    again = remote("retry", execution)
+    assert again.returncode == 0
+    assert remote("cancel", again.stdout.strip(), "--wait").returncode == 0
+
+
+def test_a_change_is_shown_before_it_is_made(remote: Swath, folder: Path) -> None:
+    """Without a terminal nothing is applied that nobody confirmed; an unchanged formula asks for nothing."""
+    text = (folder / "posts.yaml").read_text().replace(NAME, "Changing")
+    (folder / "posts.yaml").write_text(text)
+    assert remote("apply", "posts.yaml", "--yes").returncode == 0
+    assert remote("apply", "posts.yaml").returncode == 0
+    (folder / "posts.yaml").write_text(text.replace("endpoint: Posts", "endpoint: Posts\n    concurrency: 3"))
+    ran = remote("apply", "posts.yaml")
+    assert ran.returncode == 2
+    assert "~ workflow Changing: update\n    + concurrency: 3\n" in ran.stdout
+    assert "Nothing was changed. Without a terminal, give --yes." in ran.stderr
+    planned = json.loads(remote("apply", "posts.yaml", "--dry-run", "--json").stdout)
+    assert [each["name"] for each in planned["changes"] if each["action"] == "update"] == ["Changing"]
+
+
+def test_a_preview_shows_tables_and_an_estimate(remote: Swath) -> None:
+    """Of a file that nobody has applied, secrets masked."""
+    ran = remote("preview", "posts.yaml", "--items=1")
+    assert ran.returncode == 0, ran.stderr
+    assert "2 input items; the first page of 1 of them:" in ran.stdout
+    assert "posts: 2 rows of 3 columns" in ran.stdout
+    assert "In all about 2 requests, 4 rows" in ran.stdout
+    assert "a-secret-of-many-letters" not in remote("preview", "posts.yaml", "--json").stdout
+
+
+def test_a_command_of_curl_becomes_a_formula(swath: Swath, folder: Path) -> None:
+    """Written where it is told; the secret into a file of its own, readable by its owner only."""
+    command = "curl https://api.example/me -H 'Authorization: Bearer 0123456789abcdef'"
+    ran = swath("import", "curl", "-", "-o", "me.yaml", "--secrets=me.secrets", stdin=command)
+    assert ran.returncode == 0, ran.stderr
+    text = (folder / "me.yaml").read_text()
+    assert "0123456789abcdef" not in text
+    assert "https://api.example/me" in str(yaml.safe_load(text))
+    secrets = folder / "me.secrets"
+    assert (secrets.stat().st_mode & 0o777, "0123456789abcdef" in secrets.read_text()) == (0o600, True)
+    assert swath("import", "wget", "-").returncode == 2
+
+
+def test_proxies_and_tokens_are_kept(remote: Swath) -> None:
+    """Added, listed with their passwords masked, removed."""
+    made = remote(
+        "proxies", "add", "http://me:hidden@127.0.0.1:9", "--location=nyc", "--name=nyc-1"
+    ).stdout.strip()
+    listed = remote("proxies", "list").stdout
+    assert made in listed
+    assert "nyc-1" in listed
+    assert "hidden" not in listed
+    assert remote("proxies", "test", made).returncode == 1
+    assert remote("proxies", "remove", made).returncode == 0
+    token = remote("tokens", "create", "for tests", "--user=somebody").stdout.strip()
+    assert remote("status", SWATH_TOKEN=token).returncode == 0
+    listed = json.loads(remote("tokens", "list", "--json", SWATH_TOKEN=token).stdout)
+    assert [(each["name"], each["user"]) for each in listed] == [("for tests", "somebody")]
+    assert remote("tokens", "revoke", listed[0]["id"], SWATH_TOKEN=token).returncode == 0
+    ran = remote("status", SWATH_TOKEN=token)
+    assert (ran.returncode, ran.stderr.startswith("swath: token: ")) == (1, True)
+
+
+def test_errors_are_sentences(remote: Swath) -> None:
+    """An unknown name, an unknown id, a server that is not there: no traceback."""
+    ran = remote("trigger", "No such workflow")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("swath: workflow: 'No such workflow' is not the name of one. There are: ")
+    assert remote("status", "00000000-0000-0000-0000-000000000000").returncode == 2
+    ran = remote("status", SWATH_URL="http://127.0.0.1:9")
+    assert (ran.returncode, "Is the server running?" in ran.stderr) == (1, True)
+    ran = remote("status", SWATH_TOKEN="")
+    assert (ran.returncode, "No token: set SWATH_TOKEN" in ran.stderr) == (1, True)
+
+
+def test_help_lists_every_command_and_loads_no_server() -> None:
+    """It is what a newcomer types first, and completion asks it at every tab."""
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    assert {
+        line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.strip()
+    } >= EXPECTED
+    code = "import sys; from swath.cli import app; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"fastapi", "sqlalchemy", "dbos", "pyreqwest", "pydantic", "nicegui", "httpx", "rich", "yaml"}
+    assert heavy.isdisjoint(loaded)

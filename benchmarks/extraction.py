@@ -11,7 +11,7 @@ from benchmarks.environments import python, versions
 from benchmarks.measure import CACHE, Cost, Measured, alternate, fresh_folder, middle, ratio, run
 from benchmarks.report import table
 from benchmarks.shapes import ROWS, SHAPES, Shape, response
-from benchmarks.stored import store
+from benchmarks.stored import SHARD, store
 
 SCRIPTS = Path(__file__).parent / "ways" / "extraction"
 #: Responses of the start alone.
@@ -54,7 +54,7 @@ def _measure_shape(name: str, shape: Shape, choice: Choice, interpreters: dict[s
     folder = fresh_folder("stored")
     for amount, place in ((START, "start"), (START + count, "whole")):
         bodies = [msgspec.json.encode(response(shape, number)) for number in range(amount)]
-        store(bodies, folder / place)
+        store(bodies, folder / place, min(SHARD, amount // 2))
     size = sum(map(len, bodies)) / 2**20
 
     def once(script: str) -> Measured:
@@ -62,7 +62,7 @@ def _measure_shape(name: str, shape: Shape, choice: Choice, interpreters: dict[s
             _run(interpreters[script], script, name, folder / place, amount)
             for amount, place in ((START, "start"), (START + count, "whole"))
         )
-        return Measured(whole, start)
+        return Measured(whole, start, count)
 
     rows = count * ROWS * (1 + LINES * (len(shape.collections) - 1))
     print(f"{shape.title}: {count} responses, {size:.0f} MiB, {rows} rows")

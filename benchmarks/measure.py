@@ -26,11 +26,18 @@ class Measured:
 
     whole: Cost
     start: Cost
+    #: Responses that came on top of the start.
+    count: int
 
     @property
     def more(self) -> float:
         """CPU seconds of what came on top of the start."""
         return self.whole.cpu - self.start.cpu
+
+    @property
+    def each(self) -> float:
+        """The same for one response."""
+        return self.more / self.count
 
 
 def run(command: list[str], log: Path) -> Cost:
@@ -70,7 +77,7 @@ def middle(runs: Sequence[Measured], value: Callable[[Measured], float]) -> floa
 
 
 def ratio(runs: Sequence[Measured], mine: Sequence[Measured] | None) -> str:
-    """How many times the CPU of the runs of the same rounds; the median."""
+    """How many times the CPU of a response in the runs of the same rounds; the median."""
     if not mine:
         return ""
-    return f"{statistics.median(a.more / b.more for a, b in zip(runs, mine, strict=True)):.2f}×"
+    return f"{statistics.median(a.each / b.each for a, b in zip(runs, mine, strict=True)):.2f}×"

@@ -7,27 +7,22 @@ import msgspec
 
 from swath.flow.segment import PageRecord, seal
 
-#: Pages of a shard, as of an execution of many items, and of a segment.
-SHARD, SEGMENT = 1000, 1000
+#: Pages of a shard, as of an execution of many items.
+SHARD = 1000
 
 
-def store(bodies: Sequence[bytes], folder: Path) -> None:
-    """Write `responses.jsonl`, segments below `objects`, and `frames.json`: of each shard, its frames."""
+def store(bodies: Sequence[bytes], folder: Path, shard: int = SHARD) -> None:
+    """Write `responses.jsonl`, a segment per `shard` of pages below `objects`, and `frames.json` of them."""
     (folder / "objects").mkdir(parents=True)
     with (folder / "responses.jsonl").open("wb") as lines:
         lines.writelines(body + b"\n" for body in bodies)
     shards = []
-    for first in range(0, len(bodies), SHARD):
-        frames = []
-        for start in range(first, min(first + SHARD, len(bodies)), SEGMENT):
-            some = range(start, min(start + SEGMENT, len(bodies)))
-            data, (entry,) = seal({first // SHARD: [_record(number, bodies[number]) for number in some]})
-            name = f"{start}.seg"
-            (folder / "objects" / name).write_bytes(data)
-            frames.append(
-                {"object": name, "offset": entry.offset, "length": entry.length, "first": entry.first}
-            )
-        shards.append(frames)
+    for number, first in enumerate(range(0, len(bodies), shard)):
+        pages = [_record(item, bodies[item]) for item in range(first, min(first + shard, len(bodies)))]
+        data, (entry,) = seal({number: pages})
+        (folder / "objects" / f"{number}.seg").write_bytes(data)
+        frame = {"object": f"{number}.seg", "offset": entry.offset, "length": entry.length}
+        shards.append([{**frame, "first": entry.first}])
     (folder / "frames.json").write_bytes(msgspec.json.encode(shards))
 
 

@@ -30,7 +30,7 @@ async def main(url: str, count: int, folder: Path) -> None:
         inputs = triggers.Trigger(execution_parameters={"n": [str(number) for number in range(count)]})
         execution = await triggers.trigger(context, user, workflow.id, inputs)
         while not (shown := await executions.show(context, user, execution))["completed_at"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
         counted = sum(result["rows"] for result in shown["results"])
         if counted != count * 20:
             raise SystemExit(f"{counted} rows instead of {count * 20}: {shown['status']}")

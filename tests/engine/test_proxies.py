@@ -191,6 +191,20 @@ async def test_a_proxy_that_nobody_here_wrote(upstream: Scripted, safe: Scripted
     assert len(upstream.asked) == len(safe.asked) == 1
 
 
+async def test_X1_a_page_of_a_real_proxys_own_is_told_from_the_targets(
+    upstream: Scripted, fetcher: Fetcher
+) -> None:
+    """By what proxy.py says of a target that is nowhere; no header tells it to a rule."""
+    upstream.on("/bad", Play(status=502, headers=[("Content-Type", "text/html")], body=b"<h1>ours</h1>"))
+    with proxy_py() as address:
+        exit = through(f"http://{address}")
+        own = await fetcher.fetch(Request("GET", f"http://{nobody()}/", ()), exit, LIMITS)
+        targets = await fetcher.fetch(Request("GET", f"{upstream.url}/bad", ()), exit, LIMITS)
+        assert (own.status >= 500, targets.status) == (True, 502)
+        assert await fetcher.is_own_answer(exit, own)
+        assert not await fetcher.is_own_answer(exit, targets)
+
+
 @contextlib.contextmanager
 def proxy_py(*arguments: str) -> Iterator[str]:
     address = nobody()

@@ -118,12 +118,23 @@ async def test_X1_a_socks_exit_that_refuses(house: House, upstream: Scripted, wa
 
 
 async def test_X1_an_exit_that_answers_for_itself(house: House, upstream: Scripted, ways: Ways) -> None:
-    """A page of the proxy's own, which nothing tells from the target's answer, is never taken for rows."""
+    """A page of the proxy's own is told by what it says when it is asked for nothing; it spends no tries."""
     upstream.on("/users/*", page(rows(0, 1)))
     ways.running.all[2].way.mood = "refuse"
-    ended = await run(house, upstream, ways)
+    ended = await run(house, upstream, ways, retry=ONE_TRY)
     complete(ended)
     assert quarantined(ended) == {ways.ids[2]}
+
+
+async def test_X1_a_target_that_fails_is_not_blamed_on_the_exits(
+    house: House, upstream: Scripted, ways: Ways
+) -> None:
+    """A 502 of its own, in its own words, spends the item's tries and leaves all exits well."""
+    upstream.on("/users/*", Play(status=502, headers=[("Content-Type", "text/html")], body=b"<h1>gone</h1>"))
+    ended = await run(house, upstream, ways, ["1", "2"], retry=ONE_TRY, swap=False)
+    assert {line["error_code"] for line in ended.failures} == {"bad_gateway"}
+    assert len(upstream.asked) == 2
+    assert quarantined(ended) == set()
 
 
 async def test_X1_an_exit_that_dies_amid_the_run_and_comes_back(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from swath.api.auth import caller
 from swath.api.exchange import one, read_body, read_bytes
 from swath.api.openapi import says
-from swath.operations import drafts, imports, previews
+from swath.operations import drafts, imports, previews, workflows
 from swath.wire import schemas
 from swath.wire.answers import show
 from swath.wire.bodies import parse
@@ -34,7 +34,10 @@ async def preview_formula(request: Request) -> Response:
 
 
 async def _preview(request: Request, workflow_id: str | None) -> Response:
-    wish = parse(schemas.PreviewWish, await read_body(request))
+    given = await read_body(request)
+    if workflow_id is not None and given.get("formula") is None:
+        await workflows.show(*caller(request), workflow_id)
+    wish = parse(schemas.PreviewWish, given)
     few, parameters = previews.check_few(wish.items), wish.execution_parameters or {}
     if wish.formula is not None or workflow_id is None:
         source = await asyncio.to_thread(read_source, wish.formula)

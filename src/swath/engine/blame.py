@@ -6,6 +6,7 @@ request was sent, `client error (SendRequest)` that it may have been.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from swath.errors import Blame, FetchFault
 
@@ -37,6 +38,9 @@ _EXCHANGING = (
 )
 #: Trying these again gives the same.
 _FINAL = frozenset({"headers_too_large"})
+#: Headers that say nothing of who wrote an answer, and the bytes of a page that do.
+_ON_THE_WAY = frozenset({"date", "content-length", "connection", "keep-alive", "transfer-encoding"})
+_OPENING = 16
 #: These say that an answer came, and from the target unless a plain proxy stands between.
 _ANSWERED = frozenset({"headers_too_large", "bad_encoding"})
 
@@ -80,10 +84,31 @@ def proxy_fault(status: int, headers: Sequence[tuple[str, str]]) -> FetchFault |
     if status == 407:
         return FetchFault("proxy_auth_required", "the proxy wants other credentials", sent=True, blame="exit")
     if status >= 500 and any(_is_of_proxy(name, value) for name, value in headers):
-        return FetchFault("proxy_error", f"the proxy answered {status} by itself", sent=True, blame="exit")
+        return proxy_error(status)
     return None
+
+
+def proxy_error(status: int) -> FetchFault:
+    """Return the fault of a proxy that answered in the target's place."""
+    return FetchFault("proxy_error", f"the proxy answered {status} by itself", sent=True, blame="exit")
 
 
 def _is_of_proxy(name: str, value: str) -> bool:
     """Tell whether a header says that a proxy made up the answer: by RFC 9209, or as Squid says it."""
     return (name == "proxy-status" and "error=" in value) or name == "x-squid-error"
+
+
+class Trace(NamedTuple):
+    """By what an error page tells who wrote it, whatever the error is."""
+
+    names: frozenset[str]
+    server: str
+    kind: str
+    opening: bytes
+
+
+def trace_of(headers: Sequence[tuple[str, str]], body: bytes) -> Trace:
+    """Return the trace of an answer whose header names are lower case."""
+    told = dict(headers)
+    opening = body.lstrip()[:_OPENING]
+    return Trace(frozenset(told) - _ON_THE_WAY, told.get("server", ""), told.get("content-type", ""), opening)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from swath.engine.blame import proxy_error
 from swath.engine.checkpoint import OpenShard
 from swath.engine.exits import Exit
 from swath.engine.fetcher import Answer
@@ -182,7 +183,10 @@ class Exchange:
                 return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
             if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
                 raise Unauthorized(self._failed_by(verdict, tried))
-            await self._after_verdict(verdict, answer, tried)
+            if await self._live.worker.fetcher.is_own_answer(tried.exit, answer):
+                await self._after_fault(proxy_error(answer.status), tried)
+            else:
+                await self._after_verdict(verdict, answer, tried)
 
     def _read(self, answer: Answer, judge: Judge) -> Json:
         """Return what an answer says; UNREAD where nobody asks for more than whether it is JSON."""

@@ -25,7 +25,7 @@ from pyreqwest.response import ResponseBodyReader
 
 from swath import __version__
 from swath.engine import redirects
-from swath.engine.blame import fault_of, proxy_fault
+from swath.engine.blame import Trace, fault_of, proxy_fault, trace_of
 from swath.engine.clients import KNOWN_AGE, MOST_CLIENTS, MOST_KNOWN, Clients, Route
 from swath.engine.exits import Exit
 from swath.engine.guard import Guard, read_url
@@ -39,6 +39,8 @@ CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 CHUNK = 256 * 1024
 #: Seconds in which a proxy answers what it can answer by itself, if it lives.
 KNOCK_TIME = 5.0
+#: Seconds for which a proxy's own words are remembered.
+WORDS_AGE = 60.0
 #: An address of every machine's own, and a port where none listens.
 NOWHERE = Url("http://0.0.0.0:1/")
 #: What a proxy says that was asked to go nowhere.
@@ -101,6 +103,7 @@ class Fetcher:
         #: The exchanges that are going on, by what becomes of each.
         self._running: dict[asyncio.Future[Answer], asyncio.Task[None]] = {}
         #: By proxy URL: until when the answer holds, and the answer.
+        self._words: dict[Exit, tuple[float, asyncio.Task[Trace | None]]] = {}
         self._alive: dict[str, tuple[float, asyncio.Task[bool]]] = {}
 
     @property
@@ -150,7 +153,7 @@ class Fetcher:
     async def close(self) -> None:
         """End all exchanges that are under way, as faults, and close the clients."""
         await self.clients.close()
-        asked = [task for _, task in self._alive.values()]
+        asked = [task for _, task in (*self._alive.values(), *self._words.values())]
         await asyncio.gather(*self._running.values(), *asked, return_exceptions=True)
 
     async def _run(
@@ -195,6 +198,31 @@ class Fetcher:
         """Tell whether a proxy has any words of its own: even a refusal is a sign of life."""
         fault = await self.knock(exit)
         return fault is None or fault.code in SIGNS_OF_LIFE
+
+    async def is_own_answer(self, exit: Exit, answer: Answer) -> bool:
+        """Tell whether a 5xx is the proxy's own: it looks like what it says of a target that is nowhere.
+
+        It can be only where the proxy reads what passes: plain HTTP through an HTTP proxy.
+        """
+        if answer.status < 500 or not exit.scheme.startswith("http") or not answer.url.startswith("http:"):
+            return False
+        asked = self._words.get(exit)
+        if asked is None or asked[0] <= self._now():
+            if len(self._words) >= MOST_KNOWN:
+                self._words.clear()
+            asked = self._words[exit] = (self._now() + WORDS_AGE, asyncio.create_task(self._hear(exit)))
+        return await asyncio.shield(asked[1]) == trace_of(answer.headers, answer.body)
+
+    async def _hear(self, exit: Exit) -> Trace | None:
+        """Return what a proxy's own words look like; None where it has none."""
+        try:
+            client = await self.clients.to_knock(exit, self._knock_time)
+            request = client.get(NOWHERE).timeout(timedelta(seconds=self._knock_time))
+            async with request.build_streamed() as response:
+                body = bytes(await response.body_reader.read(CHUNK) or b"")
+                return trace_of(_read_headers(response.headers), body) if response.status >= 500 else None
+        except (PyreqwestError, FetchFault):
+            return None
 
     async def knock(self, exit: Exit) -> FetchFault | None:
         """Ask a proxy to go where nobody listens: it must say so. Return what went wrong instead."""

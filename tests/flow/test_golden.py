@@ -5,12 +5,16 @@ with keys that are data; `golden/*.csv` were made by the code and checked agains
 """
 
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swath.flow.files.writers import combine_csv
+from swath.flow.definition import ChosenColumn
+from swath.flow.files.writers import combine_csv, combine_jsonl
+from swath.flow.layout import arrange_all
 from swath.flow.rows import Extraction, Extractor, SourcePage
 from swath.flow.rows.dynamic import find_dynamic
 from swath.flow.table import name_files, order_tables, unite
@@ -52,3 +56,50 @@ def test_tables_are_the_golden_ones(name: str, compiled: bool) -> None:
     """Every table, every byte, the compiled way and the readable one."""
     expected = {path.name: path.read_bytes() for path in GOLDEN.glob(f"{name}.*.csv")}
     assert tabulate(name, compiled=compiled) == expected
+
+
+#: Golden files of recipes: the answer, the choice of columns by collection, the budget.
+RECIPES: dict[str, tuple[str, dict[str, Any], int]] = {
+    "chosen": (
+        "orders",
+        {
+            "orders": (
+                "input.page",
+                ChosenColumn(path="orders.customer.email", name="email"),
+                "orders.id",
+                "orders.not_there",
+            ),
+            "orders.line_items": (ChosenColumn(path="orders.id", name="order"), "*"),
+        },
+        2_000,
+    ),
+    "narrow": ("orders", {}, 6),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("output_format", ["csv", "jsonl"])
+def test_tables_of_recipes_are_the_golden_ones(recipe: str, output_format: Any) -> None:
+    """Chosen, renamed and ordered columns, and those over a budget, in CSV and JSON lines."""
+    name, columns, budget = RECIPES[recipe]
+    out = io.BytesIO()
+    typed = output_format == "jsonl" or recipe == "narrow"
+    extraction = Extraction(input_names=("page",))
+    extractor = Extractor(extraction, out, "jsonl" if typed else "csv")
+    extractor.feed(SourcePage(0, 0, {"page": 0}, (GOLDEN / f"{name}.json").read_bytes()))
+    parts, held = extractor.finish(), out.getvalue()
+    tables = order_tables(unite(parts))
+    arrange_all(tables, columns, budget)
+    write: Callable[..., Any] = combine_jsonl
+    if output_format == "csv":
+        write = partial(combine_csv, typed=typed)
+    files = {}
+    for table, file in zip(tables, name_files(tables), strict=True):
+        written = io.BytesIO()
+        mine = [(part, lambda at, size: held[at : at + size]) for part in parts if part.path == table.path]
+        write(table, mine, written)
+        files[f"{recipe}.{file}.{output_format}"] = written.getvalue()
+    expected = {
+        path.name: path.read_bytes() for path in (GOLDEN / "recipes").glob(f"{recipe}.*.{output_format}")
+    }
+    assert files == expected

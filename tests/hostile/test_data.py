@@ -1,0 +1,145 @@
+"""Rows D1 to D5 of the hostile upstreams: what their data does to tables, through the whole engine."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.hostile.house import Ended, House
+from tests.upstreams.scripted import Play, Scripted
+
+from swath.flow.definition import Endpoint, Filter, Workflow
+from swath.operations.results import open_result
+
+JSON = (("content-type", "application/json"),)
+
+
+async def fetch(house: House, upstream: Scripted, bodies: list[bytes], **workflow: Any) -> Ended:
+    """Fetch the bodies, each an item's; the files come as their bytes."""
+    for number, body in enumerate(bodies):
+        upstream.on(f"/{number}", [Play(headers=JSON, body=body)])
+    endpoint = Endpoint(name="data", url=f"{upstream.url}/{{{{n}}}}")
+    made = Workflow(name="data", endpoint_id="", include_inputs=False, **workflow)
+    inputs = {"n": [str(number) for number in range(len(bodies))]}
+    mine = await house.begin(endpoint, made, inputs, output_aggregation_format="csv")
+    ended = await house.end(mine, lambda file: file["url"])
+    return Ended(
+        ended.view,
+        ended.failures,
+        ended.events,
+        ended.manifest,
+        {name: await read(house, url) for name, url in ended.files.items()},
+    )
+
+
+async def read(house: House, url: str) -> list[list[str]]:
+    result = await open_result(house.context, *url.split("/")[-2:])
+    text = b"".join([chunk async for chunk in result.stream(0, result.size)]).decode()
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def columns(ended: Ended, collection: str) -> Mapping[str, Any]:
+    described = next(each for each in ended.manifest["collections"] if each["collection"] == collection)
+    return {column["name"]: column for column in described["columns"]}
+
+
+async def test_D1_odd_json(house: House, upstream: Scripted) -> None:
+    """Numbers exactly as written; half characters and doubled keys are mended and counted; NUL is kept."""
+    body = (
+        b'\xef\xbb\xbf{"rows":[{"big":9223372036854775809,"long":0.123456789012345678901234567890,'
+        b'"huge":1e400,"half":"\\ud800","nul":"\\u0000","twice":1,"twice":2}]}'
+    )
+    ended = await fetch(house, upstream, [body])
+    assert ended.files["rows"] == [
+        ["rows.big", "rows.long", "rows.huge", "rows.half", "rows.nul", "rows.twice"],
+        ["9223372036854775809", "0.123456789012345678901234567890", "1e400", "\ufffd", "\0", "2"],
+    ]
+    told = " ".join(ended.view["warnings"])
+    assert "1 half characters" in told
+    assert "1 keys stood twice" in told
+
+
+async def test_D1_what_is_no_json_is_a_failed_item(house: House, upstream: Scripted) -> None:
+    """NaN and the like are no JSON: the item fails with its body kept, the others' rows are there."""
+    ended = await fetch(house, upstream, [b'{"rows":[{"a":1}]}', b'{"rows":[{"a":NaN}]}'])
+    assert ended.files["rows"] == [["rows.a"], ["1"]]
+    assert ended.status == "partially_failed"
+    (line,) = ended.failures
+    assert (line["item"], "NaN" in line["sample"]) == (1, True)
+    assert ended.manifest["items_not_done"] == [{"item": 1, "stop_reason": "failed"}]
+    assert ended.manifest["failures"] == [
+        {"error_code": line["error_code"], "last_status": 200, "items": 1},
+    ]
+
+
+async def test_D2_keys_that_would_collide(house: House, upstream: Scripted) -> None:
+    """Each keeps a column of its own, and the manifest says which path has which name."""
+    keys = ["a.b", "A.b", 'q"', "n\nl", "c,d", "e[0]", ""]
+    row: dict[str, Any] = {key: number for number, key in enumerate(keys)}
+    row |= {"a": {"b": 7}, "e": [8]}
+    ended = await fetch(house, upstream, [json.dumps({"rows": [row]}).encode()])
+    header, cells = ended.files["rows"]
+    assert len(set(header)) == len(header) == 9
+    assert cells == [str(number) for number in range(9)]
+    described = ended.manifest["collections"][0]
+    assert described["renamed"] == [
+        {"path": "rows.a.b", "name": "rows.a.b_2"},
+        {"path": "rows.e[0]", "name": "rows.e[0]_2"},
+    ]
+
+
+async def test_D3_five_thousand_dynamic_keys(house: House, upstream: Scripted) -> None:
+    """Rows of keys and values, not columns; the switch-over is said, and is a setting."""
+    body = json.dumps({"by_id": {str(key): {"name": f"n{key}"} for key in range(5_000)}}).encode()
+    ended = await fetch(house, upstream, [body])
+    rows = ended.files["by_id"]
+    assert (rows[0], rows[1], len(rows)) == (["by_id.key", "by_id.name"], ["0", "n0"], 5_001)
+    assert ended.manifest["key_value_collections"] == ["by_id"]
+    assert any("rows of key and value" in warning for warning in ended.view["warnings"])
+    wide = await fetch(house, upstream, [body], key_value_threshold=5_000)
+    header, cells = wide.files["response"]
+    assert wide.manifest["key_value_collections"] == []
+    assert (len(header), header[-1]) == (2_000, "_more")
+    assert [*cells[:-1], *json.loads(cells[-1]).values()] == [f"n{key}" for key in range(5_000)]
+
+
+async def test_D4_a_field_of_every_kind(house: House, upstream: Scripted) -> None:
+    """Null, scalar, object and list in turn: no value lost, none in another's column, all kinds told."""
+    values = [None, 1, "x", {"k": 2}, [3, 4], [], True, 1.50]
+    texts = ",".join(f'{{"n":{number},"v":{json.dumps(value)}}}' for number, value in enumerate(values))
+    ended = await fetch(house, upstream, [f'{{"rows":[{texts}]}}'.encode()])
+    header, *rows = ended.files["rows"]
+    assert header == ["rows.n", "rows.v", "rows.v.k", "rows.v[0]"]
+    cells = ["", "1", "x", "", "", "", "true", "1.5"]
+    assert [row[:2] for row in rows] == [[str(number), cell] for number, cell in enumerate(cells)]
+    assert (rows[3][2], rows[4][3]) == ("2", "3")
+    assert [row[0] for row in ended.files["rows.v"][1:]] == ["3", "4"]
+    told = columns(ended, "rows")["rows.v"]
+    assert told["types"] == {"integer": 1, "string": 1, "boolean": 1, "number": 1}
+    assert (told["nulls"], told["missing"]) == (1, 3)
+
+
+async def test_D5_formulas(house: House, upstream: Scripted) -> None:
+    """Exact by default; with an apostrophe where the workflow asks for it, in the header too."""
+    body = json.dumps({"rows": [{"=h": "=1+1", "p": "+x", "m": "-2", "a": "@f", "t": "\tz"}]}).encode()
+    exact = await fetch(house, upstream, [body])
+    assert exact.files["rows"][1] == ["=1+1", "+x", "-2", "@f", "\tz"]
+    guarded = await fetch(house, upstream, [body], spreadsheet_safe=True)
+    assert guarded.files["rows"][1] == ["'=1+1", "'+x", "-2", "'@f", "'\tz"]
+
+
+async def test_no_rows_and_why(house: House, upstream: Scripted) -> None:
+    """An execution that ends with nothing says whether nothing came, was let through, or was fetched."""
+    told = []
+    for workflow, body in (
+        ({}, b'{"rows":[]}'),
+        ({"filters": (Filter(path="a", value=2),)}, b'{"a":1}'),
+        ({}, b"<html>"),
+    ):
+        ended = await fetch(house, upstream, [body], **workflow)
+        assert ended.manifest["warnings"] == ended.view["warnings"]
+        told.append(ended.view["warnings"][0])
+    assert "the 1 pages that were fetched hold none" in told[0]
+    assert "the filters dropped every response" in told[1]
+    assert "no page was fetched" in told[2]

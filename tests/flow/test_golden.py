@@ -65,7 +65,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any], int]] = {
         {
             "orders": (
                 "input.page",
-                ChosenColumn(path="orders.customer.email", name="email"),
+                ChosenColumn(path="orders.customer.id", name="customer"),
                 "orders.id",
                 "orders.not_there",
             ),

@@ -11,6 +11,7 @@ import yaml
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
+from swath.flow.request.encoding import well_formed
 
 #: What YAML 1.1 takes for more than text, and people mean as text: times, `no`, `1:30`.
 _DROPPED: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
@@ -44,7 +45,7 @@ def read_document(text: str, field: str) -> dict[str, Json]:
         raise InvalidInput(field, "Nested too deeply.") from None
     if not isinstance(document, dict):
         raise InvalidInput(field, "Must be an object with keys, in JSON or YAML.")
-    return document
+    return as_object(clean(document))
 
 
 def _read_yaml(text: str, field: str) -> Json:
@@ -60,6 +61,30 @@ def _explain(error: yaml.YAMLError) -> str:
     problem = getattr(error, "problem", None) or str(error)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"Neither JSON nor YAML{place}: {problem}."
+
+
+def clean(value: Any) -> Any:
+    """Return a value whose texts can be written in any encoding: without lone surrogates."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        return {clean(key): clean(each) for key, each in value.items()}
+    return [clean(each) for each in value] if isinstance(value, list) else value
+
+
+def as_object(value: Json) -> dict[str, Any]:
+    """Return a value that is an object, for any other an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Json) -> list[Json]:
+    """Return a value that is a list, for any other an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: Json) -> list[dict[str, Any]]:
+    """Return the objects in a value that is a list."""
+    return [each for each in as_list(value) if isinstance(each, dict)]
 
 
 class References:
@@ -90,13 +115,11 @@ class References:
 
     def object(self, node: Json) -> dict[str, Any]:
         """Return what a node stands for where that is an object, else an empty one."""
-        found = self.follow(node)
-        return found if isinstance(found, dict) else {}
+        return as_object(self.follow(node))
 
     def list(self, node: Json) -> Iterable[dict[str, Any]]:
         """Return the objects that a list holds."""
-        found = self.follow(node)
-        return [self.object(each) for each in found] if isinstance(found, list) else []
+        return [self.object(each) for each in as_list(self.follow(node))]
 
 
 def _step(node: Json, key: str) -> Json:

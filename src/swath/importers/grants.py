@@ -6,6 +6,7 @@ from typing import Any
 
 from swath.flow.definition import Json
 from swath.importers.credentials import basic
+from swath.importers.documents import as_object, objects
 from swath.importers.holes import hole, variables_of
 
 Node = dict[str, Any]
@@ -28,8 +29,8 @@ class Grant:
 
 def read_grant(given: Node | None, write: Callable[[str], str]) -> Grant:
     """Read an authorization; `write` makes a template of a text."""
-    kind = str((given or {}).get("type") or "noauth")
-    known = _details((given or {}).get(kind))
+    kind = str(as_object(given).get("type") or "noauth")
+    known = _details(as_object(given).get(kind))
     if kind == "noauth":
         return Grant()
     if kind == "bearer":
@@ -49,8 +50,9 @@ def _details(listed: Json) -> dict[str, str]:
     """Return the details of a kind, which v2.1 lists and v2.0 has in an object."""
     if isinstance(listed, dict):
         return {name: str(value) for name, value in listed.items() if value is not None}
-    pairs = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    return {str(each.get("key")): str(each["value"]) for each in pairs if each.get("value") is not None}
+    return {
+        str(each.get("key")): str(each["value"]) for each in objects(listed) if each.get("value") is not None
+    }
 
 
 def _header(name: str, value: str) -> Grant:

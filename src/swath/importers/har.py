@@ -11,9 +11,11 @@ from urllib.parse import urlencode, urlsplit
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.paging import Page
+from swath.importers.documents import clean, objects
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import add_listing, group_pages
 from swath.importers.recorded import Recorded
+from swath.importers.sent import is_address
 
 _ASSETS: Final = re.compile(
     r"image/|font/|video/|audio/|text/css|javascript|application/(?:wasm|font)", re.IGNORECASE
@@ -57,6 +59,8 @@ def read_har(text: str) -> Imported:
         raise InvalidInput("log.entries", " ".join([message, *draft.notes]))
     for pages in group_pages(chosen):
         add_listing(pages, draft)
+    if not draft.endpoints:
+        raise InvalidInput("log.entries", " ".join(draft.notes))
     if not any(
         name.lower() in ("cookie", "authorization") for request in chosen for name, _ in request.headers
     ):
@@ -68,7 +72,7 @@ def read_har(text: str) -> Imported:
 
 def _entries(text: str) -> list[dict[str, Json]]:
     try:
-        document = json.loads(text.removeprefix("\ufeff"))
+        document = clean(json.loads(text.removeprefix("\ufeff")))
     except ValueError as error:
         raise InvalidInput("har", f"Not valid JSON: {error}. Save the HAR file again.") from None
     log = document.get("log") if isinstance(document, dict) else None
@@ -89,10 +93,10 @@ def _note_left(left: Counter[str], draft: Draft) -> None:
 
 def _noise(entry: dict[str, Json], request: Recorded) -> str | None:
     """Return what kind of noise an entry is, None for a request for data."""
+    if not is_address(request.url):
+        return "not of http"
     parts = urlsplit(request.url)
     kind = str(entry.get("_resourceType") or "").lower()
-    if parts.scheme not in ("http", "https"):
-        return "not of http"
     if request.method == "OPTIONS" or kind == "preflight":
         return "preflights"
     if (
@@ -172,10 +176,10 @@ def _pairs(listed: Json) -> Iterator[tuple[str, str]]:
 def _read_body(posted: dict[str, Json]) -> tuple[str | None, dict[str, Json] | None]:
     """Return the text that was posted, or its parts where only those were recorded."""
     text, kind = posted.get("text"), str(posted.get("mimeType") or "")
-    parameters = posted.get("params")
+    parameters = objects(posted.get("params"))
     if isinstance(text, str) and text:
         return text, None
-    if not isinstance(parameters, list) or not parameters:
+    if not parameters:
         return None, None
     if not kind.startswith("multipart/"):
         return urlencode([(each.get("name", ""), each.get("value", "")) for each in parameters]), None

@@ -1,5 +1,6 @@
 """What an import gives: a formula, the secrets that were found, and what could not be carried."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import msgspec
 
 from swath.errors import InvalidInput
-from swath.flow.definition import Endpoint, Json
+from swath.flow.checks import Finding, check_workflow
+from swath.flow.definition import Endpoint, Json, Workflow
 from swath.flow.request import RequestTemplate
+from swath.flow.request.encoding import well_formed
+from swath.importers.documents import clean
 
 Section = dict[str, dict[str, Json]]
 
@@ -64,7 +68,7 @@ class Draft:
         kept = _slim(endpoint)
         try:
             template = RequestTemplate(msgspec.convert({"name": name, **kept}, Endpoint))
-        except InvalidInput as error:
+        except (InvalidInput, msgspec.ValidationError) as error:
             self.note(f"{name} was left out: {error}.")
             return None
         variables = kept.get("variables", {})
@@ -74,9 +78,25 @@ class Draft:
         return name
 
     def add_workflow(self, name: str, endpoint: str, workflow: Mapping[str, Json] | None = None) -> str:
+        """Keep a workflow and return its name; parts that cannot be used are noted instead."""
         name = _free(name, self.workflows, " ")
-        self.workflows[name] = {"endpoint": endpoint, **{k: v for k, v in (workflow or {}).items() if v}}
+        kept = {key: value for key, value in (workflow or {}).items() if value}
+        for place, message in self._findings(endpoint, kept):
+            part = re.split(r"[.\[]", place)[0]
+            if kept.pop(part, None) is not None:
+                self.note(f"{name}: {part} was left out, for {place} cannot be used: {message}")
+        self.workflows[name] = {"endpoint": endpoint, **kept}
         return name
+
+    def _findings(self, endpoint: str, workflow: Mapping[str, Json]) -> list[Finding]:
+        over = msgspec.convert({"name": endpoint, **self.endpoints[endpoint]}, Endpoint)
+        given = {key: value for key, value in workflow.items() if key != "mappings"}
+        try:
+            read = msgspec.convert({"name": endpoint, "endpoint_id": endpoint, **given}, Workflow)
+        except msgspec.ValidationError as error:
+            place = re.search(r"`\$\.([^`]*)`", str(error))
+            return [(place[1] if place else "", str(error))]
+        return check_workflow(read, over)
 
     def finish(self) -> Imported:
         sections = {
@@ -87,7 +107,7 @@ class Draft:
         formula: dict[str, Json] = {name: section for name, section in sections.items() if section}
         used = _declared(self.endpoints)
         secrets = {name: value for name, value in self.secrets.items() if name in used}
-        return Imported(formula=formula, secrets=secrets, notes=tuple(self.notes))
+        return Imported(formula=clean(formula), secrets=secrets, notes=tuple(map(well_formed, self.notes)))
 
 
 def _free(name: str, taken: Iterable[str], joint: str) -> str:

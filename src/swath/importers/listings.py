@@ -14,7 +14,7 @@ from swath.flow.paging.suggestion import Suggestion, paging_kind, suggest
 from swath.importers.holes import identifier
 from swath.importers.imported import Draft
 from swath.importers.recorded import Recorded
-from swath.importers.sent import build_endpoint, name_of
+from swath.importers.sent import build_endpoint, is_address, name_of
 
 
 def group_pages(requests: Iterable[Recorded]) -> list[list[Recorded]]:
@@ -83,7 +83,8 @@ def write_paginator(paginator: Paginator) -> dict[str, Json]:
 def find_paginator(pages: Sequence[Recorded]) -> Suggestion | None:
     """Return the paginator that the first page's answer and the requests for later pages speak for."""
     first = pages[0]
-    found = suggest(first.answer, list(first.parameters)) if first.answer else []
+    answer = first.answer if first.answer and is_address(first.answer.url) else None
+    found = suggest(answer, list(first.parameters)) if answer else []
     if len(pages) == 1:
         return found[0] if found else None
     for suggestion in found:

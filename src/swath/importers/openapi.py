@@ -10,7 +10,7 @@ from swath.flow.definition import Json, Paginator
 from swath.flow.paging import Page
 from swath.flow.paging.records import choose_array, holds_records
 from swath.flow.paging.suggestion import suggest
-from swath.importers.documents import References, read_document
+from swath.importers.documents import References, as_list, as_object, read_document
 from swath.importers.holes import hole, identifier
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import write_paginator
@@ -106,12 +106,8 @@ class _Reader:
 
     def _operation(self, method: str, path: str, item: Node, operation: Node) -> _Operation:
         own = list(self.references.list(operation.get("parameters")))
-        named = {(each.get("in"), each.get("name")) for each in own}
-        shared = [
-            each
-            for each in self.references.list(item.get("parameters"))
-            if (each.get("in"), each.get("name")) not in named
-        ]
+        named = {_place(each) for each in own}
+        shared = [each for each in self.references.list(item.get("parameters")) if _place(each) not in named]
         parameters = Parameters(self.schemas)
         for each in own + shared:
             parameters.add(each)
@@ -143,7 +139,7 @@ class _Reader:
         )
 
     def _server(self, item: Node, operation: Node, parameters: Parameters) -> str:
-        servers = operation.get("servers") or item.get("servers") or self.document.get("servers") or []
+        servers = as_list(operation.get("servers") or item.get("servers") or self.document.get("servers"))
         server = self.references.object(servers[0]) if servers else {}
         url = str(server.get("url") or "/")
         known = self.references.object(server.get("variables"))
@@ -182,18 +178,20 @@ class _Reader:
         responses = {str(code): response for code, response in known.items()}
         code = next((code for code in sorted(responses) if code.startswith("2")), "default")
         response = self.references.object(responses.get(code))
-        kinds = [kind for kind in response.get("content") or {} if "json" in kind.lower()]
+        kinds = [kind for kind in as_object(response.get("content")) if "json" in kind.lower()]
         return response, next((kind for kind in kinds if kind == "application/json"), next(iter(kinds), ""))
 
     # --- pages
 
     def _page(self, response: Node, operation: Node) -> Page:
         """Return a page as the response's schema or example describes it."""
-        content = response.get("content") or {}
+        content = as_object(response.get("content"))
         kind = next((kind for kind in content if "json" in kind.lower()), None)
         media = self.references.object(content[kind]) if kind else {}
         body = self.schemas.page(media["schema"]) if "schema" in media else media.get("example")
-        headers = [(str(name).lower(), _header_sample(str(name))) for name in response.get("headers") or {}]
+        headers = [
+            (str(name).lower(), _header_sample(str(name))) for name in as_object(response.get("headers"))
+        ]
         query = "&".join(_sent_pairs(self.references, self.schemas, operation))
         return Page(200, headers, body, f"https://api.example/?{query}")
 
@@ -251,13 +249,17 @@ class _Reader:
                 or variable in (fetched, "client_id")
             ):
                 continue
-            if known.get("sample") is not None and not isinstance(known["sample"], list | dict):
+            if isinstance(known.get("sample"), str | int | float) and not isinstance(known["sample"], bool):
                 collection = self.draft.collect(variable, [known["sample"]])
                 yield {"target_variable_name": variable, "source_collection": collection}
             else:
                 missing.append(variable)
         if missing:
             self.draft.note(f"{name} needs values for {', '.join(missing)}: map a collection to each.")
+
+
+def _place(parameter: Node) -> tuple[str, str]:
+    return str(parameter.get("in")), str(parameter.get("name"))
 
 
 def _default(known: Node, name: str) -> str:

@@ -45,7 +45,7 @@ class Parameters:
 
     def _add_query(self, name: str, given: Node) -> None:
         flat = self.schemas.flat(_schema(given))
-        style = given.get("style", "form")
+        style = str(given.get("style", "form"))
         if style == "deepObject":
             for key, schema in flat.get("properties", {}).items():
                 self.query[f"{name}[{key}]"] = hole(

@@ -10,7 +10,7 @@ from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.paging import Page
 from swath.importers.credentials import is_secret_name, secret_part
-from swath.importers.documents import read_document
+from swath.importers.documents import as_list, as_object, objects, read_document
 from swath.importers.grants import Grant, read_grant
 from swath.importers.holes import encode_form, hole, identifier, literal
 from swath.importers.imported import Draft, Imported
@@ -39,7 +39,7 @@ def read_postman(text: str) -> Imported:
     Variables keep their names, those that the host needs are filled in. Raises InvalidInput.
     """
     document = read_document(text, "postman")
-    document = document.get("collection", document)
+    document = as_object(document.get("collection", document))
     if not isinstance(document.get("item"), list):
         raise InvalidInput("item", "Blank. Export the collection from Postman as Collection v2.1.")
     return _Reader(document).read()
@@ -86,9 +86,7 @@ class _Reader:
         own = holder.get("auth") if isinstance(holder.get("auth"), dict) else grant
         known = {**variables, **dict(_pairs(holder.get("variable")))}
         self._note_scripts(holder, path)
-        for item in holder.get("item") or ():
-            if not isinstance(item, dict) or len(path) > _DEEPEST:
-                continue
+        for item in objects(holder.get("item")) if len(path) < _DEEPEST else ():
             inside = (*path, str(item.get("name") or ""))
             if isinstance(item.get("item"), list):
                 yield from self._items(item, inside, own, known)
@@ -97,16 +95,15 @@ class _Reader:
                 yield _Item(inside, item, own, known)
 
     def _note_scripts(self, holder: Node, path: tuple[str, ...]) -> None:
-        for event in holder.get("event") or ():
-            script = event.get("script") if isinstance(event, dict) else None
-            if isinstance(script, dict) and any(str(line).strip() for line in script.get("exec") or ()):
+        for event in objects(holder.get("event")):
+            if any(str(line).strip() for line in as_list(as_object(event.get("script")).get("exec"))):
                 self.scripted.append(path[-1] if path else "the collection")
 
     # --- one request
 
     def _read(self, found: _Item) -> Recorded:
         request = found.item["request"]
-        request = {"url": request} if isinstance(request, str) else request
+        request = {"url": request} if isinstance(request, str) else as_object(request)
         url, places = self._url(request.get("url"), found)
         body, kind, multipart = self._body(request.get("body"))
         headers = tuple(_pairs(request.get("header")))
@@ -198,15 +195,15 @@ class _Reader:
             return None, "", None
         mode = given.get("mode")
         if mode == "raw" and given.get("raw"):
-            language = ((given.get("options") or {}).get("raw") or {}).get("language", "text")
-            return str(given["raw"]), _LANGUAGES.get(language, "text/plain"), None
+            language = as_object(as_object(given.get("options")).get("raw")).get("language", "text")
+            return str(given["raw"]), _LANGUAGES.get(str(language), "text/plain"), None
         if mode == "urlencoded":
             pairs = (
                 (encode_form(name), encode_form(value)) for name, value in _pairs(given.get("urlencoded"))
             )
             return "&".join(f"{n}={v}" for n, v in pairs), "application/x-www-form-urlencoded", None
         if mode == "graphql":
-            return _graphql(given.get("graphql") or {}), "application/json", None
+            return _graphql(as_object(given.get("graphql"))), "application/json", None
         if mode == "file":
             self.draft.note("The file of a body is not read: give its content as the variable body.")
             return hole("body"), "application/octet-stream", None
@@ -235,8 +232,8 @@ class _Reader:
 
     def _example(self, item: Node, request: Recorded) -> Page | None:
         """Return the first good answer that was saved with a request."""
-        for saved in item.get("response") or ():
-            code = saved.get("code") if isinstance(saved, dict) else None
+        for saved in objects(item.get("response")):
+            code = saved.get("code")
             if not isinstance(code, int) or not 200 <= code < 300:
                 continue
             try:
@@ -287,8 +284,8 @@ def _with_query(url: str, pairs: list[str]) -> str:
 
 
 def _enabled(listed: Json) -> Iterator[Node]:
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and not each.get("disabled") and each.get("enabled", True):
+    for each in objects(listed):
+        if not each.get("disabled") and each.get("enabled", True):
             yield each
 
 

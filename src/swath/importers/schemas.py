@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from swath.flow.definition import Json
-from swath.importers.documents import References
+from swath.importers.documents import References, as_list, as_object
 
 _DEEPEST: Final = 8
 _TYPES: Final = {
@@ -37,13 +37,16 @@ class Schemas:
     def flat(self, schema: Json, depth: int = 0) -> dict[str, Json]:
         """Return a schema with its parts brought together; of alternatives the first that is not null."""
         node = self.references.object(schema)
+        for key, clean in (("properties", as_object), ("required", _names)):
+            if key in node:
+                node = {**node, key: clean(node[key])}
         if depth > _DEEPEST:
             return node
-        parts = [self.flat(each, depth + 1) for each in node.get("allOf") or ()]
+        parts = [self.flat(each, depth + 1) for each in as_list(node.get("allOf"))]
         if parts:
             node = _merge([*parts, node])
         for key in ("oneOf", "anyOf"):
-            options = [self.flat(each, depth + 1) for each in node.get(key) or ()]
+            options = [self.flat(each, depth + 1) for each in as_list(node.get(key))]
             chosen = next((option for option in options if option.get("type") != "null"), None)
             node = {**chosen, **node} if chosen else node
         return node
@@ -107,6 +110,10 @@ class Schemas:
         if kind in ("integer", "number"):
             return 1_000_000
         return True if kind == "boolean" else _page_text(flat, name)
+
+
+def _names(value: Json) -> list[str]:
+    return [each for each in as_list(value) if isinstance(each, str)]
 
 
 def _merge(parts: list[dict[str, Json]]) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swath.flow.definition import Json
-from swath.importers.documents import References
+from swath.importers.documents import References, as_list, as_object, objects
 from swath.importers.holes import hole, identifier
 
 Node = dict[str, Any]
@@ -30,12 +30,14 @@ class Credentials:
 
 def read_security(wanted: Json, schemes: Node, references: References) -> Credentials:
     """Return what the first of several ways to be let in needs; an empty way needs nothing."""
-    ways = [each for each in wanted if isinstance(each, dict)] if isinstance(wanted, list) else []
+    ways = objects(wanted)
     credentials = Credentials()
     known = [way for way in ways if all(name in schemes for name in way)]
     chosen = next(iter(known), {})
     for name in chosen:
-        _add(credentials, name, references.object(schemes[name]), chosen[name] or [])
+        _add(
+            credentials, name, references.object(schemes[name]), [str(each) for each in as_list(chosen[name])]
+        )
     others = [" and ".join(way) or "nothing" for way in known[1:]]
     if chosen and others:
         credentials.notes.append(
@@ -63,7 +65,7 @@ def _add(credentials: Credentials, name: str, scheme: Node, scopes: list[str]) -
         credentials.headers["Authorization"] = (
             f"Bearer {hole(credentials.secret('access_token', description))}"
         )
-        _add_flow(credentials, name, scheme.get("flows") or {}, scopes)
+        _add_flow(credentials, name, as_object(scheme.get("flows")), scopes)
     else:
         shown = scheme.get("scheme") or kind
         credentials.notes.append(
@@ -95,6 +97,6 @@ def _add_flow(credentials: Credentials, name: str, flows: Node, scopes: list[str
         "client_id": hole("client_id"),
         "client_secret": hole("client_secret"),
     }
-    if wanted := scopes or list(flow.get("scopes") or {}):
+    if wanted := scopes or list(as_object(flow.get("scopes"))):
         form["scope"] = " ".join(wanted)
     credentials.auth = {"variable": "access_token", "url": str(flow["tokenUrl"]), "body": {"form": form}}

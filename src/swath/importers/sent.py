@@ -64,6 +64,14 @@ def name_of(url: str) -> str:
     return text[:1].upper() + text[1:60] if text else "Request"
 
 
+def is_address(url: str) -> bool:
+    """Tell whether a text is an address that can be asked."""
+    try:
+        return bool(_parse(url))
+    except InvalidInput:
+        return False
+
+
 class _Builder:
     def __init__(self, sent: Sent, draft: Draft) -> None:
         self.sent = sent
@@ -265,7 +273,7 @@ class _Builder:
             return {self.veil.cover(key): self._covered(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self._covered(each) for each in value]
-        return self.veil.cover(value)
+        return self.veil.cover(value) if isinstance(value, str) else value
 
     def _filled(self, covered: str) -> str:
         return self.veil.lift(literal(covered))

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from swath.flow.definition import Json
-from swath.importers.documents import References
+from swath.importers.documents import References, as_list, as_object
 
 Node = dict[str, Any]
 
@@ -48,17 +48,17 @@ def upgrade(document: Node) -> Node:
 
 def _servers(document: Node) -> list[Node]:
     host, base = document.get("host"), str(document.get("basePath") or "")
-    schemes = document.get("schemes") or ["https"]
+    schemes = [str(each) for each in as_list(document.get("schemes"))] or ["https"]
     scheme = "https" if "https" in schemes else schemes[0]
     return [{"url": f"{scheme}://{host}{base.rstrip('/')}" if host else base or "/"}]
 
 
 def _operation(references: References, document: Node, operation: Node, shared: list[Node]) -> Node:
     own = list(references.list(operation.get("parameters")))
-    named = {(each.get("in"), each.get("name")) for each in own}
-    given = own + [each for each in shared if (each.get("in"), each.get("name")) not in named]
-    consumes = operation.get("consumes", document.get("consumes")) or ["application/json"]
-    produces = operation.get("produces", document.get("produces")) or ["application/json"]
+    named = {(str(each.get("in")), str(each.get("name"))) for each in own}
+    given = own + [each for each in shared if (str(each.get("in")), str(each.get("name"))) not in named]
+    consumes = _kinds(operation.get("consumes", document.get("consumes")))
+    produces = _kinds(operation.get("produces", document.get("produces")))
     body = _body([each for each in given if each.get("in") in ("body", "formData")], consumes)
     return {
         **operation,
@@ -69,6 +69,10 @@ def _operation(references: References, document: Node, operation: Node, shared: 
             for code, response in references.object(operation.get("responses")).items()
         },
     }
+
+
+def _kinds(listed: Json) -> list[str]:
+    return [str(each) for each in as_list(listed)] or ["application/json"]
 
 
 def _parameter(given: Node) -> Node:
@@ -92,8 +96,8 @@ def _body(given: list[Node], consumes: list[str]) -> Node | None:
         }
     files = any(each.get("type") == "file" for each in given) or "multipart/form-data" in consumes
     kind = "multipart/form-data" if files else "application/x-www-form-urlencoded"
-    properties = {each.get("name"): _field(each) for each in given}
-    required = [each.get("name") for each in given if each.get("required")]
+    properties = {str(each.get("name")): _field(each) for each in given}
+    required = [str(each.get("name")) for each in given if each.get("required")]
     return {"content": {kind: {"schema": {"type": "object", "properties": properties, "required": required}}}}
 
 
@@ -107,7 +111,7 @@ def _response(response: Node, produces: list[str]) -> Node:
     schema: Json = response.get("schema")
     headers = {
         name: {"schema": {key: value for key, value in header.items() if key in _OF_SCHEMA}}
-        for name, header in (response.get("headers") or {}).items()
+        for name, header in as_object(response.get("headers")).items()
         if isinstance(header, dict)
     }
     content = {} if schema is None else {kind: {"schema": schema} for kind in produces}

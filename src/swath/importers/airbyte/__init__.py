@@ -12,7 +12,7 @@ from swath.importers.airbyte.manifest import Manifest
 from swath.importers.airbyte.pages import read_paginator
 from swath.importers.airbyte.partitions import add_cursor, add_router, parents_of, routers_of
 from swath.importers.airbyte.requests import draw_request
-from swath.importers.documents import read_document
+from swath.importers.documents import as_list, as_object, objects, read_document
 from swath.importers.imported import Draft, Imported
 
 Node = dict[str, Any]
@@ -38,10 +38,10 @@ class _Reader:
         self.manifest = Manifest(document)
         self.document = document
         self.draft = Draft()
-        specification = self.manifest.settle(document.get("spec") or {})
-        described = specification.get("connection_specification")
-        properties = described.get("properties") if isinstance(described, dict) else None
-        self.properties: Node = properties if isinstance(properties, dict) else {}
+        specification = as_object(self.manifest.settle(document.get("spec")))
+        self.properties = as_object(
+            as_object(specification.get("connection_specification")).get("properties")
+        )
         self.common = self._common()
 
     def read(self) -> Imported:
@@ -62,10 +62,10 @@ class _Reader:
     def _common(self) -> Node:
         """Return what holds for all streams: rates and concurrency."""
         found: Node = {}
-        budget = self.manifest.settle(self.document.get("api_budget") or {})
+        budget = as_object(self.manifest.settle(self.document.get("api_budget")))
         if limits := list(_rates(budget)):
             found["rate_limits"] = limits
-        level = self.manifest.settle(self.document.get("concurrency_level") or {})
+        level = as_object(self.manifest.settle(self.document.get("concurrency_level")))
         if str(level.get("default_concurrency", "")).isdigit():
             found["concurrency"] = max(1, int(level["default_concurrency"]))
         return found
@@ -92,7 +92,7 @@ class _Reader:
     ) -> tuple[Node, Node]:
         draw = draw_request(requester, interpolation)
         auth = add_authenticator(requester.get("authenticator"), draw, interpolation)
-        selector = _object(retriever.get("record_selector"))
+        selector = as_object(retriever.get("record_selector"))
         record_path = self._record_path(selector, interpolation)
         mappings: list[Node] = []
         for router in routers_of(retriever):
@@ -112,7 +112,7 @@ class _Reader:
         return draw.endpoint(interpolation.variables), workflow
 
     def _record_path(self, selector: Node, interpolation: Interpolation) -> str:
-        extractor = _object(selector.get("extractor"))
+        extractor = as_object(selector.get("extractor"))
         if extractor and extractor.get("type") not in ("DpathExtractor", None):
             interpolation.note(
                 f"The extractor {extractor['type']} was left out: Swath finds all lists of an answer."
@@ -122,15 +122,11 @@ class _Reader:
         return write_path([str(key) for key in path]) if isinstance(path, list) else ""
 
     def _note_rest(self, stream: Node, interpolation: Interpolation) -> None:
-        for each in stream.get("transformations") or ():
+        for each in as_list(stream.get("transformations")):
             kind = each.get("type") if isinstance(each, dict) else each
             interpolation.note(f"The transformation {kind} was left out: choose columns when combining.")
-        if _object(stream.get("state_migrations")):
+        if as_object(stream.get("state_migrations")):
             interpolation.note("The migrations of its state were left out: Swath keeps none between runs.")
-
-
-def _object(value: Json) -> Node:
-    return value if isinstance(value, dict) else {}
 
 
 def _with_parents(streams: list[Node]) -> Iterator[Node]:
@@ -142,8 +138,8 @@ def _with_parents(streams: list[Node]) -> Iterator[Node]:
         if name in seen or depth > 10:
             return
         if stream.get("type") == "StateDelegatingStream":
-            stream = _object(stream.get("full_refresh_stream"))
-        for router in routers_of(_object(stream.get("retriever"))):
+            stream = as_object(stream.get("full_refresh_stream"))
+        for router in routers_of(as_object(stream.get("retriever"))):
             for parent in parents_of(router):
                 yield from visit(parent, depth + 1)
         seen.add(name)
@@ -154,13 +150,11 @@ def _with_parents(streams: list[Node]) -> Iterator[Node]:
 
 
 def _rates(budget: Node) -> Iterator[Node]:
-    for policy in budget.get("policies") or ():
-        if not isinstance(policy, dict):
-            continue
+    for policy in objects(budget.get("policies")):
         if str(policy.get("call_limit", "")).isdigit():
             yield _rate(policy["call_limit"], policy.get("period"))
-        for rate in policy.get("rates") or ():
-            if isinstance(rate, dict) and str(rate.get("limit", "")).isdigit():
+        for rate in objects(policy.get("rates")):
+            if str(rate.get("limit", "")).isdigit():
                 yield _rate(rate["limit"], rate.get("interval"))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from swath.flow.definition import Json
 from swath.importers.airbyte.interpolation import Interpolation, read_path
+from swath.importers.documents import objects
 
 Node = dict[str, Any]
 
@@ -41,20 +42,20 @@ def read_rules(given: Json, interpolation: Interpolation) -> Node:
     rules: list[Node] = []
     retry: Node = {}
     for handler in _handlers(given, interpolation):
-        for each in handler.get("response_filters") or ():
-            rules += _read_filter(each, interpolation) if isinstance(each, dict) else []
+        for each in objects(handler.get("response_filters")):
+            rules += _read_filter(each, interpolation)
         tries = handler.get("max_retries")
         if str(tries).isdigit():
             retry["max_attempts"] = min(int(str(tries)) + 1, 100)
-        for strategy in handler.get("backoff_strategies") or ():
-            _read_backoff(strategy if isinstance(strategy, dict) else {}, retry, interpolation)
+        for strategy in objects(handler.get("backoff_strategies")):
+            _read_backoff(strategy, retry, interpolation)
     return {"response_rules": rules, "retry": retry}
 
 
 def _handlers(given: Json, interpolation: Interpolation) -> Iterator[Node]:
     kind = given.get("type") if isinstance(given, dict) else None
     if kind == "CompositeErrorHandler":
-        for each in given.get("error_handlers") or ():
+        for each in objects(given.get("error_handlers")):
             yield from _handlers(each, interpolation)
     elif kind == "DefaultErrorHandler":
         yield given

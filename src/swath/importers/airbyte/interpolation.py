@@ -9,6 +9,7 @@ from swath.flow.definition import Json
 from swath.flow.request.encoding import encode_text
 from swath.flow.request.template import TAG, Templates
 from swath.importers.credentials import is_secret_name
+from swath.importers.documents import as_object
 from swath.importers.holes import hole, identifier
 
 Node = dict[str, Any]
@@ -113,7 +114,7 @@ class Interpolation:
         described: Node = {"properties": self.properties}
         for key in keys:
             known = described.get("properties")
-            described = known.get(key, {}) if isinstance(known, dict) else {}
+            described = as_object(as_object(known).get(key))
         name = identifier("_".join(keys[-2:]) if keys[0] == "credentials" else "_".join(keys))
         name = identifier(keys[-1]) if keys[0] == "credentials" else name
         self.variables.setdefault(name, _declaration(described, keys[-1], default))

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from swath.flow.definition import Json
-from swath.importers.documents import References
+from swath.importers.documents import References, as_list, objects
 
 Node = dict[str, Any]
 
@@ -27,8 +27,7 @@ class Manifest:
     @property
     def streams(self) -> list[Node]:
         """The streams, resolved."""
-        listed = self.document.get("streams")
-        return [self.settle(each) for each in listed] if isinstance(listed, list) else []
+        return objects([self.settle(each) for each in as_list(self.document.get("streams"))])
 
     def settle(self, node: Json) -> Any:
         """Return a component with everything in it resolved."""

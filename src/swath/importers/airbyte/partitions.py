@@ -8,6 +8,7 @@ from typing import Any
 from swath.flow.definition import Json
 from swath.importers.airbyte.interpolation import Interpolation
 from swath.importers.airbyte.requests import Draw
+from swath.importers.documents import objects
 from swath.importers.holes import hole, identifier, variables_of
 from swath.importers.imported import Draft
 
@@ -35,13 +36,7 @@ def parents_of(router: Node) -> list[Node]:
     inner = router.get("underlying_partition_router")
     if isinstance(inner, dict):
         return parents_of(inner)
-    configs = router.get("parent_stream_configs")
-    found = (
-        [each.get("stream") for each in configs if isinstance(each, dict)]
-        if isinstance(configs, list)
-        else []
-    )
-    return [each for each in found if isinstance(each, dict)]
+    return objects([each.get("stream") for each in objects(router.get("parent_stream_configs"))])
 
 
 def add_router(router: Node, draw: Draw, interpolation: Interpolation, draft: Draft) -> Iterator[Node]:
@@ -95,9 +90,7 @@ def _values(given: Json) -> list[Json]:
 
 
 def _add_parents(router: Node, draw: Draw, interpolation: Interpolation) -> None:
-    for config in router.get("parent_stream_configs") or ():
-        if not isinstance(config, dict):
-            continue
+    for config in objects(router.get("parent_stream_configs")):
         variable = identifier(str(config.get("partition_field") or "parent"))
         interpolation.variables.setdefault(variable, {})
         _inject(config.get("request_option"), variable, draw, interpolation)

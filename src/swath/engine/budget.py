@@ -84,7 +84,8 @@ class Budget:
         async with self._lock:
             if self._held or self.exhausted or self._limit is None:
                 return
-            self._held += await outlast(
+            granted = await outlast(
                 lambda: self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
             )
+            self._held += granted  # not in one statement with the wait: others give back in the meantime
             self.exhausted = not self._held

@@ -246,6 +246,7 @@ class Engine:
             self._wake.clear()
             try:
                 await self._worker.admit()
+                await self._worker.expire()
                 found = await self._read(executions.find_waiting)
                 waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
                 for pair in await self._read(recipes.find_waiting):

@@ -9,7 +9,7 @@ from swath.engine.frozen import Opened
 from swath.engine.runner import describe
 from swath.engine.times import now_ms
 from swath.errors import ItemFailed
-from swath.flow.execution import Status, StopReason, reason_left
+from swath.flow.execution import LIMITED, Status, StopReason, reason_left
 from swath.flow.masking import visible
 from swath.flow.plan import Plan
 from swath.flow.shard import ShardProgress
@@ -44,9 +44,9 @@ def _end(
     row: Row[Any], opened: Opened, objects: Objects, progress: ShardProgress, claimed: Row[Any]
 ) -> ShardLine:
     begun = dict(progress.begun)
-    reason = reason_left(truncated=row.truncated)
+    reason = reason_left(row.truncated_by)
     pages = {item: going.page for item, going in begun.items()}
-    lines = [] if reason is StopReason.REQUEST_LIMIT else list(_describe(row, opened, objects, pages))
+    lines = [] if reason in LIMITED else list(_describe(row, opened, objects, pages))
     for item in begun:
         progress.end(item, reason)
     return ShardLine(

@@ -36,7 +36,11 @@ Render = Callable[[Mapping[str, Json]], Request]
 
 
 class LimitReached(Exception):
-    """The execution has no attempts left."""
+    """The execution has reached a limit; `by` says which."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(by)
 
 
 class Stopped(Exception):
@@ -267,7 +271,7 @@ class Exchange:
     async def _spend(self, tried: Tried) -> None:
         """Take one attempt from the budget, counted before anything is sent."""
         if not await self._live.budget.take():
-            raise LimitReached
+            raise LimitReached("requests")
         tried.attempts += 1
         self._shard.count_attempt()
 

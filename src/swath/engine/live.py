@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from swath.engine.allowance import Allowance
 from swath.engine.auth import Auth
 from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
@@ -28,7 +29,7 @@ from swath.flow.masking import MASK, Masker, visible
 from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
-from swath.store import executions, proxies, shards
+from swath.store import executions, limits, proxies, shards
 
 if TYPE_CHECKING:  # the worker holds executions, each of which knows its worker
     from swath.engine.worker import Worker
@@ -39,6 +40,8 @@ log = structlog.get_logger()
 LONG_SECRET = 12
 #: Secrets remembered when tokens come and go.
 MOST_SECRETS = 50
+#: What is reserved of limited rows and bytes at a time.
+ROWS, BYTES = 1_000, 4 << 20
 #: Seconds of a pause from which on it is an event.
 NOTEWORTHY = 5.0
 
@@ -59,7 +62,8 @@ class LiveExecution:
         self.decode = decoder(float, self.workflow.answer_format, list_paths(self.workflow))
         self.judge = Judge(definition.workflow.response_rules)
         #: Whether paging or a rule needs to know what an answer says that came as a success.
-        self.looks_inside = self.judge.looks_inside or self.workflow.paginator != Paginator()
+        counts_rows = row.maximum_rows is not None
+        self.looks_inside = self.judge.looks_inside or counts_rows or self.workflow.paginator != Paginator()
         self.plan = Plan(
             definition.axes, definition.workflow.join, definition.constants, Elements(worker.objects)
         )
@@ -78,6 +82,9 @@ class LiveExecution:
         self._scopes = self._lay_scopes()
         self.gate = Gate(worker.pacer, self.workflow.concurrency)
         self.budget = Budget(worker.database, self.id, row.maximum_requests_count)
+        self.rows = Allowance(worker.database, self.id, "rows", row.maximum_rows, ROWS)
+        self.bytes = Allowance(worker.database, self.id, "bytes", row.maximum_bytes, BYTES)
+        self.limited = self.rows.limited or self.bytes.limited
         self.checkpoints = Checkpoints(worker.database, worker.objects, self.id)
         self.stopping = asyncio.Event()
         self.users = 0
@@ -116,6 +123,8 @@ class LiveExecution:
         await self.checkpoints.commit()
         await self._write_health(0.0)
         await outlast(self.budget.close)
+        await self.rows.close()
+        await self.bytes.close()
 
     def stop(self) -> None:
         """Have every shard record what it has and let go."""
@@ -128,7 +137,8 @@ class LiveExecution:
             row = await self.worker.database.read(executions.find, self.id)
         except Unavailable:
             return  # it is asked again before long
-        if row is None or row.status != Status.RUNNING or self.worker.draining:
+        over = row is None or row.status != Status.RUNNING or row.truncated_by == "seconds"
+        if row is None or over or self.worker.draining:
             self.stop()
             return
         if row.adjustments != self._adjusted:
@@ -175,9 +185,9 @@ class LiveExecution:
         told = self.masker.mask(reason)
         await outlast(lambda: self.worker.fail(self.id, told))
 
-    async def run_out(self) -> None:
-        """Note that the attempts are spent: no further shard is handed out."""
-        await outlast(lambda: self.worker.database.write(executions.set_truncated, self.id, now_ms()))
+    async def run_out(self, by: str) -> None:
+        """Note that a limit is reached: no further shard is handed out."""
+        await outlast(lambda: self.worker.database.write(limits.set_truncated, self.id, by, now_ms()))
 
     def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
         """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""

@@ -101,6 +101,7 @@ def write_manifest(
         "attempts_unknown": row.attempts_unknown,
         "statuses": dict(told.statuses),
         "truncated": row.truncated,
+        "truncated_by": row.truncated_by,
         **_describe_extraction(definition, findings),
         "warnings": list(warnings),
     }

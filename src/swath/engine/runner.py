@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,9 @@ from swath.engine.exchange import (
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
 from swath.errors import FetchFault, ItemFailed
+from swath.flow.clip import clip
 from swath.flow.definition import Json
-from swath.flow.execution import DONE, PARTIAL, StopReason
+from swath.flow.execution import DONE, LIMITS, PARTIAL, StopReason
 from swath.flow.paging import (
     Page,
     Progress,
@@ -37,6 +39,8 @@ from swath.flow.paging import (
     pager_for,
     settle,
 )
+from swath.flow.paging.records import choose_array
+from swath.flow.paths import compile_path
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.store import shards
@@ -139,9 +143,9 @@ class ShardRunner:
                     return
         except Stopped:
             return
-        except LimitReached:
-            self._shard.end(item, StopReason.REQUEST_LIMIT)
-            await self._live.run_out()
+        except LimitReached as limit:
+            self._shard.end(item, LIMITS[limit.by])
+            await self._live.run_out(limit.by)
         except ExecutionFailed as failed:
             self._fail(item, failed.cause, going)
             await self._live.fail(str(failed.cause))
@@ -199,10 +203,16 @@ class ShardRunner:
 
         Between settling and adding nothing is awaited: a checkpoint sees both or neither.
         """
+        if self._live.limited:
+            await self._check_allowance()
         got = await ahead.take(going.progress.state)
         page = Page(got.answer.status, got.answer.headers, got.value, got.answer.url)
         number = going.progress.page
-        step = settle(self._live.workflow, self._pager, going.progress, page, self._live.parameters)
+        progress = copy(going.progress) if self._live.limited else going.progress
+        step = settle(self._live.workflow, self._pager, progress, page, self._live.parameters)
+        if step.keep and self._live.limited:
+            got, step = await self._afford(got, step)
+        going.progress = progress
         if step.keep:
             self._shard.add(self._record(item, number, got, step))
         if step.stop is None:
@@ -210,8 +220,48 @@ class ShardRunner:
             self._look_ahead(going.progress, ahead)
         else:
             self._end(item, step, going, number, got)
+        if step.stop is StopReason.ROW_LIMIT:
+            await self._live.run_out("rows")
         await self._live.checkpoints.make_room()
         return step.stop is not None
+
+    async def _check_allowance(self) -> None:
+        """Raise LimitReached where no row or byte may be taken: then nothing need be asked for."""
+        for by, allowance in (("rows", self._live.rows), ("bytes", self._live.bytes)):
+            if await allowance.is_spent():
+                raise LimitReached(by)
+
+    async def _afford(self, got: Obtained, step: Step) -> tuple[Obtained, Step]:
+        """Take a page's rows and bytes from what is allowed; a page of too many rows is cut.
+
+        Raises LimitReached for a page that does not fit and cannot be cut.
+        """
+        live, size = self._live, len(got.answer.body)
+        if (granted := await live.bytes.take(size)) < size:
+            live.bytes.give_back(granted)
+            raise LimitReached("bytes")
+        if (rows := await live.rows.take(step.rows)) == step.rows:
+            return got, step
+        body = clip(got.answer.body, self._keys(step.progress, got.value), rows) if rows else None
+        if body is None:
+            live.rows.give_back(rows)
+            live.bytes.give_back(size)
+            raise LimitReached("rows")
+        live.bytes.give_back(size - len(body))
+        step.progress.rows -= step.rows - rows
+        ended = replace(step, rows=rows, stop=StopReason.ROW_LIMIT, failure=None, pages=step.progress.page)
+        return replace(got, answer=replace(got.answer, body=body)), ended
+
+    def _keys(self, progress: Progress, value: Json) -> tuple[str, ...]:
+        """Return the keys that lead to a page's rows."""
+        path = self._live.workflow.paginator.record_path
+        if path:
+            steps = compile_path(path).steps or ()
+            return tuple(str(step) for step in steps)
+        if progress.records is not None:
+            return progress.records
+        chosen = choose_array(value)
+        return chosen[0] if chosen else ()
 
     def _look_ahead(self, progress: Progress, pages: Ahead) -> None:
         paginator = self._live.workflow.paginator

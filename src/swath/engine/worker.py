@@ -27,7 +27,7 @@ from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
 from swath.flow.plan import count_shards, shard_bounds
 from swath.flow.renewal import Choice
 from swath.settings import Settings
-from swath.store import admission, executions, ledger, retries, shards
+from swath.store import admission, executions, ledger, limits, retries, shards
 from swath.store.admission import Room
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
@@ -108,7 +108,7 @@ class Worker:
         if parent is None:
             raise Damaged("The execution that this one is a retry of is gone.")
         choice = msgspec.json.decode(row.choice, type=Choice)
-        left = reason_left(truncated=parent.truncated)
+        left = reason_left(parent.truncated_by)
         numbers = range(count_shards(row.items_total, row.shard_size))
         for some in (numbers[at : at + retries.SLICE] for at in numbers[:: retries.SLICE]):
             await self.database.write(retries.take_over, row, some, choice, left)
@@ -175,6 +175,12 @@ class Worker:
         room = Room(self.settings.max_running, self.settings.max_running_per_user)
         if await self.database.read(admission.is_anyone_outside, room):
             await self.database.write(admission.admit, room, now_ms())
+
+    async def expire(self) -> None:
+        """End the executions whose time is over."""
+        for execution_id in await self.database.read(limits.find_expired, now_ms()):
+            await self.database.write(limits.set_truncated, execution_id, "seconds", now_ms())
+            self.signal(execution_id)
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are."""

@@ -50,22 +50,33 @@ class StopReason(StrEnum):
     FAILED = "failed"
     #: The execution was cancelled before the item ended.
     CANCELLED = "cancelled"
+    #: The execution's limit of rows was reached.
+    ROW_LIMIT = "row_limit"
+    #: The execution's limit of bytes was reached.
+    BYTE_LIMIT = "byte_limit"
+    #: The execution's time was over.
+    TIME_LIMIT = "time_limit"
 
 
 #: Stored as one byte an item; the order is part of the stored format, so only append.
 STOP_CODES: tuple[StopReason, ...] = tuple(StopReason)
 
-DONE = frozenset(
+#: Why items end when a limit is reached that the caller set for the whole execution.
+LIMITS: Mapping[str, StopReason] = {
+    "requests": StopReason.REQUEST_LIMIT,
+    "rows": StopReason.ROW_LIMIT,
+    "bytes": StopReason.BYTE_LIMIT,
+    "seconds": StopReason.TIME_LIMIT,
+}
+LIMITED = frozenset(LIMITS.values())
+DONE = LIMITED | frozenset(
     {
         StopReason.COMPLETE,
         StopReason.EMPTY_PAGE,
         StopReason.STOP_WHEN,
         StopReason.PAGE_LIMIT,
-        StopReason.REQUEST_LIMIT,
     }
 )
-#: Reasons of a bound that the caller set for the whole execution.
-LIMITED = frozenset({StopReason.REQUEST_LIMIT})
 PARTIAL = frozenset({StopReason.LOOP_DETECTED, StopReason.DEPTH_CAP})
 TERMINAL = frozenset({Status.SUCCEEDED, Status.PARTIALLY_FAILED, Status.FAILED, Status.CANCELLED})
 
@@ -93,9 +104,9 @@ def rank(priority: int, started: int) -> int:
     return 1 + (HIGHEST - priority) * 1_000 + min(started, HEAD_START)
 
 
-def reason_left(*, truncated: bool) -> StopReason:
+def reason_left(truncated_by: str | None) -> StopReason:
     """Return why items did not end that an ended execution had not come to."""
-    return StopReason.REQUEST_LIMIT if truncated else StopReason.CANCELLED
+    return LIMITS[truncated_by] if truncated_by else StopReason.CANCELLED
 
 
 def judge_end(counts: Mapping[StopReason, int], *, cancelled: bool) -> Status:

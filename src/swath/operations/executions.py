@@ -14,7 +14,7 @@ from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
-from swath.store import admission, executions, ledger, webhooks
+from swath.store import admission, executions, ledger, limits, webhooks
 from swath.store.admission import Room
 from swath.store.database import Connection, Row
 
@@ -113,6 +113,13 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], ro
         "execution_name": row.name,
         "started_at": iso(row.started_at),
         "truncated": row.truncated,
+        "truncated_by": row.truncated_by,
+        "limits": {
+            "requests": row.maximum_requests_count,
+            "rows": row.maximum_rows,
+            "bytes": row.maximum_bytes,
+            "seconds": None if row.maximum_ms is None else row.maximum_ms / 1000,
+        },
         "counters": _counters(connection, row),
         "progress": row.items_ended / row.items_total if row.items_total else 1.0,
         "seconds_left": _estimate(row),
@@ -228,6 +235,8 @@ def _move(
     changed = executions.move(connection, execution_id, allowed, to)
     if changed:
         now = now_ms()
+        if to in (Status.PAUSED, Status.RUNNING):
+            (limits.stop_clock if to == Status.PAUSED else limits.start_clock)(connection, execution_id, now)
         ledger.record_event(connection, execution_id, event, {"by": user.name}, now)
     if changed and to == Status.PAUSED:
         webhooks.notify(connection, execution_id, "execution.paused", now)

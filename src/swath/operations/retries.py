@@ -16,7 +16,7 @@ from swath.flow.renewal import Choice, Which
 from swath.operations import proxies
 from swath.operations.context import Context, User
 from swath.operations.executions import own
-from swath.operations.triggers import check_priority, once, seal_exit
+from swath.operations.triggers import Bounds, check_priority, once, seal_exit
 from swath.store import definitions, executions
 from swath.store.database import Connection, Row
 
@@ -42,6 +42,8 @@ class Retry:
     proxy: ProxyChoice | None = None
     #: Counts what the retry sends; left out: as many as the execution had.
     maximum_requests_count: int | None = None
+    #: Of what the retry itself fetches; left out: those of the execution.
+    limits: Bounds | None = None
     execution_name: str | None = None
     #: Left out: that of the execution.
     priority: int | None = None
@@ -180,4 +182,10 @@ def _values(parent: Row[Any], choice: Choice, frozen: Frozen, asked: Retry) -> d
         "shard_size": parent.shard_size,
         "priority": asked.priority or parent.priority,
         "maximum_requests_count": limit,
+        **(_limits(parent) if asked.limits is None else asked.limits.columns()),
     }
+
+
+def _limits(parent: Row[Any]) -> dict[str, int | None]:
+    names = ("maximum_rows", "maximum_bytes", "maximum_ms")
+    return {name: getattr(parent, name) for name in names}

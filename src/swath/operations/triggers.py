@@ -35,12 +35,34 @@ from swath.store.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Where an execution ends normally with what it has, `truncated`, at the latest; None: nowhere."""
+
+    #: Rows at the record path, before filters and repeated rows are dropped.
+    rows: int | None = None
+    #: Bytes of the answers that are taken, decompressed.
+    bytes: int | None = None
+    #: Seconds since the start; those of pauses do not count.
+    seconds: float | None = None
+
+    def columns(self) -> dict[str, int | None]:
+        """Return the columns of an execution's row. Raises InvalidInput for what is no bound."""
+        for name in ("rows", "bytes", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 2**53:
+                raise InvalidInput(f"limits.{name}", "Must be more than 0; leave it out for no limit.")
+        maximum_ms = None if self.seconds is None else max(1, round(self.seconds * 1000))
+        return {"maximum_rows": self.rows, "maximum_bytes": self.bytes, "maximum_ms": maximum_ms}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """What the caller of an execution may ask for; every part is optional."""
 
     proxy: ProxyChoice | None = None
     execution_parameters: Mapping[str, Json] | None = None
     maximum_requests_count: int | None = None
+    limits: Bounds | None = None
     output_aggregation_format: OutputFormat | None = None
     compression: Compression | None = None
     archive: bool | None = None
@@ -77,6 +99,7 @@ async def prepare(context: Context, user: User, workflow_id: str, asked: Trigger
         "created_at": now_ms(),
         "priority": asked.priority or USUAL,
         "maximum_requests_count": asked.maximum_requests_count,
+        **(asked.limits or Bounds()).columns(),
         "definition": await _freeze(context, user, workflow_id, asked),
         "parameters": asked.execution_parameters or {},
     }

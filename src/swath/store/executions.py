@@ -96,7 +96,7 @@ def start(connection: Connection, execution_id: str, now: int) -> None:
     connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status == Status.QUEUED)
-        .values(status=Status.RUNNING, started_at=now)
+        .values(status=Status.RUNNING, started_at=now, deadline_at=now + executions.c.maximum_ms)
     )
 
 
@@ -169,9 +169,12 @@ def adjust(
         .where(here, executions.c.maximum_requests_count.is_(None))
         .values(attempts_reserved=executions.c.attempts)
     )
-    raised = executions.c.truncated & (executions.c.attempts_reserved >= maximum_requests_count)
+    connection.execute(update(executions).where(here).values(maximum_requests_count=maximum_requests_count))
     connection.execute(
-        update(executions).where(here).values(maximum_requests_count=maximum_requests_count, truncated=raised)
+        update(executions)
+        .where(here, executions.c.truncated_by == "requests")
+        .where(executions.c.attempts_reserved < maximum_requests_count)
+        .values(truncated=False, truncated_by=None)
     )
 
 
@@ -181,13 +184,6 @@ def reserve_sent(connection: Connection, execution_id: str, unrecorded: int) -> 
     connection.execute(
         update(executions).where(executions.c.id == execution_id).values(attempts_reserved=reserved)
     )
-
-
-def set_truncated(connection: Connection, execution_id: str, now: int) -> None:
-    """Note that the attempts are spent; webhooks are told of it once."""
-    here = (executions.c.id == execution_id, executions.c.truncated.is_(False))
-    if connection.execute(update(executions).where(*here).values(truncated=True)).rowcount:
-        webhooks.notify(connection, execution_id, "execution.truncated", now)
 
 
 def read_tallies(connection: Connection, execution_id: str, kind: str) -> dict[str, int]:
@@ -278,6 +274,6 @@ def count_reasons(connection: Connection, row: Row[Any]) -> dict[StopReason, int
     tallied = read_tallies(connection, row.id, "stop")
     counts = {StopReason(key): count for key, count in tallied.items()}
     if left := row.items_total - sum(counts.values()):
-        reason = reason_left(truncated=row.truncated)
+        reason = reason_left(row.truncated_by)
         counts[reason] = counts.get(reason, 0) + left
     return counts

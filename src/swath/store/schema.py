@@ -204,6 +204,16 @@ executions = Table(
     Column("items_total", BigInteger, nullable=False),
     Column("shard_size", BigInteger, nullable=False),
     Column("truncated", Boolean, nullable=False),
+    #: The limit that was reached first: `requests`, `rows`, `bytes` or `seconds`.
+    Column("truncated_by", Text),
+    Column("maximum_rows", BigInteger),
+    Column("rows_reserved", BigInteger, nullable=False, server_default="0"),
+    Column("maximum_bytes", BigInteger),
+    Column("bytes_reserved", BigInteger, nullable=False, server_default="0"),
+    #: How long it may run, and when that is over; while it is paused, since when that is put off.
+    Column("maximum_ms", BigInteger),
+    Column("deadline_at", BigInteger),
+    Column("paused_at", BigInteger),
     Column("maximum_requests_count", BigInteger),
     #: Attempts taken from the budget, whether or not a checkpoint has confirmed them.
     Column("attempts_reserved", BigInteger, nullable=False),

@@ -204,7 +204,10 @@ def _write_about(execution: Mapping[str, Any], workflow: Markup) -> Markup:
         ("Started", moment(execution["started_at"], now(), "not yet")),
         ("Completed", moment(execution["completed_at"], now(), "not yet")),
         ("Id", tag("code", execution["id"], class_="id")),
-        ("Truncated", "yes, by its limit of requests" if execution["truncated"] else None),
+        (
+            "Truncated",
+            f"yes, by its limit of {execution['truncated_by']}" if execution["truncated"] else None,
+        ),
         ("Parameters", code(parameters) if parameters != "{}" else None),
     ]
     return join([tag("h2", "About"), facts((name, value) for name, value in pairs if value is not None)])

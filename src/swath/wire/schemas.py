@@ -410,6 +410,16 @@ class ExecutionCounters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLimits:
+    """The limits that an execution was given; null where there is none."""
+
+    requests: int | None
+    rows: int | None
+    bytes: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionObject:
     """An execution; a retry has a parent. `completed_at` is set once every result can be downloaded."""
 
@@ -428,6 +438,8 @@ class ExecutionObject:
     execution_name: str | None
     started_at: datetime | None
     truncated: bool
+    truncated_by: Literal["requests", "rows", "bytes", "seconds"] | None
+    limits: ExecutionLimits
     counters: ExecutionCounters
     progress: float
     seconds_left: float | None

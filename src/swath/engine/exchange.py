@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from swath.engine.blame import proxy_error
 from swath.engine.checkpoint import OpenShard
@@ -55,8 +57,7 @@ class ExecutionFailed(Exception):
         super().__init__(str(cause))
 
 
-@dataclass(frozen=True, slots=True)
-class Obtained:
+class Obtained(msgspec.Struct, frozen=True):
     """An answer worth taking, and how it was come by. `started` in ms since 1970."""
 
     answer: Answer
@@ -183,7 +184,7 @@ class Exchange:
                 tried.patience.spent = NOTHING
                 self._heed(answer, tried)
                 rows = verdict.action == "success" and value is not UNPARSED
-                taken = answer if rows else replace(answer, body=b"")
+                taken = answer if rows else msgspec.structs.replace(answer, body=b"")
                 return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
             if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
                 raise Unauthorized(self._failed_by(verdict, tried))

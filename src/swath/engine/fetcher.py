@@ -10,12 +10,12 @@ import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
+import msgspec
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, ClientClosedError, PyreqwestError
 from pyreqwest.http import HeaderMap, Url
@@ -58,8 +58,7 @@ Headers = tuple[tuple[str, str], ...]
 Taken = tuple[int, Headers, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A whole answer. `url` is where it came from after `hops` redirects, `elapsed` in seconds."""
 
     status: int

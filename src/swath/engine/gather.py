@@ -156,6 +156,7 @@ class Gatherer:
         progress = ShardProgress.decode(stored) if stored else None
         definition = subject.definition
         extraction = shape_rows(definition, way.key_value_paths)
+        shows_inputs = extraction.include_inputs and extraction.input_names
         constants = definition.constants
         job = MapJob(
             place=self._objects.place,
@@ -163,7 +164,7 @@ class Gatherer:
             target=f"parts/{subject.id}/{number}-{uuid4().hex}.parts",
             frames=list_frames(rows, progress),
             cuts=progress.cuts if progress else {},
-            axes=definition.axes,
+            axes=definition.axes if shows_inputs else (),
             join=definition.workflow.join,
             constants={name: constants[name] for name in extraction.input_names if name in constants},
             extraction=extraction,

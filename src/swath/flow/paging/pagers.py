@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from pyreqwest.http import Url
 
 from swath.errors import InvalidInput, ItemFailed
@@ -17,8 +18,7 @@ State = dict[str, Json]
 Header = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """An answer whose body is parsed already; `url` is the address that it came from."""
 
     status: int

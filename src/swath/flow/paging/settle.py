@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from swath.errors import ItemFailed
 from swath.flow.bodies import UNREAD
 from swath.flow.definition import Json, LoopGuard, Paginator, Workflow
@@ -50,8 +52,7 @@ _ENDLESS: Final = 100
 _SAME_ROWS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What becomes of a page, and whether the item goes on."""
 
     #: False: the page repeats another, its rows are not taken.

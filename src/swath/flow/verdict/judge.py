@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from swath.errors import InvalidInput
 from swath.flow.definition import Action, Json, ResponseRule
 from swath.flow.filters import matches
@@ -107,8 +109,7 @@ _SUCCESS: Final = Verdict("success")
 _NO_ROWS: Final = Verdict("ignore")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """One answer, as the rules and the defaults look at it; header names are lower case."""
 
     status: int

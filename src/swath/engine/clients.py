@@ -6,6 +6,7 @@ What a client is and how one is built is the fetcher's affair.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from swath.engine.exits import Exit
@@ -53,6 +54,8 @@ class Clients(Generic[Client]):
         self._guard = guard
         self._make = build
         self._most = most
+        # One thread: each reads all of the system's certificates, and many at once take much memory.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="swath-clients")
         self._clients: OrderedDict[Route, Client] = OrderedDict()
         self._building: dict[Route, asyncio.Task[Client]] = {}
         #: What the guard said, and until when that holds.
@@ -119,6 +122,7 @@ class Clients(Generic[Client]):
         self._known.clear()
         for client in clients:
             await client.close()
+        self._thread.shutdown(wait=False)
 
     async def _judge_anew(
         self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits, tls: Tls | None
@@ -133,7 +137,7 @@ class Clients(Generic[Client]):
         return known
 
     async def _build(self, route: Route) -> Client:
-        client = await asyncio.to_thread(self._make, route)
+        client = await asyncio.get_running_loop().run_in_executor(self._thread, self._make, route)
         self._clients[route] = client
         while len(self._clients) > self._most:
             # Dropped, not closed: what is under way on it ends as it would have.

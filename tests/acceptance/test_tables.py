@@ -162,5 +162,10 @@ def test_rows_can_be_looked_at_while_it_runs(server: Server) -> None:
 
         found = wait_until(look, "the rows of all shards but the last are there")
         assert [row["rows.n"] for row in found["rows"]] == ["3", "4"]
+        (table,) = server.get(f"/workflows/executions/{execution_id}/columns")["objects"]
+        assert (table["collection"], table["rows"], table["in_more"]) == ("rows", 48, [])
+        n, person = table["columns"]
+        assert n == {"name": "rows.n", "path": "rows.n", "types": {"integer": 48}, "nulls": 0, "missing": 0}
+        assert person == {"name": "input.person", "path": "input.person"}
         assert server.execution(execution_id)["completed_at"] is None
         server.post(f"/workflows/executions/{execution_id}/cancel")

@@ -170,6 +170,12 @@ async def get_pace(request: Request, execution_id: str) -> Response:
     return one(await pace.show(*caller(request), execution_id))
 
 
+@router.get("/workflows/executions/{execution_id}/columns", **says(schemas.Columns, many=True))
+async def get_columns(request: Request, execution_id: str) -> Response:
+    """List the result collections with their columns and what their values are; also while it runs."""
+    return many(await rows.describe(*caller(request), execution_id), None)
+
+
 @router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))
 async def get_manifest(request: Request, execution_id: str) -> Response:
     """Read what can be said about an ended execution's files."""

@@ -7,11 +7,11 @@ another item, and columns over the budget, for which a CSV file needs the values
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import msgspec
@@ -177,50 +177,23 @@ class Gatherer:
         """Return what comes of all shards, of those extracted before (unless not `reused`) as it was."""
         definition = subject.definition
         with TemporaryDirectory(dir=self._scratch) as folder:
-            spools = (_Spool(Path(folder) / str(number)) for number in range(MOST_ROUNDS + 3))
-            spool = next(spools)
-            harvest = await self._pass(subject, self._stored(subject, reused), Way(), spool)
+            passes = _Passes(self, subject, Path(folder), self._workers.count)
+            harvest = await passes.run(self._stored(subject, reused), Way())
             for _ in range(MOST_ROUNDS):
                 more = find_dynamic(harvest.columns(), definition.workflow.key_value_threshold)
                 if not more:
                     break
-                way = replace(harvest.way, key_value_paths=harvest.way.key_value_paths + more)
-                before, spool = spool, next(spools)
-                harvest = await self._pass(subject, before.read(lambda _: False), way, spool)
+                paths = harvest.way.key_value_paths + more
+                harvest = await passes.again(replace(harvest.way, key_value_paths=paths))
             if repeated := await self._find_repeated(harvest):
                 way = replace(harvest.way, dropped=repeated)
-                before, spool = spool, next(spools)
-                known = before.read(lambda number: number not in repeated)
-                harvest = await self._pass(subject, known, way, spool)
+                harvest = await passes.again(way, lambda number: number not in repeated)
             harvest.lay_out(definition)
             if is_csv(definition) and any(table.more for table in harvest.tables):
-                way = replace(harvest.way, typed=True)
-                harvest = await self._pass(subject, spool.read(lambda _: False), way, next(spools))
+                harvest = await passes.again(replace(harvest.way, typed=True))
                 harvest.lay_out(definition)
-        return harvest
-
-    async def _pass(self, subject: Subject, known: Known, way: Way, spool: "_Spool") -> Harvest:
-        """Take what is known of the shards and extract the others, as many at a time as there are workers."""
-        harvest = Harvest(way)
-        waiting: deque[tuple[int, asyncio.Task[Mapped]]] = deque()
-
-        async def take() -> None:
-            number, task = waiting.popleft()
-            mapped = await task
-            harvest.add(number, mapped)
-            spool.write(number, mapped)
-
-        try:
-            async for number, mapped in known:
-                done = _done(mapped) if mapped is not None else self.extract(subject, number, way)
-                waiting.append((number, asyncio.create_task(done)))
-                if len(waiting) > self._workers.count:
-                    await take()
-            while waiting:
-                await take()
-        finally:
-            for _, task in waiting:
-                task.cancel()
+        kept = harvest.index.objects
+        await self._objects.delete([name for name in passes.made if name not in kept])
         return harvest
 
     async def _stored(self, subject: Subject, reused: bool) -> Known:
@@ -238,24 +211,56 @@ class Gatherer:
         return await self._workers.run(find_repeated, job)
 
 
-async def _done(mapped: Mapped) -> Mapped:
-    return mapped
+class _Passes:
+    """Goes through all shards, again and again; what came of them waits for the next pass in a file."""
+
+    def __init__(self, gatherer: Gatherer, subject: Subject, folder: Path, window: int) -> None:
+        #: The objects that were made on the way.
+        self.made: list[str] = []
+        self._gatherer = gatherer
+        self._subject = subject
+        self._folder = folder
+        self._window = window
+        self._count = 0
+
+    async def again(self, way: Way, is_right: Callable[[int], bool] = lambda _: False) -> Harvest:
+        """Extract another way all shards but those that are right as they were."""
+        return await self.run(self._last(self._count, is_right), way)
+
+    async def run(self, known: Known, way: Way) -> Harvest:
+        """Take what is known of the shards and extract the others, as many at a time as there are workers."""
+        self._count += 1
+        harvest = Harvest(way)
+        waiting: deque[tuple[int, asyncio.Task[Mapped]]] = deque()
+        with (self._folder / str(self._count)).open("wb") as file:
+            try:
+                async for number, mapped in known:
+                    waiting.append((number, asyncio.create_task(self._find(number, mapped, way))))
+                    if len(waiting) > self._window:
+                        await _take(waiting, harvest, file)
+                while waiting:
+                    await _take(waiting, harvest, file)
+            finally:
+                for _, task in waiting:
+                    task.cancel()
+        return harvest
+
+    async def _find(self, number: int, mapped: Mapped | None, way: Way) -> Mapped:
+        if mapped is None:
+            mapped = await self._gatherer.extract(self._subject, number, way)
+            self.made.append(mapped.object)
+        return mapped
+
+    async def _last(self, count: int, is_right: Callable[[int], bool]) -> Known:
+        """Yield the shards of a pass, with what came of those that are right."""
+        with (self._folder / str(count)).open("rb") as file:
+            for line in file:
+                number, mapped = msgspec.json.decode(line, type=tuple[int, Mapped])
+                yield number, mapped if is_right(number) else None
 
 
-class _Spool:
-    """What came of the shards in one pass, kept for the next in a file: one line each."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def write(self, number: int, mapped: Mapped) -> None:
-        with self._path.open("ab") as file:
-            file.write(msgspec.json.encode((number, mapped)) + b"\n")
-
-    async def read(self, is_right: Any) -> Known:
-        """Yield the shards, with what came of those that are right as they are."""
-        if self._path.exists():
-            with self._path.open("rb") as file:
-                for line in file:
-                    number, mapped = msgspec.json.decode(line, type=tuple[int, Mapped])
-                    yield number, mapped if is_right(number) else None
+async def _take(waiting: deque[tuple[int, asyncio.Task[Mapped]]], harvest: Harvest, file: BinaryIO) -> None:
+    number, task = waiting.popleft()
+    mapped = await task
+    harvest.add(number, mapped)
+    file.write(msgspec.json.encode((number, mapped)) + b"\n")

@@ -12,7 +12,7 @@ from swath.flow.definition import Definition, Json
 from swath.flow.execution import StopReason
 from swath.flow.files.packing import ARCHIVE
 from swath.flow.rows.names import write_path
-from swath.flow.table import Column, Table
+from swath.flow.table import Table, describe_columns
 from swath.store.database import Row
 from swath.store.shards import Remarks
 
@@ -156,20 +156,9 @@ def _describe(table: Table | None, file: Mapping[str, Any]) -> dict[str, Json]:
         "file": file["name"],
         "format": file["format"],
         "rows": file["rows"],
-        "columns": [_describe_column(table, column) for column in table.columns] if table else [],
+        "columns": describe_columns(table, table.columns) if table else [],
         "bytes": file["bytes"],
         "sha256": file["sha256"],
         "renamed": [{"path": path, "name": name} for path, name in table.renamed] if table else [],
-        "in_more": [_describe_column(table, column) for column in table.more] if table else [],
+        "in_more": describe_columns(table, table.more) if table else [],
     }
-
-
-def _describe_column(table: Table, column: Column) -> dict[str, Json]:
-    """`types` counts the values that are not null by their kinds, in order of first appearance."""
-    described: dict[str, Json] = {"name": column.name, "path": column.path}
-    if column.group in ("own", "ancestors"):
-        kinds = dict(table.kinds(column))
-        nulls = kinds.pop("null", 0)
-        missing = table.rows - nulls - sum(kinds.values())
-        described |= {"types": kinds, "nulls": nulls, "missing": missing}
-    return described

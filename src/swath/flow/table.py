@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Literal
 
+from swath.flow.definition import Json
 from swath.flow.rows.fragments import Kinds, Part
 from swath.flow.rows.names import CollectionPath, ColumnPath, make_unique, name_all, relative_name, write_path
 
@@ -76,6 +77,23 @@ class Table:
 
     def _groups(self) -> list[tuple[Group, int]]:
         return [("own", len(self.own)), ("ancestors", len(self.ancestors)), ("inputs", len(self.inputs))]
+
+
+def describe_columns(table: Table, columns: Iterable[Column]) -> list[dict[str, Json]]:
+    """Return what is known of columns: names and, but for inputs, what their values are.
+
+    `types` counts the values that are not null by their kinds, in order of first appearance.
+    """
+    described = []
+    for column in columns:
+        told: dict[str, Json] = {"name": column.name, "path": column.path}
+        if column.group in ("own", "ancestors"):
+            kinds = dict(table.kinds(column))
+            nulls = kinds.pop("null", 0)
+            missing = table.rows - nulls - sum(kinds.values())
+            told |= {"types": kinds, "nulls": nulls, "missing": missing}
+        described.append(told)
+    return described
 
 
 def unite(parts: Iterable[Part]) -> list[Table]:

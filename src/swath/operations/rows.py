@@ -1,6 +1,7 @@
 """Look at rows of an execution, while it runs and after."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from swath.errors import NotFound
 from swath.flow.definition import Json
 from swath.flow.files.index import Index, IndexWriter
 from swath.flow.files.peek import read_rows
-from swath.flow.table import Table
+from swath.flow.table import Table, describe_columns
 from swath.operations.context import Context, User
 from swath.operations.executions import own
 from swath.store import executions, shards
@@ -25,22 +26,35 @@ async def look(
 
     Those of the newest files; before there are any, those of the shards that are finished so far.
     """
-    row = await context.database.read(own, user, execution_id)
-    revision = await context.database.read(executions.last_revision, execution_id)
-    index = await _open(context, row, revision)
+    index = await _open(context, user, execution_id)
     number = _choose(index, collection)
     if number is None:
         return {"collection": "", "columns": [], "rows": [], "total": 0, "offset": offset}
     return await asyncio.to_thread(_view, context, index, number, offset, limit)
 
 
-async def _open(context: Context, row: Any, revision: int | None) -> Index:
+async def describe(context: Context, user: User, execution_id: str) -> list[dict[str, Json]]:
+    """Return the result collections and their columns, of the same rows, the primary collection first."""
+    index = await _open(context, user, execution_id)
+    return [
+        {
+            "collection": table.name,
+            "rows": table.rows,
+            "columns": describe_columns(table, table.columns),
+            "in_more": describe_columns(table, table.more),
+        }
+        for table in index.tables
+    ]
+
+
+async def _open(context: Context, user: User, execution_id: str) -> Index:
+    row = await context.database.read(own, user, execution_id)
+    revision = await context.database.read(executions.last_revision, execution_id)
     if revision is None:
         return await context.looks.open(row.id, lambda: _gather(context, row), final=False)
     name = index_name(row.id, revision)
-    return await context.looks.open(
-        name, lambda: asyncio.to_thread(open_index, context.objects, name), final=True
-    )
+    read = partial(open_index, context.objects, name)
+    return await context.looks.open(name, lambda: asyncio.to_thread(read), final=True)
 
 
 async def _gather(context: Context, row: Any) -> Index:

@@ -591,6 +591,27 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnObject:
+    """A column; of inputs only its name. `types` counts values by their kinds as they first appeared."""
+
+    name: str
+    path: str
+    types: dict[str, int] | None = None
+    nulls: int | None = None
+    missing: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """A result collection's columns. `in_more`: those that stand together in the last one."""
+
+    collection: str
+    rows: int
+    columns: list[ColumnObject]
+    in_more: list[ColumnObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What can be said about an ended execution's files: rows, columns, digests, names, totals."""
 

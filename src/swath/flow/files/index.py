@@ -100,15 +100,16 @@ class IndexWriter:
 
     def __init__(self) -> None:
         self.union = Union()
-        self._objects: list[str] = []
+        #: The shards' objects, in order.
+        self.objects: list[str] = []
         self._sections: dict[CollectionPath, _Section] = {}
 
     def add(self, name: str, parts: Iterable[Part]) -> None:
         """Take the parts of one shard, which lie in the object of this name."""
         for part in parts:
             self.union.add(part)
-            self._sections.setdefault(part.path, _Section()).add(part, len(self._objects))
-        self._objects.append(name)
+            self._sections.setdefault(part.path, _Section()).add(part, len(self.objects))
+        self.objects.append(name)
 
     def write(self, tables: list[Table], *, typed: bool) -> bytes:
         """Return the index of these tables. `typed`: the parts hold JSON."""
@@ -117,7 +118,7 @@ class IndexWriter:
             names, parts = self._sections[table.path].write()
             spans.append((len(written), len(names), len(parts)))
             written += names + parts
-        header = msgspec.msgpack.encode(_Header(typed, tables, self._objects, spans))
+        header = msgspec.msgpack.encode(_Header(typed, tables, self.objects, spans))
         return bytes(written + header + _LENGTH.pack(len(header)))
 
 

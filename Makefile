@@ -17,7 +17,7 @@ CHROMIUM := /usr/bin/chromium
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help client schema demo serve test postgresql chromium lint docs bench differential lock clean
+.PHONY: help client schema demo serve test postgresql chromium screenshots lint docs bench differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ lint: $(TOOLS) ## style, types and import contracts
 docs: $(TOOLS) ## the documentation as a site, in docs/build/html
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/build/html
 	@echo "docs/build/html/index.html"
+
+screenshots: $(TOOLS) chromium ## pictures of every view of the page, into docs/images; ARGS chooses views
+	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 bench: $(TOOLS) ## measure; ARGS chooses benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -74,10 +74,12 @@ class Person:
         self.page.wait_for_function("window.did_handshake")
         return self.page
 
-    def judge(self) -> list[str]:
-        """Return what axe finds in the open view that is serious or worse."""
-        self.page.add_script_tag(path=AXE)
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    def judge(self, *rules: str) -> list[str]:
+        """Return what axe finds in the open view that is serious or worse, by these rules or by all."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.add_script_tag(path=AXE)
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        found = self.page.evaluate("options => axe.run(document, options)", options)
         return [
             f"{each['id']}: {node['html'][:200]}"
             for each in found["violations"]

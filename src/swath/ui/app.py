@@ -44,6 +44,7 @@ HEADERS = (
 def attach(api: FastAPI, *, below: str) -> None:
     """Serve the page where the API has no route; what stands below `below` stays the API's."""
     page.state.house = api.state
+    page.config.quasar_config["loadingBar"]["skipHijack"] = True  # no bar that flashes at every request
     page.add_static_files("/_swath", STATIC)
     page.add_static_file(local_file=STATIC / "icon.svg", url_path="/favicon.ico")
     for router in (session.router, rows.router):

@@ -20,7 +20,7 @@ from swath.operations.context import Context
 from swath.operations.executions import iso
 from swath.store.spool import Spool
 from swath.ui.dialogs import Form
-from swath.ui.frame import Visit, button, describe, now, say, show, view
+from swath.ui.frame import Visit, button, describe, now, say, show, upload, view
 from swath.ui.markup import code, facts, join, link, moment, nothing, number, table, tag
 from swath.wire.uploads import Upload, format_of, read_upload
 
@@ -193,10 +193,7 @@ def _draw_upload(visit: Visit, kept: CollectionView) -> None:
         ui.context.client.on_delete(lambda: place.unlink(missing_ok=True))
         _ask_columns(visit, kept, place, event.file.name)
 
-    upload = ui.upload(
-        label="CSV, JSON lines or plain lines", on_upload=take, auto_upload=True, max_file_size=LARGEST
-    )
-    upload.props("flat bordered")
+    upload("Upload CSV, JSON lines or plain lines…", take, LARGEST)
 
 
 def _ask_columns(visit: Visit, kept: CollectionView, place: Path, name: str) -> None:

@@ -24,8 +24,8 @@ QUIET = 0.4
 class Editor:
     """The two columns: definition, and result of a try."""
 
-    def __init__(self, visit: Visit, sheet: Sheet) -> None:
-        self.visit, self.sheet = visit, sheet
+    def __init__(self, visit: Visit, sheet: Sheet, workflow_id: str = "") -> None:
+        self.visit, self.sheet, self.workflow_id = visit, sheet, workflow_id
         self.secrets: dict[str, Any] = {}
         self._typing = False
         self._form = FormulaForm(visit, sheet, self._form_changed)
@@ -54,16 +54,18 @@ class Editor:
         await self._check()
 
     def _draw_switch(self) -> None:
-        switch = ui.toggle({"form": "Form", "text": "Formula"}, value="form").props(
-            "no-caps unelevated dense"
-        )
-        switch.classes("switch")
+        with ui.element("div").classes("switch").props('role="group" aria-label="How to see it"'):
+            form = button("Form", lambda: turn(True))
+            text = button("Formula", lambda: turn(False))
 
-        def turn(event: Any) -> None:
-            self._form_place.set_visibility(event.value == "form")
-            self._text_place.set_visibility(event.value == "text")
+        def turn(to_form: bool) -> None:
+            self._form_place.set_visibility(to_form)
+            self._text_place.set_visibility(not to_form)
+            form.props(f'aria-pressed="{str(to_form).lower()}"')
+            text.props(f'aria-pressed="{str(not to_form).lower()}"')
 
-        switch.on_value_change(turn)
+        form.props('aria-pressed="true"')
+        text.props('aria-pressed="false"')
 
     def _draw_text(self) -> None:
         self._text = ui.codemirror(self.sheet.text, language="YAML", line_wrapping=True, indent="  ")
@@ -126,13 +128,20 @@ class Editor:
             source = await asyncio.to_thread(SourceText, self.sheet.text)
             few = previews.check_few(int(self._few.value or 3))
             name = self.sheet.name or None
-            draft = await self.visit.ask(drafts.draft_formula, source, name, self.given(), {}, few)
+            if self._is_kept():
+                draft = await self.visit.ask(drafts.draft_workflow, self.workflow_id, {}, few)
+            else:
+                draft = await self.visit.ask(drafts.draft_formula, source, name, self.given(), {}, few)
             found = write_trial(await self.visit.ask(previews.preview, draft))
         except FieldError as error:
             found = tag("p", describe(error), class_="alert", role="alert")
         finally:
             self._try.enable()
         self._result.set_content(str(found))
+
+    def _is_kept(self) -> bool:
+        """Tell whether what is shown is what is stored: that is found by its id, not by names."""
+        return bool(self.workflow_id) and self.sheet.text == self.sheet.saved and not self.given()
 
     async def save(self) -> Applied:
         """Keep the formula. Raises InvalidInput with everything that is wrong with it."""

@@ -165,6 +165,13 @@ def button(text: str, act: Callable[[], Any], kind: str = "") -> ui.button:
     return ui.button(text, on_click=act, color=None).props("unelevated no-caps").classes(f"act {kind}")
 
 
+def upload(text: str, take: Callable[[Any], Any], largest: int) -> None:
+    """Draw a button by which a file is chosen and sent; `take` is told of it."""
+    sender = ui.upload(on_upload=take, auto_upload=True, max_file_size=largest).classes("sender")
+    chooser = ui.button(text, color=None).props("unelevated no-caps").classes("act")
+    chooser.on("click", js_handler=f"() => getElement({sender.id}).pickFiles()")
+
+
 def say(message: str) -> None:
     """Tell that something was done."""
     ui.notify(message, position="bottom", classes="note")

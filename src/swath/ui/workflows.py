@@ -15,7 +15,7 @@ from swath.operations.workflows import WorkflowLine
 from swath.ui.dialogs import Form
 from swath.ui.editor import Editor
 from swath.ui.executions import write_table
-from swath.ui.frame import Visit, button, describe, heading, now, say, show, view
+from swath.ui.frame import Visit, button, describe, heading, now, say, show, upload, view
 from swath.ui.markup import badge, join, link, moment, nothing, number, table, tag
 from swath.ui.run import ask_run
 from swath.ui.sheet import NEW, Sheet, leave_out_items
@@ -23,6 +23,8 @@ from swath.ui.sheet import NEW, Sheet, leave_out_items
 SHOWN = 100
 #: Executions by which a workflow's health is told.
 RECENT = 8
+#: Bytes of a file that is imported.
+LARGEST = 64 << 20
 _COLUMNS = ("Workflow", "Last execution", ("Items", "num"), ("Rows", "num"), "Health", "When")
 _WORDS = {"curl": "cURL", "har": "HAR", "openapi": "OpenAPI", "postman": "Postman", "airbyte": "Airbyte"}
 _ADVICE = {
@@ -150,9 +152,7 @@ def _draw_import(editor: Editor, kind: str) -> None:
 
     with ui.element("div").classes("line"):
         button(f"Read the {word}", lambda: read(source.value or ""), "primary")
-        ui.upload(label="or upload a file", on_upload=take, auto_upload=True, max_file_size=64 << 20).props(
-            "flat bordered"
-        )
+        upload("Upload a file…", take, LARGEST)
     notes = show(Markup())
 
 
@@ -161,7 +161,7 @@ async def show_workflow(visit: Visit, workflow_id: str) -> None:
     kept = await visit.ask(workflows.show, workflow_id)
     ui.page_title(f"{kept.workflow.name} · Swath")
     text = leave_out_items(await visit.ask(formulas.export, workflow_id))
-    editor = Editor(visit, Sheet(text))
+    editor = Editor(visit, Sheet(text), workflow_id)
 
     async def save() -> None:
         await _rename(visit, workflow_id, editor.sheet.name)

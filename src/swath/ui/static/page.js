@@ -18,12 +18,20 @@ setInterval(() => {
   }
 }, 5000);
 
+// The editor's own element has no name for those who do not see it.
+new MutationObserver(() => {
+  for (const each of document.querySelectorAll(".cm-content:not([aria-label])")) each.setAttribute("aria-label", "Formula");
+}).observe(document, { childList: true, subtree: true });
+
 function theme() {
   const found = document.cookie.match(/(?:^|; )swath_theme=(dark|light)/);
   return found ? found[1] : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
 document.documentElement.dataset.theme = theme();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  document.documentElement.dataset.theme = theme();
+});
 // What is drawn by the server knows the system's choice from the second view on.
 const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 document.cookie = `swath_system=${system}; path=/; max-age=31536000; samesite=lax`;

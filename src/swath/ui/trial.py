@@ -24,9 +24,9 @@ def write_trial(seen: Preview) -> Markup:
         [
             *warnings,
             _write_estimate(seen),
-            *(_write_request(each, number_) for number_, each in enumerate(seen.requests)),
             *(_write_collection(each) for each in seen.collections),
             _write_paginators(seen.paginators),
+            *(_write_request(each, place) for place, each in enumerate(seen.requests)),
         ]
     )
 

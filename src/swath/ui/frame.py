@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -13,7 +14,6 @@ from markupsafe import Markup
 from nicegui import ui
 from starlette.requests import Request
 
-from swath import __version__
 from swath.errors import FieldError, NotFound, Unauthenticated
 from swath.operations import users
 from swath.operations.context import Context, User
@@ -34,8 +34,12 @@ PLACES = (
     ("Proxies", "/proxies"),
     ("Settings", "/settings"),
 )
-_HEAD = f"""<link rel="stylesheet" href="/_swath/style.css?{__version__}">
-<script src="/_swath/page.js?{__version__}"></script>"""
+#: Changes with the files, which browsers keep for as long as it stays the same.
+_EDITION = sha256(b"".join((STATIC / name).read_bytes() for name in ("style.css", "page.js"))).hexdigest()[
+    :12
+]
+_HEAD = f"""<link rel="stylesheet" href="/_swath/style.css?{_EDITION}">
+<script src="/_swath/page.js?{_EDITION}"></script>"""
 
 
 @dataclass(slots=True)

@@ -366,6 +366,19 @@ def test_a_name_in_braces_is_a_variable() -> None:
     assert "{user_id} in the URL" in "\n".join(imported.notes)
 
 
+def test_what_could_be_a_list_or_a_page_is_told() -> None:
+    """An id in the path, a page in the query: proposed, and left as they are."""
+    imported = read_curl(
+        "curl 'https://api.example.com/users/42/posts?page=1&per_page=20&access_token=t-0123456789'"
+    )
+    assert imported.formula["endpoints"]["Users posts"]["query"]["page"] == "1"
+    assert imported.notes == (
+        "Users posts: 42 looks like an id; to ask for many, put {{user_id}} there and map a list to it.",
+        "Users posts: page looks like the number of a page; to follow the pages, put {{page}} there and set a "
+        "paginator of type page_number. A preview proposes one.",
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

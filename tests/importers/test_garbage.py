@@ -75,7 +75,7 @@ def test_a_damaged_document_is_refused_or_read(kind: str, data: st.DataObject) -
         if isinstance(holder, dict) and data.draw(st.booleans()):
             del holder[key]
         else:
-            holder[key] = data.draw(ODD)
+            holder[key] = copy.deepcopy(data.draw(ODD))
         if not places(document):
             break
     text = json.dumps(document)

@@ -7,11 +7,13 @@ from typing import Final
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
+from swath.importers.addresses import name_of
 from swath.importers.globs import Spread, spread
+from swath.importers.hints import hints
 from swath.importers.imported import Draft, Imported
 from swath.importers.options import read_options
 from swath.importers.powershell import find_requests
-from swath.importers.sent import Sent, build_endpoint, name_of
+from swath.importers.sent import Sent, build_endpoint
 from swath.importers.shell import Command, read_commands
 from swath.importers.transfer import build_requests, build_settings
 
@@ -78,3 +80,4 @@ def _keep(sent: Sent, settings: dict[str, Json], lists: dict[str, list[str]], dr
         for variable, values in lists.items()
     ]
     draft.add_workflow(name, name, {"mappings": mappings, **settings})
+    draft.note(*hints(name, draft.endpoints[name]))

@@ -11,11 +11,11 @@ from urllib.parse import urlencode, urlsplit
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.paging import Page
+from swath.importers.addresses import is_address
 from swath.importers.documents import clean, objects
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import add_listing, group_pages
 from swath.importers.recorded import Recorded
-from swath.importers.sent import is_address
 
 _ASSETS: Final = re.compile(
     r"image/|font/|video/|audio/|text/css|javascript|application/(?:wasm|font)", re.IGNORECASE

@@ -11,10 +11,12 @@ from swath.flow.definition import Json, Paginator
 from swath.flow.paging import Page, pager_for
 from swath.flow.paging.records import asked_size, choose_array, read_count
 from swath.flow.paging.suggestion import Suggestion, paging_kind, suggest
+from swath.importers.addresses import is_address, name_of
+from swath.importers.hints import hints
 from swath.importers.holes import identifier
 from swath.importers.imported import Draft
 from swath.importers.recorded import Recorded
-from swath.importers.sent import build_endpoint, is_address, name_of
+from swath.importers.sent import build_endpoint
 
 
 def group_pages(requests: Iterable[Recorded]) -> list[list[Recorded]]:
@@ -49,6 +51,8 @@ def add_listing(pages: Sequence[Recorded], draft: Draft) -> None:
     elif len(pages) > 1:
         draft.note(f"{name}: {len(pages)} pages were recorded, but nothing says how one leads to the next.")
     draft.add_workflow(name, name, {**request.settings, "paginator": paginator})
+    if suggestion is None:
+        draft.note(*hints(name, draft.endpoints[name]))
 
 
 def explain(name: str, suggestion: Suggestion) -> str:

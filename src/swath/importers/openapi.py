@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from swath.errors import InvalidInput
-from swath.flow.definition import Json, Paginator
-from swath.flow.paging import Page
-from swath.flow.paging.records import choose_array, holds_records
-from swath.flow.paging.suggestion import suggest
+from swath.flow.definition import Paginator
 from swath.importers.documents import References, as_list, as_object, read_document
 from swath.importers.holes import hole, identifier
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import write_paginator
 from swath.importers.parameters import Parameters, build_body
+from swath.importers.promises import evidence, find_promised, is_list, promise_page
 from swath.importers.schemas import Schemas
 from swath.importers.security import Credentials, read_security
 from swath.importers.swagger import upgrade
@@ -107,24 +105,42 @@ class _Reader:
     def _operation(self, method: str, path: str, item: Node, operation: Node) -> _Operation:
         own = list(self.references.list(operation.get("parameters")))
         named = {_place(each) for each in own}
-        shared = [each for each in self.references.list(item.get("parameters")) if _place(each) not in named]
+        given = own + [
+            each for each in self.references.list(item.get("parameters")) if _place(each) not in named
+        ]
         parameters = Parameters(self.schemas)
-        for each in own + shared:
+        for each in given:
             parameters.add(each)
-        wanted = operation.get("security", self.document.get("security"))
-        credentials = read_security(wanted, self.schemes, self.references)
-        body, kind = build_body(
-            self.references.object(operation.get("requestBody")), self.schemas, parameters
+        credentials = read_security(
+            operation.get("security", self.document.get("security")), self.schemes, self.references
         )
         url = self._server(item, operation, parameters) + self._path(path, parameters)
         response, accept = self._response(operation)
+        endpoint = self._endpoint(method, url, accept, operation, parameters, credentials)
+        page = promise_page(response, given, self.schemas)
+        has_rows = is_list(path, page.body)
+        paginator = find_promised(page, _names(parameters, endpoint)) if has_rows else None
+        name = _name(method, path, operation)
+        return _Operation(name, endpoint, parameters, credentials, paginator, has_rows and method == "GET")
+
+    def _endpoint(
+        self,
+        method: str,
+        url: str,
+        accept: str,
+        operation: Node,
+        parameters: Parameters,
+        credentials: Credentials,
+    ) -> Node:
+        body, kind = build_body(
+            self.references.object(operation.get("requestBody")), self.schemas, parameters
+        )
         headers = {**({"Accept": accept} if accept else {}), **parameters.headers, **credentials.headers}
         if kind:
             headers["Content-Type"] = kind
         if cookies := [*parameters.cookies, *credentials.cookies]:
             headers["Cookie"] = "; ".join(cookies)
-        sample = self._page(response, operation)
-        endpoint = {
+        return {
             "method": method,
             "url": url,
             "query": {**parameters.query, **credentials.query},
@@ -132,11 +148,6 @@ class _Reader:
             "body": body,
             "variables": {**parameters.variables, **credentials.variables},
         }
-        is_list = method == "GET" and _is_list(path, sample.body)
-        paginator = self._suggest(sample, parameters, endpoint) if _is_list(path, sample.body) else None
-        return _Operation(
-            _name(method, path, operation), endpoint, parameters, credentials, paginator, is_list
-        )
 
     def _server(self, item: Node, operation: Node, parameters: Parameters) -> str:
         servers = as_list(operation.get("servers") or item.get("servers") or self.document.get("servers"))
@@ -181,31 +192,6 @@ class _Reader:
         kinds = [kind for kind in as_object(response.get("content")) if "json" in kind.lower()]
         return response, next((kind for kind in kinds if kind == "application/json"), next(iter(kinds), ""))
 
-    # --- pages
-
-    def _page(self, response: Node, operation: Node) -> Page:
-        """Return a page as the response's schema or example describes it."""
-        content = as_object(response.get("content"))
-        kind = next((kind for kind in content if "json" in kind.lower()), None)
-        media = self.references.object(content[kind]) if kind else {}
-        body = self.schemas.page(media["schema"]) if "schema" in media else media.get("example")
-        headers = [
-            (str(name).lower(), _header_sample(str(name))) for name in as_object(response.get("headers"))
-        ]
-        query = "&".join(_sent_pairs(self.references, self.schemas, operation))
-        return Page(200, headers, body, f"https://api.example/?{query}")
-
-    def _suggest(self, sample: Page, parameters: Parameters, endpoint: Node) -> Paginator | None:
-        """Return the first paginator that the schema speaks for and whose variable the operation has."""
-        fields = endpoint["body"].get("json") if endpoint["body"] else None
-        names = [name for place, name in parameters.names if place == "query"]
-        names += list(fields) if isinstance(fields, dict) else []
-        for suggestion in suggest(sample, names):
-            paginator = suggestion.paginator
-            if paginator.variable is None or paginator.variable in names:
-                return paginator
-        return None
-
     # --- keeping
 
     def _keep(self, operation: _Operation, *, with_workflow: bool) -> None:
@@ -221,7 +207,7 @@ class _Reader:
         workflow: Node = {"mappings": mappings, "auth": operation.credentials.auth}
         if paginator is not None:
             workflow["paginator"] = write_paginator(paginator)
-            self.draft.note(f"{name} pages by {paginator.type}: {'; '.join(_evidence(paginator))}.")
+            self.draft.note(f"{name} pages by {paginator.type}: {'; '.join(evidence(paginator))}.")
         self.draft.add_workflow(name, name, workflow)
 
     def _apply(self, operation: _Operation) -> Paginator | None:
@@ -262,6 +248,13 @@ def _place(parameter: Node) -> tuple[str, str]:
     return str(parameter.get("in")), str(parameter.get("name"))
 
 
+def _names(parameters: Parameters, endpoint: Node) -> list[str]:
+    """Return what a paginator's variable can be: parameters of the query, and fields of the body."""
+    fields = endpoint["body"].get("json") if endpoint["body"] else None
+    names = [name for place, name in parameters.names if place == "query"]
+    return names + (list(fields) if isinstance(fields, dict) else [])
+
+
 def _default(known: Node, name: str) -> str:
     described = known.get(name)
     return str(described.get("default", "")) if isinstance(described, dict) else ""
@@ -270,47 +263,3 @@ def _default(known: Node, name: str) -> str:
 def _name(method: str, path: str, operation: Node) -> str:
     text = " ".join(str(operation.get("summary") or operation.get("operationId") or "").split())
     return text[:80].rstrip(".") or f"{method} {path}"
-
-
-def _is_list(path: str, body: Json) -> bool:
-    """Tell whether an answer is a list of things, not one thing that has lists."""
-    found = choose_array(body)
-    if found is None or not (isinstance(body, list) or holds_records(found[1])):
-        return False
-    return isinstance(body, list) or not path.rstrip("/").endswith("}")
-
-
-def _header_sample(name: str) -> str:
-    return '<https://api.example/next>; rel="next"' if name.lower() == "link" else "token"
-
-
-def _sent_pairs(references: References, schemas: Schemas, operation: Node) -> Iterator[str]:
-    """Yield parameters with their defaults, as a first request would have them."""
-    for each in references.list(operation.get("parameters")):
-        flat = schemas.flat(each.get("schema", {}))
-        default = flat.get(
-            "default", 0 if flat.get("minimum") == 0 and "page" in str(each.get("name")).lower() else None
-        )
-        if each.get("in") == "query" and isinstance(default, int) and not isinstance(default, bool):
-            yield f"{each.get('name')}={default}"
-
-
-def _evidence(paginator: Paginator) -> Iterator[str]:
-    """Yield what in the document speaks for a paginator."""
-    if paginator.type == "header_link":
-        yield "its answers have a Link header"
-    if paginator.type == "header_cursor":
-        yield f"its answers have the header {paginator.header}, which {paginator.variable} takes"
-    if paginator.type == "next_url":
-        yield f"its answers have {paginator.next_url_path}, the address of a next page"
-    if paginator.type == "cursor":
-        yield f"its answers have {paginator.cursor_path}, which {paginator.variable} takes"
-    if paginator.type in ("page_number", "offset"):
-        yield f"it has the parameter {paginator.variable}"
-    for path, meaning in (
-        (paginator.record_path, "the list"),
-        (paginator.total_path, "a total"),
-        (paginator.has_more_path, "whether there is more"),
-    ):
-        if path:
-            yield f"{path} is {meaning}"

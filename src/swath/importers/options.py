@@ -55,7 +55,7 @@ _HARMLESS: Final = frozenset(
 )
 #: Why others are not carried, and what to do.
 _REASONS: Final = {
-    "insecure": "Swath checks certificates always; let the machine trust the one that is meant",
+    "insecure": "Swath checks certificates always; give the authority under tls of the endpoint",
     "proxy": "proxies are not part of a request; add it as a proxy and choose it in the execution",
     "proxy-user": "give the proxy its user and password where you add it",
     "digest": "Swath does not speak digest authentication",
@@ -64,9 +64,9 @@ _REASONS: Final = {
     "aws-sigv4": "Swath does not sign requests for AWS",
     "netrc": "Swath reads no .netrc; give the credentials as secret variables",
     "config": "the options in that file are not known; write them into the command",
-    "cert": "client certificates are not carried",
-    "key": "client certificates are not carried",
-    "cacert": "let the machine trust that certificate",
+    "cert": "give the certificate under tls of the endpoint",
+    "key": "give the certificate's key under tls of the endpoint",
+    "cacert": "give the authority under tls of the endpoint",
     "resolve": "Swath looks names up itself",
     "connect-to": "Swath connects to the host in the URL",
     "unix-socket": "Swath connects to hosts only",

@@ -15,6 +15,7 @@ from swath.importers.grants import Grant, read_grant
 from swath.importers.holes import encode_form, hole, identifier, literal
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import add_listing
+from swath.importers.pairs import assemble, enabled, pairs, with_query
 from swath.importers.recorded import Recorded
 
 Node = dict[str, Any]
@@ -84,7 +85,7 @@ class _Reader:
     ) -> Iterator[_Item]:
         """Yield the requests of a folder and of those in it; what is nearer counts more."""
         own = holder.get("auth") if isinstance(holder.get("auth"), dict) else grant
-        known = {**variables, **dict(_pairs(holder.get("variable")))}
+        known = {**variables, **dict(pairs(holder.get("variable")))}
         self._note_scripts(holder, path)
         for item in objects(holder.get("item")) if len(path) < _DEEPEST else ():
             inside = (*path, str(item.get("name") or ""))
@@ -106,7 +107,7 @@ class _Reader:
         request = {"url": request} if isinstance(request, str) else as_object(request)
         url, places = self._url(request.get("url"), found)
         body, kind, multipart = self._body(request.get("body"))
-        headers = tuple(_pairs(request.get("header")))
+        headers = tuple(pairs(request.get("header")))
         if kind and not any(name.lower() == "content-type" for name, _ in headers):
             headers += (("Content-Type", kind),)
         given = request.get("auth") if isinstance(request.get("auth"), dict) else found.grant
@@ -116,7 +117,7 @@ class _Reader:
         variables = {**self._variables(written, found, grant), **{name: {} for name in places}}
         recorded = Recorded(
             method=str(request.get("method") or "GET"),
-            url=_with_query(url, grant.query),
+            url=with_query(url, grant.query),
             headers=headers,
             body=body,
             multipart=multipart,
@@ -131,8 +132,8 @@ class _Reader:
     def _url(self, given: Json, found: _Item) -> tuple[str, dict[str, str]]:
         """Return the address with its host filled in, and the values of its path's variables."""
         parts = given if isinstance(given, dict) else {"raw": given}
-        places = dict(_pairs(parts.get("variable")))
-        url = self._fill_host(_assemble(parts), found.variables)
+        places = dict(pairs(parts.get("variable")))
+        url = self._fill_host(assemble(parts), found.variables)
 
         def fill(segment: re.Match[str]) -> str:
             places.setdefault(segment[1], "")
@@ -198,10 +199,10 @@ class _Reader:
             language = as_object(as_object(given.get("options")).get("raw")).get("language", "text")
             return str(given["raw"]), _LANGUAGES.get(str(language), "text/plain"), None
         if mode == "urlencoded":
-            pairs = (
-                (encode_form(name), encode_form(value)) for name, value in _pairs(given.get("urlencoded"))
-            )
-            return "&".join(f"{n}={v}" for n, v in pairs), "application/x-www-form-urlencoded", None
+            form = [
+                f"{encode_form(name)}={encode_form(value)}" for name, value in pairs(given.get("urlencoded"))
+            ]
+            return "&".join(form), "application/x-www-form-urlencoded", None
         if mode == "graphql":
             return _graphql(as_object(given.get("graphql"))), "application/json", None
         if mode == "file":
@@ -211,7 +212,7 @@ class _Reader:
 
     def _parts(self, fields: Json) -> Node:
         parts: Node = {}
-        for each in _enabled(fields):
+        for each in enabled(fields):
             name = str(each.get("key") or "")
             part: Json = str(each.get("value") or "")
             kind = each.get("contentType")
@@ -240,7 +241,7 @@ class _Reader:
                 body = json.loads(saved.get("body") or "")
             except ValueError:
                 continue
-            headers = [(name.lower(), value) for name, value in _pairs(saved.get("header"))]
+            headers = [(name.lower(), value) for name, value in pairs(saved.get("header"))]
             return Page(code, headers, body, re.sub(r"[{}]", "", request.url))
         return None
 
@@ -248,56 +249,6 @@ class _Reader:
 def _title(found: _Item) -> str:
     """Return the name of a request, with its folder's where there is one."""
     return " / ".join(part for part in found.path[-2:] if part) or "Request"
-
-
-def _assemble(parts: Node) -> str:
-    """Put an address together from its parts, which know what is disabled, else take it as written."""
-    host, path = parts.get("host"), parts.get("path")
-    if not host:
-        return str(parts.get("raw") or "")
-    address = f"{parts.get('protocol') or ''}://" if parts.get("protocol") else ""
-    address += ".".join(map(str, host)) if isinstance(host, list) else str(host)
-    address += f":{parts['port']}" if parts.get("port") else ""
-    segments = (
-        [_segment_text(each) for each in path] if isinstance(path, list) else [str(path or "").lstrip("/")]
-    )
-    address += "".join(f"/{segment}" for segment in segments)
-    pairs = [_query_text(each) for each in _enabled(parts.get("query"))]
-    return _with_query(address, pairs)
-
-
-def _segment_text(segment: Json) -> str:
-    return str(segment.get("value", "")) if isinstance(segment, dict) else str(segment)
-
-
-def _query_text(pair: Node) -> str:
-    """Write a pair as Postman does: what would end it is encoded."""
-    texts = [
-        re.sub(r"[&#]", lambda found: f"%{ord(found[0]):02X}", str(pair.get(k) or ""))
-        for k in ("key", "value")
-    ]
-    return texts[0] if pair.get("value") is None else "=".join(texts)
-
-
-def _with_query(url: str, pairs: list[str]) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}" if pairs else url
-
-
-def _enabled(listed: Json) -> Iterator[Node]:
-    for each in objects(listed):
-        if not each.get("disabled") and each.get("enabled", True):
-            yield each
-
-
-def _pairs(listed: Json) -> Iterator[tuple[str, str]]:
-    if isinstance(listed, str):  # headers, as v2.0 may have them
-        for line in listed.splitlines():
-            name, _, value = line.partition(":")
-            yield name.strip(), value.strip()
-    for each in _enabled(listed):
-        key, given = each.get("key") or each.get("id"), each.get("value")
-        if isinstance(key, str) and key:
-            yield key, given if isinstance(given, str) else "" if given is None else json.dumps(given)
 
 
 def _listed(value: Json) -> list[Json]:

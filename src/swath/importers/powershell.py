@@ -11,7 +11,7 @@ from swath.flow.definition import Json
 from swath.importers.holes import hole, with_holes
 from swath.importers.imported import Draft
 from swath.importers.sent import Sent
-from swath.importers.shell import PowerShell
+from swath.importers.windows import PowerShell
 
 _CMDLET: Final = re.compile(r"(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm)\b", re.IGNORECASE)
 _ASSIGNED: Final = re.compile(r"\$([\w.]+)\s*=\s*(?=[\"'@(\[$])")

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
-from pyreqwest.http import Url
-
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.request.pairs import encode_query
+from swath.importers.addresses import authority_of, parse_address
 from swath.importers.credentials import is_secret_name, secret_part, split_scheme
 from swath.importers.holes import Veil, hole, identifier, literal, variables_of
 from swath.importers.imported import Draft
@@ -29,7 +28,6 @@ _CONDITIONAL: Final = frozenset(
 )
 _FORM: Final = "application/x-www-form-urlencoded"
 _DEFAULT_TYPES: Final = {"json": "application/json", "form": _FORM, "text": "text/plain; charset=utf-8"}
-_NO_NAME: Final = re.compile(r"v?\d[\w.-]*|api|rest|index|x9Hole\d+x9|[0-9a-f-]{16,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +46,6 @@ class Sent:
 def build_endpoint(sent: Sent, draft: Draft) -> dict[str, Json]:
     """Return the endpoint as a formula holds it; its secrets and what is left out go to the draft."""
     return _Builder(sent, draft).build()
-
-
-def name_of(url: str) -> str:
-    """Return a name for what is at a URL: the last words of its path, else its host."""
-    veil = Veil()
-    try:
-        parsed = Url(veil.cover(url))
-    except ValueError:
-        return "Request"
-    words = [unquote(each) for each in parsed.path.split("/") if each and not _NO_NAME.fullmatch(each)]
-    if not words:
-        return parsed.host_str or "Request"
-    text = re.sub(r"[-_.\s]+", " ", " ".join(words[-2:])).strip()
-    return text[:1].upper() + text[1:60] if text else "Request"
-
-
-def is_address(url: str) -> bool:
-    """Tell whether a text is an address that can be asked."""
-    try:
-        return bool(_parse(url))
-    except InvalidInput:
-        return False
 
 
 class _Builder:
@@ -114,7 +90,7 @@ class _Builder:
 
     def _address(self) -> tuple[str, dict[str, Json], list[tuple[str, str]]]:
         """Return URL, query, and the header that credentials in the URL mean."""
-        url = _parse(self.veil.cover(self.sent.url))
+        url = parse_address(self.veil.cover(self.sent.url))
         if self.veil.hides(url.host_str or "") or "x9hole" in (url.host_str or ""):
             raise InvalidInput("url", f"The host of {self.sent.url} is a variable. Write the host out.")
         more = []
@@ -199,7 +175,7 @@ class _Builder:
         return headers
 
     def _is_own_host(self, key: str, value: str) -> bool:
-        return key == "host" and value.strip().lower() == _authority(self.veil.cover(self.sent.url))
+        return key == "host" and value.strip().lower() == authority_of(self.veil.cover(self.sent.url))
 
     def _header(self, name: str, value: str) -> str:
         key = name.lower()
@@ -289,21 +265,6 @@ class _Builder:
         while found := secret_part(text):
             text = text.replace(found, self._hide("token", found))
         return self.veil.lift(text)
-
-
-def _parse(url: str) -> Url:
-    try:
-        parsed = Url(url)
-    except ValueError:
-        raise InvalidInput("url", f"{url!r} is not an absolute URL. Write it as https://host/path.") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host_str:
-        raise InvalidInput("url", f"{url!r} is not an http or https URL, which is all that Swath asks.")
-    return parsed
-
-
-def _authority(url: str) -> str:
-    parsed = _parse(url)
-    return f"{parsed.host_str}:{parsed.port}" if parsed.port else str(parsed.host_str)
 
 
 def _rewritten(encoded: str) -> str:

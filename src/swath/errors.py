@@ -70,6 +70,8 @@ class ItemFailed(SwathError):
     last_status: int | None = None
     exit: str | None = None
     sample: str | None = None
+    #: What was tried in vain: the exit, what came of it, and the seconds waited then.
+    tries: tuple[tuple[str, str, float], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

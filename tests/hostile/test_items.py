@@ -84,6 +84,26 @@ async def test_a_failed_item_tells_why(house: House, upstream: Scripted) -> None
     assert "no such user" in told["failure"]["sample"]
 
 
+async def test_attempts_in_vain_are_told(house: House, upstream: Scripted) -> None:
+    """By which exit, what came of them and how long was waited: of a page that came, and of a failed item."""
+    busy = Play(status=429, headers=[("Retry-After", "7")])
+    upstream.on("/users/a", [Play(status=503), busy, page([])])
+    upstream.on("/users/b", Play(status=500))
+    workflow = Workflow(name="w", endpoint_id="", retry=RetryPolicy(max_attempts=2))
+    ended = await house.run(endpoint(upstream), workflow, inputs={"user": ["a", "b"]})
+    known = house.context, house.user, ended.view["id"]
+    came = (await items.show(*known, 0, 0, 100))["pages"][0]["tries"]
+    assert [(each["exit"], each["outcome"]) for each in came] == [
+        ("direct", "503 service_unavailable"),
+        ("direct", "429 rate_limited"),
+    ]
+    assert came[0]["waited"] > 0
+    assert came[1]["waited"] >= 7
+    failed = (await items.show(*known, 1, 0, 100))["failure"]["tries"]
+    assert [each["outcome"] for each in failed] == ["500 server_error"] * 2
+    assert (failed[0]["waited"] > 0, failed[1]["waited"]) == (True, 0)
+
+
 async def test_repeated_pages_are_told_as_not_counted(house: House, upstream: Scripted) -> None:
     """They were fetched before the loop was seen, but their rows are not in the files."""
 

@@ -26,6 +26,8 @@ from swath.flow.verdict import UNPARSED, Judge, Verdict, backoff, may_tell_error
 SAMPLE = 2_000
 #: Faults of exits that one request survives; more, and the exits are not worth trying.
 MOST_EXIT_FAULTS = 20
+#: Attempts in vain whose story is kept of one request.
+MOST_TRIES = 20
 #: Tokens that one request is refused with before it counts as refused.
 MOST_RENEWALS = 2
 #: Error codes by which a target refuses an exit rather than the request.
@@ -65,6 +67,7 @@ class Obtained(msgspec.Struct, frozen=True):
     attempts: int
     exit_id: str
     started: int
+    tries: list[tuple[str, str, float]]
 
 
 NOTHING = (0, 0, 0)
@@ -110,6 +113,17 @@ class Tried:
     exit_faults: int = 0
     left: set[str] = field(default_factory=set)
     last: Answer | None = None
+    #: What came of the attempts in vain, by their exits, and how long was waited then; the first ones.
+    tries: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def note(self, outcome: str) -> None:
+        if len(self.tries) < MOST_TRIES:
+            self.tries.append((self.exit.id, outcome, 0.0))
+
+    def note_wait(self, seconds: float) -> None:
+        if self.tries:
+            exit, outcome, waited = self.tries[-1]
+            self.tries[-1] = exit, outcome, round(waited + seconds, 3)
 
 
 class Exchange:
@@ -185,7 +199,9 @@ class Exchange:
                 self._heed(answer, tried)
                 rows = verdict.action == "success" and value is not UNPARSED
                 taken = answer if rows else msgspec.structs.replace(answer, body=b"")
-                return Obtained(taken, value if rows else None, tried.attempts, tried.exit.id, started)
+                return Obtained(
+                    taken, value if rows else None, tried.attempts, tried.exit.id, started, tried.tries
+                )
             if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
                 raise Unauthorized(self._failed_by(verdict, tried))
             if await self._live.worker.fetcher.is_own_answer(tried.exit, answer):
@@ -287,6 +303,7 @@ class Exchange:
     async def _after_fault(self, fault: FetchFault, tried: Tried) -> None:
         """Move to another exit, or wait before the next try, or raise ItemFailed where there is none."""
         policy = self._live.workflow.retry
+        tried.note(fault.code)
         if fault.blame == "exit":
             tried.exit_faults += 1
             self._live.exits.report_fault(tried.exit, tried.target, fault.code)
@@ -304,6 +321,7 @@ class Exchange:
     async def _after_verdict(self, verdict: Verdict, answer: Answer, tried: Tried) -> None:
         """Do what a verdict other than success says, or raise."""
         code, message = verdict.error_code or "failed", verdict.message or ""
+        tried.note(f"{answer.status} {code}")
         if verdict.action == "fail_execution":
             raise ExecutionFailed(self._failed_by(verdict, tried))
         self._live.report_trouble(tried.target, tried.exit, code in STRAINS)
@@ -355,6 +373,7 @@ class Exchange:
             told = f"{message} Waiting {seconds:.0f} s more would pass the item's deadline."
             raise self._failed(code, told, True, tried)
         tried.patience.left -= seconds
+        tried.note_wait(seconds)
         tried.patience.spent = tried.failures, tried.limited, tried.before + tried.attempts
         await self._sleep(seconds)
 
@@ -384,6 +403,7 @@ class Exchange:
             last_status=last.status if last else None,
             exit=tried.exit.id,
             sample=mask(last.body[:SAMPLE].decode("utf-8", "replace")) if last else None,
+            tries=tuple(tried.tries),
         )
 
 

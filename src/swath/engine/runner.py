@@ -282,6 +282,7 @@ class ShardRunner:
             body=self._live.mask_echo(got.answer.body),
             digest=step.digest,
             rows=step.rows,
+            tries=got.tries,
         )
 
     def _end(self, item: int, step: Step, going: "Going", number: int, got: Obtained) -> None:
@@ -346,5 +347,6 @@ def describe(
         "exit": error.exit,
         "inputs": msgspec.json.encode(inputs).decode(),
         "sample": error.sample,
+        "tries": msgspec.json.encode(error.tries).decode(),
         "at": now_ms(),
     }

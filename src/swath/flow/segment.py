@@ -42,6 +42,8 @@ class PageRecord(msgspec.Struct, array_like=True, frozen=True):
     #: 8 bytes that stand for the page's rows, for the loop guard.
     digest: bytes = b""
     rows: int = 0
+    #: What was tried in vain before: the exit, what came of it, and the seconds waited then.
+    tries: list[tuple[str, str, float]] = []
 
 
 class FrameEntry(msgspec.Struct, array_like=True, frozen=True):

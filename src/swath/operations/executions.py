@@ -268,7 +268,14 @@ def view_failure(row: Row[Any]) -> dict[str, Json]:
     """Return a line of the ledger."""
     view = dict(row._mapping)
     del view["execution_id"]
-    return view | {"inputs": json.loads(row.inputs), "at": iso(row.at)}
+    tries = [view_try(each) for each in json.loads(row.tries or "[]")]
+    return view | {"inputs": json.loads(row.inputs), "tries": tries, "at": iso(row.at)}
+
+
+def view_try(tried: Sequence[Any]) -> dict[str, Json]:
+    """Return an attempt in vain as it is told."""
+    exit, outcome, waited = tried
+    return {"exit": exit, "outcome": outcome, "waited": waited}
 
 
 async def events(

@@ -15,7 +15,7 @@ from swath.flow.plan import Plan
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
-from swath.operations.executions import own, view_failure
+from swath.operations.executions import own, view_failure, view_try
 from swath.operations.responses import count_rows, find_frames, view_page
 from swath.store import ledger
 from swath.store.database import Row
@@ -97,7 +97,8 @@ def _records(objects: Objects, frames: list[Frame], item: int) -> Iterator[PageR
 
 def _view(record: PageRecord, counted: bool) -> dict[str, Json]:
     head = record.body[: 4 * HEAD].decode("utf-8", "replace")[:HEAD]
-    return {**view_page(record), "counted": counted, "bytes": len(record.body), "head": head}
+    tries = [view_try(each) for each in record.tries]
+    return {**view_page(record), "counted": counted, "bytes": len(record.body), "tries": tries, "head": head}
 
 
 def _inputs(context: Context, row: Row[Any], item: int) -> dict[str, Json] | None:

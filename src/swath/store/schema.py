@@ -359,6 +359,8 @@ failures = Table(
     Column("inputs", Text, nullable=False),
     #: The beginning of the last answer, secrets masked.
     Column("sample", Text),
+    #: What came of the attempts, as a JSON list of exit, outcome and seconds waited.
+    Column("tries", Text),
     Column("at", BigInteger, nullable=False),
 )
 

@@ -446,6 +446,15 @@ class ExecutionObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """An attempt in vain: what came of it through which exit, and the seconds waited before the next."""
+
+    exit: str
+    outcome: str
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """An item that failed."""
 
@@ -460,6 +469,7 @@ class Failure:
     exit: str | None
     inputs: dict[str, Json]
     sample: str | None
+    tries: list[Try]
     at: datetime
 
 
@@ -497,6 +507,7 @@ class ItemPage:
     rows: int
     counted: bool
     bytes: int
+    tries: list[Try]
     #: The first 2,000 characters of the body.
     head: str
 

@@ -9,6 +9,8 @@ PRODUCT := $(VENV)/.product
 TOOLS := $(VENV)/.tools
 # The server in JavaScript that the tests ask, and what judges the page's accessibility.
 MODULES := tests/servers/node_modules
+# The server that speaks S3's protocol to the tests: its libraries do not go together with ours.
+S3 := tests/servers/s3/site
 AXE := tests/ui/node_modules
 # The browser that the tests drive.
 CHROMIUM := /usr/bin/chromium
@@ -17,7 +19,7 @@ CHROMIUM := /usr/bin/chromium
 PAGE := $(wildcard ../shared/seed/workflow-execution-api.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help client schema demo serve test postgresql chromium screenshots lint docs bench differential lock clean
+.PHONY: help client schema demo serve test postgresql chromium screenshots lint docs bench storm differential lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +30,7 @@ demo: $(PRODUCT) ## the documentation's example program against a server, a samp
 serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 8400"
 	@$(BIN)/swath serve $(ARGS)
 
-test: lint $(MODULES)/.installed $(AXE)/.installed postgresql chromium ## everything that CI runs; ARGS="-k name" chooses tests
+test: lint $(MODULES)/.installed $(S3)/.installed $(AXE)/.installed postgresql chromium ## everything that CI runs; ARGS="-k name" chooses tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TOOLS) ## style, types and import contracts
@@ -61,6 +63,9 @@ chromium:
 	$(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install -y --no-install-recommends chromium >&2; } || \
 	{ echo "The tests need Debian's $(CHROMIUM): install it, then run make test again." >&2; exit 1; }
 
+storm: $(TOOLS) $(S3)/.installed postgresql ## a hundred kills at random moments on either database: the same bytes; takes a quarter of an hour
+	@$(BIN)/python -m pytest -m slow tests/acceptance/test_storm.py -s $(ARGS)
+
 differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
 	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)
 
@@ -75,6 +80,7 @@ lock: $(BIN)/python ## resolve the dependencies anew; UPGRADE=--upgrade takes th
 	@$(call compile,requirements.lock,pyproject.toml --group build)
 	@$(call compile,requirements-dev.lock,pyproject.toml --group dev --constraint requirements.lock)
 	@$(call compile,tests/servers/dlt/requirements.lock,tests/servers/dlt/requirements.in)
+	@$(call compile,tests/servers/s3/requirements.lock,tests/servers/s3/requirements.in)
 	@cd $(MODULES)/.. && npm install --silent --package-lock-only
 	@cd $(AXE)/.. && npm install --silent --package-lock-only
 
@@ -82,7 +88,7 @@ compile = $(BIN)/uv pip compile $(2) --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file $(1)
 
 clean: ## forget .venv and all caches
-	rm -rf $(VENV) $(MODULES) $(AXE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(MODULES) $(S3) $(AXE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Swath needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -97,6 +103,12 @@ $(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
 $(TOOLS): requirements-dev.lock $(PRODUCT)
 	@echo "Installing the tools of make test into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(S3)/.installed: tests/servers/s3/requirements.lock | $(BIN)/python
+	@echo "Installing an S3 server into $(S3) ..." >&2
+	@rm -rf $(S3)
+	@$(PIP) install --require-hashes --no-deps --target $(S3) -r $<
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json

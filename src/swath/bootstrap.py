@@ -30,9 +30,9 @@ from swath.operations.users import ensure_admin
 from swath.operations.webhooks import tell
 from swath.settings import Settings
 from swath.store import executions
-from swath.store.database import open_database
+from swath.store.database import answers, open_database
 from swath.store.objects import Objects
-from swath.store.postgres import read_url
+from swath.store.postgres import PostgresDatabase
 from swath.store.vault import open_vault
 
 #: Seconds after which a file in a scratch folder that processes share is nobody's any more.
@@ -116,8 +116,8 @@ def check(settings: Settings) -> None:
     """Raise SetupError, in a sentence, for what would keep a process from starting."""
     with hold(settings):
         if settings.database_url:
-            read_url(settings.database_url)
             open_vault(settings)
+            PostgresDatabase(settings.database_url).write_now(answers)
 
 
 def _configure_logs() -> None:

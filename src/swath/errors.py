@@ -11,6 +11,7 @@ SwathError
 ├── FetchFault               an exchange with the outside came to no answer
 │   └── AddressBlocked       the guard refused the address it would have connected to
 ├── Damaged                  stored bytes do not match their checksum
+│   └── Torn                 those of recorded pages: they are fetched again
 └── SetupError               the process cannot start as configured; says what to do
 """
 
@@ -107,6 +108,17 @@ class AddressBlocked(FetchFault):
 
 class Damaged(SwathError):
     """Stored bytes do not match their checksum."""
+
+
+class Torn(Damaged):
+    """The bytes of recorded pages are damaged or missing: the frame at `offset` of a segment."""
+
+    def __init__(self, segment: str, offset: int, reason: str) -> None:
+        self.segment, self.offset, self.reason = segment, offset, reason
+        super().__init__(segment, offset, reason)
+
+    def __str__(self) -> str:
+        return f"Segment {self.segment} is damaged at {self.offset}: {self.reason}"
 
 
 class SetupError(SwathError):

@@ -67,6 +67,7 @@ def test_a_killed_workers_shards_go_on_elsewhere(
             {"SWATH_DATABASE_URL": "postgresql://127.0.0.1:1/d", "SWATH_SECRET_KEY": "k"},
             "reached",
         ),
+        (["serve"], {"SWATH_DATABASE_URL": NOWHERE, "SWATH_SECRET_KEY": "k"}, "cannot be reached"),
     ],
 )
 def test_what_keeps_it_from_starting_is_said_in_a_sentence(

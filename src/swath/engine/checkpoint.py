@@ -8,6 +8,7 @@ at one moment of the event loop, so they cannot disagree.
 import asyncio
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 #: Seconds between checkpoints.
 INTERVAL = 1.0
+#: The same where each is an object of remote storage.
+REMOTE_INTERVAL = 3.0
 #: Bytes of bodies that end the wait early, and that hold back whoever adds more.
 SEAL_AT = 4 * 1024 * 1024
 HOLD_AT = 32 * 1024 * 1024
@@ -132,11 +135,15 @@ class Checkpoints:
             gathered = sum(shard.gathered for shard in self._shards.values())
 
     async def keep_committing(self, every: Callable[[], Any]) -> None:
-        """Commit once an interval, or when enough has gathered, until cancelled; then call `every`."""
+        """Commit once an interval, or when enough has gathered, until cancelled; look at `every` too."""
+        pause = REMOTE_INTERVAL if self._objects.remote else 0.0
+        due = time.monotonic() + pause
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), INTERVAL)
-            await self.commit()
+            if self._full.is_set() or time.monotonic() >= due:
+                await self.commit()
+                due = time.monotonic() + pause
             await every()
 
     @contextlib.asynccontextmanager

@@ -210,6 +210,7 @@ class Combiner:
             statuses=await read(executions.read_tallies, subject.id, "status"),
             remarks=await read(shards.find_remarks, subject.id, MOST_REMARKS),
             failures=await read(ledger.count_failures, subject.id),
+            damaged=await read(ledger.find_events_of, subject.id, "segment_damaged"),
         )
 
 

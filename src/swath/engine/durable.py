@@ -24,7 +24,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.joint import heed
 from swath.engine.lease import Lease
 from swath.engine.outages import outlast
-from swath.engine.worker import Worker
+from swath.engine.worker import REOPENED, Worker
 from swath.errors import Unavailable
 from swath.store import executions, recipes
 from swath.store.database import PostgresDatabase, sqlite_module
@@ -56,18 +56,20 @@ async def run_execution(execution_id: str) -> int:
     """Plan, hand out shards while there are any, then combine. Returns the number of shards handed out."""
     handed = 0
     try:
-        if await _begin(execution_id):
-            handed = await _fan_out(execution_id)
-        await _combine(execution_id, 0)
+        works = await _begin(execution_id)
+        batch = 1
+        while True:
+            if works:
+                handed, batch = await _fan_out(execution_id, handed, batch)
+            if await _combine(execution_id, 0) != REOPENED:
+                break
     except Exception as error:
         await _give_up(execution_id, f"{type(error).__name__}: {error}")
     return handed
 
 
-async def _fan_out(execution_id: str) -> int:
-    """Queue shards for as long as any are handed out; return how many there were."""
-    handed = 0
-    batch = 1
+async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int]:
+    """Queue shards for as long as any are handed out; return how many there have been, and the next batch."""
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
             priority = await outlast(partial(_here().rank, execution_id, handed))
@@ -76,7 +78,7 @@ async def _fan_out(execution_id: str) -> int:
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
             handed += 1
         batch += 1
-    return handed
+    return handed, batch
 
 
 @DBOS.workflow(name="run_shard", max_recovery_attempts=1_000_000)

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from swath.engine.blocks import Elements
+from swath.errors import Damaged, Torn
 from swath.flow.bodies import Decode, Flaws, NotJsonError, Number, decoder
 from swath.flow.definition import Axis, Compression, Join, Json, OutputFormat
 from swath.flow.files.index import Index
@@ -201,6 +202,14 @@ def list_frames(rows: Iterable[Any], progress: ShardProgress | None) -> list[Fra
     ]
 
 
+def _open(objects: Objects, frame: Frame) -> Iterator[PageRecord]:
+    """Yield a frame's pages. Raises Torn where they are not as they were recorded."""
+    try:
+        yield from open_frame(objects.read_range(frame.object, frame.offset, frame.length))
+    except Damaged as damage:
+        raise Torn(frame.object, frame.offset, str(damage)) from None
+
+
 def merge_frames(objects: Objects, frames: Sequence[Frame]) -> Iterator[PageRecord]:
     """Yield the pages of all frames in the order of (item, page), opening each frame only when it is due."""
     waiting = sorted(frames, key=lambda frame: frame.first, reverse=True)
@@ -208,7 +217,7 @@ def merge_frames(objects: Objects, frames: Sequence[Frame]) -> Iterator[PageReco
     while waiting or opened:
         while waiting and (not opened or waiting[-1].first <= opened[0][0]):
             frame = waiting.pop()
-            records = open_frame(objects.read_range(frame.object, frame.offset, frame.length))
+            records = _open(objects, frame)
             if frame.without:
                 records = (record for record in records if record.item not in frame.without)
             _push(opened, records, len(waiting))

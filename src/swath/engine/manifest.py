@@ -76,6 +76,8 @@ class Told:
     statuses: Mapping[str, int]
     remarks: Remarks
     failures: Sequence[tuple[str, int | None, int]]
+    #: Segments whose pages had to be fetched again.
+    damaged: Sequence[Mapping[str, Json]] = ()
 
 
 def write_manifest(
@@ -102,6 +104,7 @@ def write_manifest(
         "statuses": dict(told.statuses),
         "truncated": row.truncated,
         "truncated_by": row.truncated_by,
+        "damaged_segments": list(told.damaged),
         **_describe_extraction(definition, findings),
         "warnings": list(warnings),
     }

@@ -18,21 +18,26 @@ from swath.engine.inputs import freeze
 from swath.engine.joint import JointPace
 from swath.engine.lease import Lease
 from swath.engine.live import LiveExecution
+from swath.engine.orphans import collect_orphans
 from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
-from swath.errors import Damaged, FetchFault, SwathError
+from swath.errors import Damaged, FetchFault, SwathError, Torn
 from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
 from swath.flow.plan import count_shards, shard_bounds
 from swath.flow.renewal import Choice
 from swath.settings import Settings
 from swath.store import admission, executions, ledger, limits, retries, shards
+from swath.store import torn as torn_pages
 from swath.store.admission import Room
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
 log = structlog.get_logger()
+
+#: What `combine` returns where it found pages lost, which are to be fetched again first.
+REOPENED = -1
 
 #: Seconds after which a state is looked at again where nobody told of a change.
 LOOK_AGAIN = 5.0
@@ -187,9 +192,20 @@ class Worker:
         await self._pause_while_draining()
         if revision:
             return await self.combiner.combine_again(execution_id, revision)
-        self.changes.forget(execution_id)
         await end_begun(self.database, self.objects, self.opened, execution_id)
-        return await self.combiner.combine(execution_id, revision)
+        try:
+            files = await self.combiner.combine(execution_id, revision)
+        except Torn as torn:
+            await self._reopen(execution_id, torn)
+            return REOPENED
+        self.changes.forget(execution_id)
+        await collect_orphans(self.database, self.objects, execution_id)
+        return files
+
+    async def _reopen(self, execution_id: str, torn: Torn) -> None:
+        """Have the pages of a damaged or missing segment fetched again."""
+        log.error("segment_damaged", execution=execution_id, reason=str(torn))
+        await self.database.write(torn_pages.reopen, execution_id, torn.segment, torn.offset, now_ms())
 
     async def give_up(self, execution_id: str, reason: str) -> None:
         """End an execution that nothing can be made of; its responses stay, to be combined another time."""
@@ -233,7 +249,10 @@ class Worker:
         finally:
             await self._leave(live)
         if done:
-            await self.combiner.extract(execution_id, number)
+            try:
+                await self.combiner.extract(execution_id, number)
+            except Torn as torn:
+                await self._reopen(execution_id, torn)
         self.changes.tell(execution_id)
         if not done:
             await self._pause_while_draining()

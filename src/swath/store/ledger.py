@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from swath.store.database import upsert
 from swath.store.schema import events, failures
@@ -16,6 +16,18 @@ def record_failures(connection: Connection, execution_id: str, found: Sequence[M
         row = upsert(connection, failures, {"execution_id": execution_id, **failure})
         newer = {name: row.excluded[name] for name in failure if name != "item"}
         connection.execute(row.on_conflict_do_update(index_elements=failures.primary_key, set_=newer))
+
+
+def forget_failures(connection: Connection, execution_id: str, items: range) -> None:
+    """Remove the lines of items that are begun anew."""
+    here = failures.c.item.between(items.start, items.stop - 1)
+    connection.execute(delete(failures).where(failures.c.execution_id == execution_id, here))
+
+
+def find_events_of(connection: Connection, execution_id: str, kind: str) -> list[dict[str, Any]]:
+    """Return the data of all events of a kind, oldest first."""
+    query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == kind)
+    return [json.loads(data) for data in connection.execute(query.order_by(events.c.number)).scalars()]
 
 
 def find_failures(connection: Connection, execution_id: str, after: int, limit: int) -> Sequence[Row[Any]]:

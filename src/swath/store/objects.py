@@ -7,13 +7,16 @@ folder, before `put` returns.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from swath.errors import Damaged
+from swath.errors import Damaged, Unavailable
 
 #: Bytes at a time when an object is streamed.
 CHUNK = 1 << 20
@@ -21,23 +24,31 @@ CHUNK = 1 << 20
 MOST_CHUNKS = 2
 
 
+#: Of remote storage: how long one answer may take, and for how long a request is repeated before it fails.
+REMOTE: Any = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5), "allow_http": True}
+RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+
+
 class Objects:
     """Named immutable bytes. Built from a URL or a folder, so that a worker process can build its own."""
 
     def __init__(self, place: str) -> None:
         self.place = place
+        self.remote = "://" in place
         self._root = None if "://" in place else Path(place)
         self._store = _open(place)
 
     async def put(self, name: str, data: bytes) -> None:
-        """Keep `data` as `name`; on return it survives a loss of power."""
-        await obstore.put_async(self._store, name, data)
-        await self._sync(name)
+        """Keep `data` as `name`; on return it survives a loss of power. Raises Unavailable."""
+        with naming_outages():
+            await obstore.put_async(self._store, name, data)
+            await self._sync(name)
 
     async def put_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, without holding them in memory."""
-        await obstore.put_async(self._store, name, path, max_concurrency=MOST_CHUNKS)
-        await self._sync(name)
+        with naming_outages():
+            await obstore.put_async(self._store, name, path, max_concurrency=MOST_CHUNKS)
+            await self._sync(name)
 
     async def move_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, and remove the file."""
@@ -48,11 +59,13 @@ class Objects:
         await asyncio.to_thread(path.unlink)
 
     async def get(self, name: str) -> bytes:
-        return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
+        with naming_outages():
+            return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
 
     def size(self, name: str) -> int:
         """Return an object's length in bytes, synchronously."""
-        return int(obstore.head(self._store, name)["size"])
+        with naming_outages():
+            return int(obstore.head(self._store, name)["size"])
 
     def read(self, name: str) -> bytes:
         """Return a whole object, synchronously: for worker processes."""
@@ -62,8 +75,13 @@ class Objects:
         """Return `length` bytes from `offset`, synchronously. Raises Damaged where they are missing."""
         try:
             data = bytes(obstore.get_range(self._store, name, start=offset, length=length))
-        except (FileNotFoundError, OSError, ValueError) as error:
-            raise Damaged(f"Object {name} cannot be read: {error}") from error
+        except FileNotFoundError:
+            raise Damaged(f"Object {name} is missing.") from None
+        except (OSError, ValueError, BaseError) as error:
+            with naming_outages():
+                if self.size(name) < offset + length:
+                    raise Damaged(f"Object {name} ends early.") from error
+                raise
         if len(data) != length:
             raise Damaged(f"Object {name} ends early.")
         return data
@@ -87,13 +105,15 @@ class Objects:
 
     async def delete(self, names: Sequence[str]) -> None:
         if names:
-            await obstore.delete_async(self._store, list(names))
+            with naming_outages():
+                await obstore.delete_async(self._store, list(names))
 
     async def names(self, prefix: str) -> list[str]:
         """Return the names of all objects below `prefix`."""
         found: list[str] = []
-        async for batch in obstore.list(self._store, prefix=prefix):
-            found.extend(meta["path"] for meta in batch)
+        with naming_outages():
+            async for batch in obstore.list(self._store, prefix=prefix):
+                found.extend(meta["path"] for meta in batch)
         return found
 
     def _link(self, name: str, path: Path) -> bool:
@@ -113,15 +133,29 @@ class Objects:
             await asyncio.to_thread(_sync_file, self._root / name)
 
 
+@contextmanager
+def naming_outages() -> Iterator[None]:
+    """Raise Unavailable for what will work again when the storage does."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, BaseError) as error:
+        told = str(error).strip().splitlines()[0][:200]
+        raise Unavailable("storage", f"It cannot be used: {told}") from error
+
+
 def _open(place: str) -> ObjectStore:
     if "://" in place:
-        return from_url(place)
+        # An outage is waited for by whoever asked; here only what passes in a moment.
+        return from_url(place, client_options=REMOTE, retry_config=RETRIES)
     return LocalStore(prefix=place, mkdir=True)
 
 
 def _found(store: ObjectStore, name: str) -> Any:
     try:
-        return obstore.get(store, name)
+        with naming_outages():
+            return obstore.get(store, name)
     except FileNotFoundError as error:
         raise Damaged(f"Object {name} is missing.") from error
 

@@ -209,6 +209,12 @@ def set_parts(connection: Connection, execution_id: str, number: int, parts: str
     )
 
 
+def find_segments(connection: Connection, execution_id: str) -> set[str]:
+    """Return the objects in which an execution has pages."""
+    query = select(frames.c.object).where(frames.c.execution_id == execution_id).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def find_frames(connection: Connection, execution_id: str, number: int) -> Sequence[Row[Any]]:
     """Return a shard's frames in the order of their first page."""
     query = select(frames).where(frames.c.execution_id == execution_id, frames.c.shard == number)

@@ -1,11 +1,15 @@
 """The plan: input items by index."""
 
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.definition import Axis, Source, VariableMapping
+from swath.flow.definition import Axis, Batch, DateWindows, NumberRange, Source, VariableMapping, Workflow
 from swath.flow.plan import (
     Plan,
     choose_shard_size,
@@ -78,6 +82,19 @@ def look_up(collection_id: str) -> tuple[int, int, int]:
     return {"users": (1, 5, 10), "days": (2, 1, 3)}[collection_id]
 
 
+NOW = datetime(2024, 3, 15, 12, 30, tzinfo=UTC)
+
+
+def lay(
+    mappings: Sequence[VariableMapping],
+    parameters: dict[str, object] | None = None,
+    listable: Collection[str] = (),
+    **more: Any,
+) -> tuple[Axis, ...]:
+    workflow = Workflow(name="w", endpoint_id="e", mappings=tuple(mappings), **more)
+    return lay_axes(workflow, parameters or {}, frozenset(listable), look_up, NOW)
+
+
 def mapping(variable: str, collection: str, key: str | None = None) -> VariableMapping:
     return VariableMapping(
         target_variable_name=variable, source_collection_id=collection, source_collection_json_key=key
@@ -87,7 +104,7 @@ def mapping(variable: str, collection: str, key: str | None = None) -> VariableM
 def test_one_collection_is_one_axis_however_many_keys_are_taken() -> None:
     """Mappings from one collection go row by row, from different ones they multiply."""
     mappings = [mapping("id", "users", "id"), mapping("day", "days"), mapping("name", "users", "name")]
-    axes = lay_axes(mappings, {}, frozenset(), look_up, "product")
+    axes = lay(mappings)
     assert [(a.snapshot, [s.variable for s in a.sources]) for a in axes] == [
         ((1, 5), ["id", "name"]),
         ((2, 1), ["day"]),
@@ -97,20 +114,66 @@ def test_one_collection_is_one_axis_however_many_keys_are_taken() -> None:
 def test_a_scalar_parameter_takes_the_mapping_away_and_a_list_takes_its_place() -> None:
     """As real clients use them: a list is an inline collection."""
     mappings = [mapping("id", "users"), mapping("day", "days")]
-    axes = lay_axes(mappings, {"id": ["7", "8", "7"], "day": "2019-01-01"}, frozenset(), look_up, "product")
+    axes = lay(mappings, {"id": ["7", "8", "7"], "day": "2019-01-01"})
     assert [(a.values, a.count) for a in axes] == [(("7", "8"), 2)]
 
 
 def test_a_list_for_an_unmapped_variable_is_an_axis_of_its_own() -> None:
     """A variable that the templates use needs no mapping to be fed by a list; other names are ignored."""
-    axes = lay_axes([], {"tag": ["a", "b"], "nobody": [1]}, frozenset({"tag"}), look_up, "product")
+    axes = lay([], {"tag": ["a", "b"], "nobody": [1]}, ["tag"])
     assert [a.sources[0].variable for a in axes] == ["tag"]
 
 
 def test_zipped_inputs_of_different_length_are_refused() -> None:
     """Nothing is cut off in silence."""
     with pytest.raises(InvalidInput, match="id 10, day 3"):
-        lay_axes([mapping("id", "users"), mapping("day", "days")], {}, frozenset(), look_up, "zip")
+        lay([mapping("id", "users"), mapping("day", "days")], join="zip")
+
+
+def test_a_range_is_arithmetic() -> None:
+    """A million numbers are two in the definition, and drawn by position."""
+    (numbers,) = lay([], ranges=(NumberRange(variable="page", first=1, last=1_000_000, step=3),))
+    assert (numbers.count, numbers.values) == (333_334, None)
+    plan = plan_of(numbers)
+    assert [plan.inputs(i) for i in (0, 1, 333_333)] == [{"page": 1}, {"page": 4}, {"page": 1_000_000}]
+    (down,) = lay([], ranges=(NumberRange(variable="year", first=2024, last=2022, step=-1),))
+    assert [plan_of(down).inputs(i)["year"] for i in range(3)] == [2024, 2023, 2022]
+
+
+def test_date_windows_give_two_variables_row_by_row() -> None:
+    """Of one rule begin and end belong together; with a list they multiply."""
+    rule = DateWindows(from_variable="since", until_variable="until", first="2024-03-13", last="today")
+    axes = lay([], {"tag": ["a", "b"]}, ["tag"], date_windows=(rule,))
+    plan = plan_of(*axes)
+    assert [plan.inputs(i) for i in range(len(plan))] == [
+        {"since": since, "until": until, "tag": tag}
+        for since, until in (("2024-03-13", "2024-03-14"), ("2024-03-14", "2024-03-15"))
+        for tag in ("a", "b")
+    ]
+    (only,) = lay([], {"until": "2030-01-01"}, date_windows=(rule,))
+    assert [source.variable for source in only.sources] == ["since"]
+
+
+def test_batches_join_values() -> None:
+    """Two at a time, the last one shorter; numbers as JSON writes them; of keys row by row."""
+    batches = {"id": Batch(size=2), "page": Batch(size=3, separator="|")}
+    (ids,) = lay([], {"id": ["a", "b", "c"]}, ["id"], batches=batches)
+    assert [plan_of(ids).inputs(i) for i in range(ids.count)] == [{"id": "a,b"}, {"id": "c"}]
+    (pages,) = lay([], ranges=(NumberRange(variable="page", first=1, last=4),), batches=batches)
+    assert [plan_of(pages).inputs(i) for i in range(pages.count)] == [{"page": "1|2|3"}, {"page": "4"}]
+    axes = lay([mapping("id", "users", "id"), mapping("name", "users", "name")], batches=batches)
+    assert [(a.count, a.items, [s.variable for s in a.sources]) for a in axes] == [
+        (5, 10, ["id"]),
+        (10, 0, ["name"]),
+    ]
+
+
+@given(st.lists(st.text(alphabet="abc", min_size=1), unique=True, min_size=1), st.integers(1, 7))
+def test_batches_lose_nothing(values: list[str], size: int) -> None:
+    """All values, in order, none twice."""
+    (batched,) = lay([], {"id": values}, ["id"], batches={"id": Batch(size=size)})
+    plan = plan_of(batched)
+    assert ",".join(plan.inputs(i)["id"] for i in range(len(plan))).split(",") == values
 
 
 @given(st.integers(0, 10**9))

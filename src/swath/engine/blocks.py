@@ -50,9 +50,7 @@ class Elements:
         self._blocks: OrderedDict[tuple[str, int], list[Json]] = OrderedDict()
 
     def __call__(self, axis: Axis, position: int) -> Json:
-        if axis.snapshot is None:
-            assert axis.values is not None
-            return axis.values[position]
+        assert axis.snapshot is not None  # the plan knows the others
         number, offset = divmod(position, BLOCK)
         return self._block(snapshot_name(*axis.snapshot), number)[offset]
 

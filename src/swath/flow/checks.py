@@ -1,6 +1,7 @@
 """What is wrong with an endpoint or a workflow before anything is sent: all of it at once, field by field."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from swath.errors import InvalidInput
@@ -11,6 +12,7 @@ from swath.flow.paging.pagers import pager_for
 from swath.flow.paths import compile_path
 from swath.flow.request import RequestTemplate
 from swath.flow.rows.repeats import read_key
+from swath.flow.spans import check_windows, count_numbers
 from swath.flow.verdict import Judge
 
 #: A field and what is wrong with it.
@@ -19,6 +21,8 @@ Finding = tuple[str, str]
 #: The largest whole number that every JSON reader and database holds.
 LARGEST = 2**53
 MOST_CONCURRENCY = 1_000
+#: Values that may go into one request.
+LONGEST_BATCH = 10_000
 #: The variable that a paginator sets where it names none.
 PAGING_VARIABLES = {"page_number": "page", "offset": "offset", "cursor": "cursor", "header_cursor": "cursor"}
 
@@ -37,7 +41,7 @@ def check_workflow(workflow: Workflow, endpoint: Endpoint) -> list[Finding]:
     known = names_of(endpoint)
     return [
         *_blank("name", workflow.name),
-        *_check_mappings(workflow, known),
+        *_check_inputs(workflow, known),
         *_check_paginator(workflow.paginator, known),
         *_check_filters("filters", workflow.filters),
         *_check_rules(workflow.response_rules),
@@ -67,15 +71,35 @@ def _attempt(step: Callable[[], object], prefix: str = "") -> Sequence[Finding]:
     return ()
 
 
-def _check_mappings(workflow: Workflow, known: Collection[str]) -> Iterator[Finding]:
+def _check_inputs(workflow: Workflow, known: Collection[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the lists that feed variables."""
     seen: set[str] = set()
-    for number, mapping in enumerate(workflow.mappings):
-        field, name = f"mappings[{number}].target_variable_name", mapping.target_variable_name
+    for field, name in _fed(workflow):
         if name not in known:
             yield field, _unknown(name, known)
         if name in seen:
             yield field, f"The variable {name!r} is mapped twice."
         seen.add(name)
+    for number, span in enumerate(workflow.ranges):
+        yield from _attempt(partial(count_numbers, span), f"ranges[{number}].")
+    for number, rule in enumerate(workflow.date_windows):
+        yield from _attempt(partial(check_windows, rule), f"date_windows[{number}].")
+    for name, batch in workflow.batches.items():
+        if name not in known:
+            yield f"batches.{name}", _unknown(name, known)
+        yield from _check_number(f"batches.{name}.size", batch.size, 1, LONGEST_BATCH)
+
+
+def _fed(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """Yield each variable that a list feeds, and the field that says so."""
+    for number, mapping in enumerate(workflow.mappings):
+        yield f"mappings[{number}].target_variable_name", mapping.target_variable_name
+    for number, span in enumerate(workflow.ranges):
+        yield f"ranges[{number}].variable", span.variable
+    for number, rule in enumerate(workflow.date_windows):
+        yield f"date_windows[{number}].from_variable", rule.from_variable
+        if rule.until_variable is not None:
+            yield f"date_windows[{number}].until_variable", rule.until_variable
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

@@ -6,10 +6,14 @@ in mixed radix with the first axis varying slowest, or row by row when the axes 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from math import prod
 
+import msgspec
+
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.definition import Axis, Join, Json, Source, VariableMapping
+from swath.flow.definition import Axis, Batch, DateWindows, Join, Json, Source, VariableMapping, Workflow
+from swath.flow.spans import count_numbers, lay_windows
 
 #: Gives the element at a position of an axis.
 Element = Callable[[Axis, int], Json]
@@ -65,10 +69,32 @@ class Plan:
         """Return the variables of input item `index`. Raises ItemFailed where an item lacks a key."""
         values = dict(self.constants)
         for axis, position in zip(self.axes, decode(index, self.axes, self.join), strict=True):
-            item = self.element(axis, position)
-            for source in axis.sources:
-                values[source.variable] = _take(item, source)
+            values.update(self._draw(axis, position))
         return values
+
+    def _draw(self, axis: Axis, position: int) -> dict[str, Json]:
+        """Return the variables that an axis gives at a position."""
+        if axis.batch is None:
+            item = self._at(axis, position)
+            return {source.variable: _take(item, source) for source in axis.sources}
+        start, joint = position * axis.batch.size, axis.batch.separator
+        items = [self._at(axis, number) for number in range(start, min(start + axis.batch.size, axis.items))]
+        return {
+            source.variable: joint.join(_write(_take(item, source)) for item in items)
+            for source in axis.sources
+        }
+
+    def _at(self, axis: Axis, position: int) -> Json:
+        if axis.numbers is not None:
+            first, step = axis.numbers
+            return first + position * step
+        return self.element(axis, position) if axis.values is None else axis.values[position]
+
+
+def _write(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def _take(item: Json, source: Source) -> Json:
@@ -85,56 +111,97 @@ def _take(item: Json, source: Source) -> Json:
 
 
 def lay_axes(
-    mappings: Sequence[VariableMapping],
+    workflow: Workflow,
     parameters: Mapping[str, Json],
     listable: frozenset[str],
     collection: Callable[[str], tuple[int, int, int]],
-    join: Join,
+    now: datetime,
 ) -> tuple[Axis, ...]:
-    """Return the axes of an execution, in the order of its mappings.
+    """Return the axes of an execution: of its mappings, its ranges, its date windows, in this order.
 
-    A scalar parameter takes its variable's mapping away, a list takes its place. A list for a variable
-    of `listable` that nothing maps is an axis of its own, after the others. `collection` tells an id's
+    A scalar parameter takes its variable's list away, a list takes its place. A list for a variable
+    of `listable` that has none is an axis of its own, after the others. `collection` tells an id's
     number, version and count. Raises InvalidInput where zipped axes differ in length.
     """
-    axes: dict[str, Axis] = {}
-    for mapping in mappings:
-        name = mapping.target_variable_name
-        source = Source(variable=name, key=mapping.source_collection_json_key)
-        if name not in parameters:
-            _add_source(axes, mapping.source_collection_id, source, collection)
-        elif isinstance(parameters[name], list):
-            axes[f"parameter {name}"] = _inline(name, parameters[name])
-    for name in sorted(listable & parameters.keys() - {m.target_variable_name for m in mappings}):
-        if isinstance(parameters[name], list):
-            axes[f"parameter {name}"] = _inline(name, parameters[name])
-    laid = tuple(axes.values())
-    if join == "zip" and len({axis.count for axis in laid}) > 1:
-        counts = ", ".join(f"{axis.sources[0].variable} {axis.count}" for axis in laid)
-        raise InvalidInput("join", f"Zipped inputs must be equally long, but are: {counts}.")
-    return laid
+    layout = _Layout(workflow, parameters)
+    for mapping in workflow.mappings:
+        layout.map(mapping, collection)
+    for span in workflow.ranges:
+        axis = Axis(count=count_numbers(span), sources=(), numbers=(span.first, span.step))
+        layout.add(f"range {span.variable}", axis, Source(variable=span.variable))
+    for rule in workflow.date_windows:
+        axis = _inline_windows(rule, now)
+        layout.add(f"windows {rule.from_variable}", axis, Source(variable=rule.from_variable, key="from"))
+        if rule.until_variable is not None:
+            until = Source(variable=rule.until_variable, key="until")
+            layout.add(f"windows {rule.from_variable}", axis, until)
+    layout.list_rest(listable)
+    return layout.finish()
 
 
-def _add_source(
-    axes: dict[str, Axis],
-    collection_id: str,
-    source: Source,
-    collection: Callable[[str], tuple[int, int, int]],
-) -> None:
-    if collection_id in axes:
-        axis = axes[collection_id]
-        axes[collection_id] = replace(axis, sources=(*axis.sources, source))
-        return
-    number, version, count = collection(collection_id)
-    axes[collection_id] = Axis(count=count, sources=(source,), snapshot=(number, version))
+class _Layout:
+    """The axes while they are laid, by what their elements are."""
+
+    def __init__(self, workflow: Workflow, parameters: Mapping[str, Json]) -> None:
+        self._workflow, self._parameters = workflow, parameters
+        self._axes: dict[tuple[str, Batch | None], Axis] = {}
+        self._seen: set[str] = set()
+
+    def map(self, mapping: VariableMapping, collection: Callable[[str], tuple[int, int, int]]) -> None:
+        """Feed a variable from a collection, which is asked for only where it is needed."""
+        name, source_id = mapping.target_variable_name, mapping.source_collection_id
+        axis = Axis(count=0, sources=())
+        if name not in self._parameters and (source_id, self._batch(name)) not in self._axes:
+            number, version, count = collection(source_id)
+            axis = Axis(count=count, sources=(), snapshot=(number, version))
+        self.add(source_id, axis, Source(variable=name, key=mapping.source_collection_json_key))
+
+    def add(self, key: str, axis: Axis, source: Source) -> None:
+        """Feed a variable from an axis, unless a parameter does."""
+        name = source.variable
+        self._seen.add(name)
+        if name in self._parameters:
+            if not isinstance(self._parameters[name], list):
+                return
+            key, axis, source = f"parameter {name}", _inline(self._parameters[name]), Source(variable=name)
+        place = key, self._batch(name)
+        known = self._axes.get(place, axis)
+        self._axes[place] = replace(known, sources=(*known.sources, source))
+
+    def list_rest(self, listable: frozenset[str]) -> None:
+        """Make axes of the lists that take nothing's place."""
+        for name in sorted(listable & self._parameters.keys() - self._seen):
+            if isinstance(self._parameters[name], list):
+                self.add(name, Axis(count=0, sources=()), Source(variable=name))
+
+    def finish(self) -> tuple[Axis, ...]:
+        laid = tuple(_gather(axis, batch) for (_, batch), axis in self._axes.items())
+        if self._workflow.join == "zip" and len({axis.count for axis in laid}) > 1:
+            counts = ", ".join(f"{axis.sources[0].variable} {axis.count}" for axis in laid)
+            raise InvalidInput("join", f"Zipped inputs must be equally long, but are: {counts}.")
+        return laid
+
+    def _batch(self, variable: str) -> Batch | None:
+        return self._workflow.batches.get(variable)
 
 
-def _inline(name: str, values: Sequence[Json]) -> Axis:
+def _gather(axis: Axis, batch: Batch | None) -> Axis:
+    if batch is None:
+        return axis
+    return replace(axis, count=-(-axis.count // batch.size), batch=batch, items=axis.count)
+
+
+def _inline(values: Sequence[Json]) -> Axis:
     """Make an axis of a list parameter: like a collection it is ordered and unique by value."""
     seen: dict[str, Json] = {}
     for value in values:
         seen.setdefault(repr(value), value)
-    return Axis(count=len(seen), sources=(Source(variable=name),), values=tuple(seen.values()))
+    return Axis(count=len(seen), sources=(), values=tuple(seen.values()))
+
+
+def _inline_windows(rule: DateWindows, now: datetime) -> Axis:
+    windows = lay_windows(rule, now)
+    return Axis(count=len(windows), sources=(), values=windows)
 
 
 def choose_shard_size(items: int) -> int:

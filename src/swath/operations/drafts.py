@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from swath.errors import InvalidInput
+from swath.flow.checks import LONGEST_BATCH
 from swath.flow.definition import Axis, Definition, Endpoint, Json, Workflow
 from swath.flow.formula import SourceText
 from swath.flow.formula.hints import nearest
@@ -98,7 +99,8 @@ def define(workflow: Workflow, endpoint: Endpoint, parameters: Mapping[str, Json
 
 
 def _first_inputs(connection: Connection, definition: Definition, few: int) -> tuple[dict[str, Json], ...]:
-    element = _reader(connection, few)
+    longest = max((axis.batch.size for axis in definition.axes if axis.batch), default=1)
+    element = _reader(connection, few * min(longest, LONGEST_BATCH))
     plan = Plan(definition.axes, definition.workflow.join, definition.constants, element)
     return tuple(plan.inputs(number) for number in range(min(few, len(plan))))
 
@@ -108,9 +110,7 @@ def _reader(connection: Connection, few: int) -> Callable[[Axis, int], Json]:
     known: dict[int, list[Json]] = {}
 
     def element(axis: Axis, position: int) -> Json:
-        if axis.snapshot is None:
-            assert axis.values is not None
-            return axis.values[position]
+        assert axis.snapshot is not None  # the plan knows the others
         number, version = axis.snapshot
         if number not in known:
             rows = collections.read_slice(connection, number, version, -1, few)

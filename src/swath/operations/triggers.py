@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -225,7 +226,8 @@ def lay(connection: Connection, definition: Definition, *, pin: bool = True) -> 
             collections.pin(connection, row.number, row.version)
         return row.number, row.version, row._mapping["count"]
 
-    return lay_axes(workflow.mappings, definition.parameters, listable, look_up, workflow.join)
+    now = datetime.fromtimestamp(now_ms() / 1e3, UTC)
+    return lay_axes(workflow, definition.parameters, listable, look_up, now)
 
 
 def _shown(definition: Definition, parameters: Mapping[str, Json]) -> dict[str, Json]:

@@ -54,7 +54,7 @@ VIOLATIONS = {
         ("operations/__init__.py", "from fastapi import Request", "swath.operations -> fastapi"),
     ],
     "in a ring": [
-        ("flow/definition.py", "import swath.flow.plan", ".plan -> .definition"),
+        ("flow/definition.py", "import swath.flow.plan", ".definition -> .plan"),
     ],
 }
 

@@ -1,6 +1,7 @@
 """The limit: pyreqwest fetches and throws away. No rows, no file, nothing durable."""
 
 import asyncio
+import os
 import sys
 
 from pyreqwest.client import ClientBuilder
@@ -20,3 +21,4 @@ async def main(url: str, count: int) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    os._exit(0)  # the client's thread may still hold what the interpreter takes down

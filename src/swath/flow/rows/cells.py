@@ -49,12 +49,14 @@ class CellWriter:
         everything = "".join(texts)
         if self._guarded or has_marks(everything):
             return list(map(self.write, texts))
-        found = [mark for mark in _QUOTED if mark in everything]
-        if not found:
+        if not any(mark in everything for mark in _QUOTED):
             return texts
-        if found == [","]:
-            return [f'"{text}"' if "," in text else text for text in texts]
-        return list(map(quote, texts))
+        if "\n" in everything or "\r" in everything:
+            return [
+                quote(text) if "," in text or '"' in text or "\n" in text or "\r" in text else text
+                for text in texts
+            ]
+        return [quote(text) if "," in text or '"' in text else text for text in texts]
 
 
 def _or_none(value: Json) -> Json:

@@ -408,6 +408,35 @@ def test_an_unknown_operation_is_explained() -> None:
         read_openapi(PETSTORE, operations=["nothing"])
 
 
+def test_schemas_that_refer_to_each_other_have_an_end() -> None:
+    """Sixty schemas, each with all others in it, required and as parts: read, and of bounded size."""
+    names = [f"S{number}" for number in range(60)]
+    references = {name: {"$ref": f"#/components/schemas/{name}"} for name in names}
+    schemas = {
+        name: {
+            "type": "object",
+            "properties": references,
+            "required": names,
+            "allOf": list(references.values()),
+        }
+        for name in names
+    }
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}}
+    operation = {
+        "operationId": "x",
+        "requestBody": {"content": content},
+        "responses": {"200": {"description": "ok", "content": content}},
+    }
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": HOST}],
+        "paths": {"/x": {"post": operation}},
+        "components": {"schemas": schemas},
+    }
+    imported = read_openapi(json.dumps(document))
+    assert len(json.dumps(imported.formula)) < 2_000_000
+
+
 def test_texts_of_yaml_stay_texts() -> None:
     """Countries named `no`, dates and times are what they look like."""
     imported = read_openapi(

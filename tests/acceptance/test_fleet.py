@@ -37,7 +37,7 @@ def count_repeats(upstream: Upstream) -> int:
     return sum(seen.values()) - len(seen)
 
 
-def test_a_killed_workers_shards_go_on_elsewhere(
+def test_C1_a_killed_workers_shards_go_on_elsewhere(
     tmp_path: Path, upstream: Upstream, database_url: str
 ) -> None:
     """Nobody lifts a hand: the others put its work back, and the files are those of a calm run."""
@@ -102,7 +102,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_work_over(
         assert count_repeats(upstream) <= in_flight
 
 
-def test_a_frozen_worker_that_wakes_up_changes_nothing(
+def test_C3_a_frozen_worker_that_wakes_up_changes_nothing(
     tmp_path: Path, upstream: Upstream, database_url: str
 ) -> None:
     """Stopped for longer than its lease, it finds its shards with others, and records nothing of its own."""
@@ -128,7 +128,7 @@ def leases_of(database_url: str) -> set[str]:
         return {name for (name,) in connection.execute("SELECT worker FROM leases")}
 
 
-def test_an_owner_steers_through_any_server(tmp_path: Path, upstream: Upstream, database_url: str) -> None:
+def test_C4_an_owner_steers_through_any_server(tmp_path: Path, upstream: Upstream, database_url: str) -> None:
     """Pause, resume and cancel reach the workers, whichever process was told."""
     upstream.behaviour = SLOW
     with Fleet(tmp_path / "fleet", database_url, servers=2) as fleet:
@@ -178,7 +178,7 @@ def test_a_revoked_token_dies_in_every_process(tmp_path: Path, database_url: str
         wait_until(refused, "the token is refused", patience=10)
 
 
-def test_the_budget_is_exact_over_three_workers(
+def test_C5_the_budget_is_exact_over_three_workers(
     tmp_path: Path, upstream: Upstream, database_url: str
 ) -> None:
     """C5: a thousand attempts with many under way on three workers are a thousand, never one more."""

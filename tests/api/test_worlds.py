@@ -38,6 +38,11 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("POST", f"/collections/{ids['collection']}", items),
         ("PATCH", f"/collections/{ids['collection']}", {"name": "mine"}),
         ("POST", f"/collections/{ids['collection']}/upload", None),
+        (
+            "POST",
+            f"/collections/{ids['collection']}/from-result",
+            {"execution_id": ids["execution"], "columns": ["a"]},
+        ),
         ("GET", f"/endpoints/{ids['endpoint']}", None),
         ("PATCH", f"/endpoints/{ids['endpoint']}", {"name": "mine"}),
         ("POST", f"/endpoints/{ids['endpoint']}/executions", {}),

@@ -13,8 +13,9 @@ from swath.api.auth import caller
 from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, deleted, many, one, read_body, respond
 from swath.api.openapi import says
 from swath.errors import InvalidInput
-from swath.operations import collections
+from swath.operations import collections, derived
 from swath.operations.collections import CollectionView
+from swath.operations.derived import ResultColumns
 from swath.store.spool import Spool
 from swath.wire import schemas
 from swath.wire.answers import show, write_collection_start, write_items
@@ -76,6 +77,13 @@ def _answer(view: CollectionView, values: list[str], next_cursor: str | None) ->
     more = b"" if next_cursor is None else b',"next_cursor":"%b"' % next_cursor.encode()
     start = write_collection_start(view)
     return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))
+
+
+@router.post("/collections/{collection_id}/from-result", **says(schemas.CollectionLine, body=ResultColumns))
+async def fill_from_result(request: Request, collection_id: str) -> Response:
+    """Take a collection's items from columns of an execution's rows, also while it runs."""
+    source = parse(ResultColumns, await read_body(request))
+    return one(show(await derived.fill(*caller(request), collection_id, source)))
 
 
 async def _stream(request: Request, collection_id: str) -> Response:

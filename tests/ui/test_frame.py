@@ -1,6 +1,8 @@
 """Coming in and going out, and what is the page's and what the API's."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +82,13 @@ def test_the_api_answers_for_its_own_paths(server: Server, admin: Person) -> Non
     expect(page.get_by_text("There is nothing here")).to_be_visible()
     page.goto("/executions/00000000-0000-4000-8000-000000000000")
     expect(page.get_by_text("There is nothing here")).to_be_visible()
+
+
+def test_only_a_server_carries_the_page() -> None:
+    """No other command, and no process of a worker, imports what draws it."""
+    code = "import sys, swath.cli; print(any(each.startswith('nicegui') for each in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
 
 
 def test_the_page_takes_nothing_from_elsewhere(server: Server, admin: Person) -> None:

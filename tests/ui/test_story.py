@@ -96,9 +96,25 @@ def make_collection(page: Page) -> None:
     fill(page, "Items, a line each; JSON objects likewise", "\n".join([*USERS, USERS[0]]))
     press(page, "Add")
     expect(page.locator("dd").first).to_have_text("30")
+    upload_items(page)
     page.get_by_label("Search the items").fill("12")
     press(page, "Search")
     expect(page.locator("pre.code")).to_have_text("112\n120\n121\n122\n123\n124\n125\n126\n127\n128\n129")
+
+
+def upload_items(page: Page) -> None:
+    """Take one column of a file; then give back what it brought."""
+    data = b"name,number\nAda,900\nBob,901\n"
+    file = {"name": "more.csv", "mimeType": "text/csv", "buffer": data}
+    page.locator("input[type=file]").set_input_files(file)
+    dialog = page.get_by_role("dialog", name="Items of more.csv")
+    expect(dialog.locator("pre")).to_contain_text("Ada,900")
+    press(page, "Take them")
+    expect(page.locator("dd").first).to_have_text("32")
+    expect(page.locator("pre.code")).to_contain_text("Ada")
+    fill(page, "Items, a line each; JSON objects likewise", "Ada\nBob")
+    press(page, "Remove")
+    expect(page.locator("dd").first).to_have_text("30")
 
 
 def make_workflow(page: Page, shop: Shop) -> str:

@@ -6,13 +6,24 @@ from typing import Any, get_args
 
 from nicegui import ui
 
-from swath.errors import FieldError
-from swath.flow.definition import LoopGuard, Operator, PaginatorType
-from swath.flow.formula import SourceText
+from swath.flow.definition import LoopGuard, PaginatorType
 from swath.operations import collections
+from swath.ui.edits import (
+    edit_body,
+    edit_filters,
+    edit_rate,
+    put,
+    read_rate,
+    set_endpoint,
+    set_endpoint_lines,
+    set_workflow,
+    set_workflow_number,
+    whole,
+    write_filters,
+)
 from swath.ui.frame import Visit, show
 from swath.ui.markup import tag
-from swath.ui.sheet import Edit, Sheet, read_lines, write_lines, write_value
+from swath.ui.sheet import Edit, Sheet, write_lines, write_value
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 #: The fields that each kind of paginator asks for.
@@ -27,9 +38,6 @@ PAGING: dict[str, tuple[str, ...]] = {
 }
 NUMBERS = frozenset({"start", "limit", "concurrency", "max_pages_per_item"})
 _USED = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
-_FILTER = re.compile(
-    r"(\S+)\s+(" + "|".join(map(re.escape, sorted(get_args(Operator), key=len, reverse=True))) + r")\s*(.*)"
-)
 NOWHERE = "Not from a collection"
 
 
@@ -95,21 +103,21 @@ class FormulaForm:
         name.on_value_change(self._rename)
         with ui.element("div").classes("request"):
             method = ui.select(list(METHODS), label="Method").props("outlined dense options-dense")
-            self._bind(method, lambda: sheet.endpoint.get("method", "GET"), _endpoint("method", "GET"))
+            self._bind(method, lambda: sheet.endpoint.get("method", "GET"), set_endpoint("method", "GET"))
             url = _input("URL, with {{variables}}").props("input-class=mono")
-            self._bind(url, lambda: sheet.endpoint.get("url", ""), _endpoint("url"))
+            self._bind(url, lambda: sheet.endpoint.get("url", ""), set_endpoint("url"))
         with ui.element("div").classes("pair tight"):
             query = _lines("Query, a line each", "page: {{page}}")
-            self._bind(query, lambda: write_lines(sheet.endpoint.get("query")), _endpoint_lines("query"))
+            self._bind(query, lambda: write_lines(sheet.endpoint.get("query")), set_endpoint_lines("query"))
             headers = _lines("Headers, a line each", "Accept: application/json")
             self._bind(
-                headers, lambda: write_lines(sheet.endpoint.get("headers")), _endpoint_lines("headers")
+                headers, lambda: write_lines(sheet.endpoint.get("headers")), set_endpoint_lines("headers")
             )
 
         body = _lines(
             "Body, as YAML: json, form, text, graphql or multipart", 'json: {"ids": ["{{user_id}}"]}'
         )
-        self._bind(body, lambda: write_value(sheet.endpoint.get("body")), _edit_body)
+        self._bind(body, lambda: write_value(sheet.endpoint.get("body")), edit_body)
 
     def _rename(self, event: Any) -> None:
         if not self._filling and event.value and event.value != self._sheet.name:
@@ -182,7 +190,7 @@ class FormulaForm:
             if source:
                 mapping = {"target_variable_name": name, "source_collection": source}
                 kept.append(mapping | ({"source_collection_json_key": key} if key else {}))
-            _put(workflow, "mappings", kept or None)
+            put(workflow, "mappings", kept or None)
 
         self._take(edit)
 
@@ -191,7 +199,7 @@ class FormulaForm:
             variables = endpoint.setdefault("variables", {})
             if not isinstance(variables.get(name), dict):
                 variables[name] = {}
-            _put(variables[name], field, value)
+            put(variables[name], field, value)
 
         self._take(edit, redraw=field != "default")
 
@@ -234,8 +242,8 @@ class FormulaForm:
                     paginator = {key: each for key, each in paginator.items() if key in kept}
                     paginator = {"type": value, **paginator}
                 else:
-                    _put(paginator, name, _whole(value) if name in NUMBERS else value)
-                _put(workflow, "paginator", None if paginator.get("type") in (None, "none") else paginator)
+                    put(paginator, name, whole(value) if name in NUMBERS else value)
+                put(workflow, "paginator", None if paginator.get("type") in (None, "none") else paginator)
 
             return edit
 
@@ -244,12 +252,12 @@ class FormulaForm:
     def _draw_limits(self) -> None:
         sheet = self._sheet
         filters = _lines("Filters, a line each", "results.created_at >= {{min_timestamp}}")
-        self._bind(filters, lambda: _write_filters(sheet.workflow.get("filters") or []), _edit_filters)
+        self._bind(filters, lambda: write_filters(sheet.workflow.get("filters") or []), edit_filters)
         with ui.element("div").classes("fields"):
             side = _number("Items side by side")
-            self._bind(side, lambda: sheet.workflow.get("concurrency"), _workflow_number("concurrency"))
+            self._bind(side, lambda: sheet.workflow.get("concurrency"), set_workflow_number("concurrency"))
             rate = _number("Requests a second")
-            self._bind(rate, lambda: _read_rate(sheet.workflow), _edit_rate)
+            self._bind(rate, lambda: read_rate(sheet.workflow), edit_rate)
             most = _number("Most pages of an item")
             self._bind(
                 most,
@@ -260,7 +268,7 @@ class FormulaForm:
                 "outlined dense options-dense"
             )
             self._bind(
-                guard, lambda: sheet.workflow.get("loop_guard", "stop"), _workflow("loop_guard", "stop")
+                guard, lambda: sheet.workflow.get("loop_guard", "stop"), set_workflow("loop_guard", "stop")
             )
 
 
@@ -276,70 +284,3 @@ def _lines(label: str, example: str) -> ui.textarea:
     return ui.textarea(label, placeholder=example).props(
         "outlined dense autogrow debounce=300 input-class=mono"
     )
-
-
-def _put(place: dict[str, Any], name: str, value: Any) -> None:
-    """Set a key, or take it away where there is nothing to say."""
-    if value in (None, "", {}, []):
-        place.pop(name, None)
-    else:
-        place[name] = value
-
-
-def _endpoint(name: str, default: Any = None) -> Callable[[Any], Edit]:
-    return lambda value: lambda endpoint, _: _put(endpoint, name, None if value == default else value)
-
-
-def _endpoint_lines(name: str) -> Callable[[Any], Edit]:
-    return lambda value: lambda endpoint, _: _put(endpoint, name, read_lines(value or ""))
-
-
-def _edit_body(text: str) -> Edit:
-    """Take a body that is a mapping; what is being typed and is none yet changes nothing."""
-    try:
-        value = SourceText(text or "").value
-    except FieldError:
-        return lambda endpoint, _: None
-    return lambda endpoint, _: _put(endpoint, "body", value) if isinstance(value, dict | None) else None
-
-
-def _workflow(name: str, default: Any = None) -> Callable[[Any], Edit]:
-    return lambda value: lambda _, workflow: _put(workflow, name, None if value == default else value)
-
-
-def _workflow_number(name: str) -> Callable[[Any], Edit]:
-    return lambda value: lambda _, workflow: _put(workflow, name, _whole(value))
-
-
-def _whole(value: Any) -> int | None:
-    return None if value in (None, "") else int(value)
-
-
-def _read_rate(workflow: dict[str, Any]) -> float | None:
-    """Return the target's rate where it is one plain limit; more is for the text."""
-    limits = workflow.get("rate_limits") or []
-    if len(limits) != 1 or not isinstance(limits[0], dict) or limits[0].get("scope", "target") != "target":
-        return None
-    return float(limits[0].get("requests", 0)) / float(limits[0].get("per_seconds", 1))
-
-
-def _edit_rate(value: Any) -> Edit:
-    whole = value is not None and float(value) == int(value)
-    limit = {"requests": int(value)} if whole else {"requests": 1, "per_seconds": 1 / float(value or 1)}
-    return lambda _, workflow: _put(workflow, "rate_limits", [limit] if value else None)
-
-
-def _write_filters(filters: list[Any]) -> str:
-    return "\n".join(
-        f"{each.get('path', '')} {each.get('op', '=')} {each.get('value', '')}".strip()
-        for each in filters
-        if isinstance(each, dict)
-    )
-
-
-def _edit_filters(value: str) -> Edit:
-    found = [_FILTER.match(line.strip()) for line in (value or "").splitlines() if line.strip()]
-    filters = [
-        {"path": hit[1], "op": hit[2], **({"value": hit[3]} if hit[3] else {})} for hit in found if hit
-    ]
-    return lambda _, workflow: _put(workflow, "filters", filters)

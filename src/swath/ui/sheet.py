@@ -1,5 +1,6 @@
 """The formula that is being edited: one text, and what it says. The form reads and changes it here."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -145,4 +146,4 @@ def write_value(value: Json) -> str:
 
 
 def _write_value(value: Json) -> str:
-    return value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,58 @@
+"""What the form writes into a formula is what it read from it, and what the text says the form shows."""
+
+import pytest
+
+from swath.ui.edits import edit_filters, read_rate, set_endpoint_lines, write_filters
+from swath.ui.sheet import NEW, Sheet, leave_out_items, write_lines
+
+FILTERS = [
+    {"path": "results.created_at", "op": ">=", "value": "{{min_timestamp}}"},
+    {"path": "results.tag", "op": "in", "value": ["a", "b"]},
+    {"path": "results.id", "op": "exists"},
+    {"path": "a", "op": "!=", "value": "two words"},
+]
+
+
+def test_filters_come_back_as_they_were() -> None:
+    sheet = Sheet(NEW)
+    sheet.change(edit_filters(write_filters(FILTERS)))
+    assert Sheet(sheet.text).workflow["filters"] == FILTERS
+    assert sheet.find_faults() == []
+
+
+def test_what_is_no_filter_is_told() -> None:
+    """A line with an unknown operator is not dropped in silence: the check of the formula names it."""
+    sheet = Sheet(NEW)
+    sheet.change(edit_filters("results.id almost 5"))
+    assert "almost" in str(sheet.workflow["filters"])
+    assert sheet.find_faults() != []
+
+
+@pytest.mark.parametrize("query", [{"q": "a: b", "page": "{{page}}"}, {"ids": ["1", "2"], "empty": ""}])
+def test_lines_come_back_as_they_were(query: dict[str, object]) -> None:
+    sheet = Sheet(NEW)
+    sheet.change(set_endpoint_lines("query")(write_lines(query)))
+    assert Sheet(sheet.text).endpoint["query"] == query
+
+
+def test_a_text_that_is_broken_keeps_what_it_said_before() -> None:
+    """While somebody types, the form shows the last formula, and the fault is said with its line."""
+    sheet = Sheet(NEW)
+    before = sheet.endpoint["url"]
+    sheet.set_text(NEW + "  broken: [\n")
+    assert "Line" in sheet.find_faults()[0]
+    assert sheet.endpoint["url"] == before
+
+
+def test_only_one_plain_limit_is_a_rate() -> None:
+    """What a field cannot say stays the text's own."""
+    assert read_rate({"rate_limits": [{"requests": 5, "per_seconds": 2}]}) == 2.5
+    assert read_rate({"rate_limits": [{"requests": 5, "scope": "exit"}]}) is None
+    assert read_rate({}) is None
+
+
+def test_long_collections_are_left_out_of_the_text() -> None:
+    items = "".join(f"    - '{number}'\n" for number in range(100))
+    text = f"{NEW}collections:\n  People:\n{items}proxies: {{}}\n"
+    assert leave_out_items(text) == NEW + "proxies: {}\n"
+    assert leave_out_items(NEW + "collections:\n  Few: [a]\n").endswith("Few: [a]\n")

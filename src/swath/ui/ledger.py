@@ -127,9 +127,22 @@ def _write_failure(failure: Mapping[str, Any]) -> Markup:
         [tag("h3", "The beginning of the last answer"), code(failure["sample"])] if failure["sample"] else []
     )
     shown = facts((name, value) for name, value in pairs if value is not None)
-    heading = tag("h2", "Why it failed")
+    heading, tries = tag("h2", "Why it failed"), _write_tries(failure["tries"])
     return tag(
-        "section", heading, tag("p", failure["message"], class_="alert"), shown, *sample, class_="card"
+        "section", heading, tag("p", failure["message"], class_="alert"), shown, tries, *sample, class_="card"
+    )
+
+
+def _write_tries(tries: list[dict[str, Any]]) -> Markup | None:
+    """Return what came of the attempts in vain, and how long was waited after each."""
+    lines = [
+        tag(
+            "li", tag("code", each["outcome"]), f" through {each['exit']}, then {each['waited']:.1f} s waited"
+        )
+        for each in tries
+    ]
+    return (
+        tag("details", tag("summary", f"{len(lines)} attempts in vain"), tag("ol", *lines)) if lines else None
     )
 
 
@@ -151,9 +164,10 @@ def _write_page(page: Mapping[str, Any]) -> Markup:
         code("\n".join(f"{name}: {value}" for name, value in page["headers"])),
     )
     head = tag("details", tag("summary", "Answer"), code(page["head"]))
+    tries = _write_tries(page["tries"])
     line = tag("p", tag("b", f"Page {page['page']}"), " ", tag("code", page["url"]))
     return tag(
-        "article", line, tag("p", join(told, " · "), class_="quiet"), head, headers, class_="card page"
+        "article", line, tag("p", join(told, " · "), class_="quiet"), tries, head, headers, class_="card page"
     )
 
 

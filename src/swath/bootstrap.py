@@ -25,6 +25,7 @@ from swath.engine.times import Clock
 from swath.engine.worker import Worker
 from swath.errors import SetupError
 from swath.operations.context import Context
+from swath.operations.retention import keep_tidy
 from swath.operations.timetable import keep_time
 from swath.operations.users import ensure_admin
 from swath.operations.webhooks import tell
@@ -88,12 +89,14 @@ async def open_house(
             if made := await ensure_admin(context):
                 print(f"The administrator's token, shown this once: {made}", file=sys.stderr)
             await engine.launch()
-            timetable = asyncio.create_task(keep_time(context))
+            kept = [keep_time, keep_tidy] if work else [keep_time]
+            duties = [asyncio.create_task(keep(context)) for keep in kept]
             try:
                 yield context
             finally:
-                timetable.cancel()
-                await asyncio.wait([timetable])
+                for duty in duties:
+                    duty.cancel()
+                await asyncio.wait(duties)
                 await engine.drain()
         finally:
             await database.close()

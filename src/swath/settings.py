@@ -61,6 +61,16 @@ class Settings:
     proxy_rate: float | None = _variable(
         "SWATH_PROXY_RATE", "Requests per second through each proxy; empty: no limit.", default=None
     )
+    keep_days: float = _variable(
+        "SWATH_KEEP_DAYS",
+        "Days for which the stored answers of ended executions are kept; 0: for ever.",
+        default=30.0,
+    )
+    keep_files_days: float = _variable(
+        "SWATH_KEEP_FILES_DAYS",
+        "Days after which ended executions go with their files; 0: never.",
+        default=365.0,
+    )
     max_running: int | None = _variable(
         "SWATH_MAX_RUNNING",
         "Executions that run at a time; further ones stay queued; empty: no limit.",

@@ -30,6 +30,9 @@ class IdleEngine:
     def wake(self) -> None:
         self.woken += 1
 
+    async def forget(self, execution_id: str) -> None:
+        """It has kept nothing."""
+
     def signal(self, execution_id: str) -> None:
         self.signals.append(execution_id)
 

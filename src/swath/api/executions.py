@@ -12,7 +12,7 @@ from swath.api.exchange import MOST_OBJECTS, Cursor, Limit, many, one, public_ur
 from swath.api.openapi import says
 from swath.flow.definition import Json
 from swath.flow.request.template import dump
-from swath.operations import executions, items, pace, responses, rows, triggers, workflows
+from swath.operations import executions, items, pace, responses, retention, rows, triggers, workflows
 from swath.operations.triggers import Trigger
 from swath.wire import schemas
 from swath.wire.answers import show_execution, write_rows
@@ -81,6 +81,13 @@ async def get_execution(request: Request, execution_id: str) -> Response:
     """Read an execution: its state, its progress and, once it has ended, its results."""
     view = await executions.show(*caller(request), execution_id)
     return one(show_execution(view, public_url(request)))
+
+
+@router.delete("/workflows/executions/{execution_id}", **says(schemas.Deleted))
+async def delete_execution(request: Request, execution_id: str) -> Response:
+    """Remove an ended execution with its files and all else that came of it."""
+    await retention.remove(*caller(request), execution_id)
+    return one({"id": execution_id})
 
 
 @router.post("/workflows/executions/{execution_id}/cancel", **says(schemas.ExecutionObject))

@@ -27,5 +27,8 @@ class Desk:
         """Say that an execution's status was changed."""
         self._worker.signal(execution_id)
 
+    async def forget(self, execution_id: str) -> None:
+        """Leave what a durable engine keeps of an execution; it is some rows that nobody looks at."""
+
     async def drain(self) -> None:
         await self._worker.drain()

@@ -40,6 +40,8 @@ DISPATCH_EVERY = 1.0
 #: Executions that one process has begun and not ended; more wait in the queue. Paused ones count, and cost
 #: no more than a sleeping task.
 MOST_EXECUTIONS = 1_000
+#: How a durable workflow stands that nobody works on any more.
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 #: Connections of the durable engine to PostgreSQL.
 ENGINE_CONNECTIONS = 8
 
@@ -231,6 +233,13 @@ class Engine:
     def signal(self, execution_id: str) -> None:
         """Say that an execution's status was changed: its shards stop, or its parent looks again."""
         self._worker.signal(execution_id)
+
+    async def forget(self, execution_id: str) -> None:
+        """Remove what the durable engine keeps of an execution that has ended."""
+        while found := await DBOS.list_workflows_async(
+            workflow_id_prefix=execution_id, status=ENDED, limit=1_000, load_input=False, load_output=False
+        ):
+            await DBOS.delete_workflows_async([each.workflow_id for each in found])
 
     async def drain(self) -> None:
         """Stop taking work, record what is under way, and leave the rest to whoever starts next."""

@@ -15,7 +15,7 @@ from swath.flow.definition import Definition, Json
 from swath.flow.execution import TERMINAL
 from swath.flow.recipe import Recipe, recipe_of, season
 from swath.operations.context import Context, User
-from swath.operations.executions import iso, own
+from swath.operations.executions import iso, own, own_archive
 from swath.store import recipes
 from swath.store.database import Connection, Row
 
@@ -27,7 +27,7 @@ async def combine(
 
     Raises Conflict while the execution goes on, InvalidInput for a recipe that cannot be followed.
     """
-    row = await context.database.read(own, user, execution_id)
+    row = await context.database.read(own_archive, user, execution_id)
     if row.status not in TERMINAL:
         raise Conflict("id", "This execution has not ended; cancel it, or wait for its end.")
     definition = Opened(context.vault).of(row).definition

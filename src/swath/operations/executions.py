@@ -88,6 +88,19 @@ def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
     return row
 
 
+def own_archive(connection: Connection, user: User, execution_id: str) -> Row[Any]:
+    """Return the row of a user's execution whose stored answers are there. Raises NotFound, Conflict."""
+    row = own(connection, user, execution_id)
+    check_archive(row)
+    return row
+
+
+def check_archive(row: Row[Any]) -> None:
+    """Raise Conflict for an execution whose stored answers were kept long enough."""
+    if row.archive_removed_at is not None:
+        raise Conflict("id", "Its stored answers were removed when their time was over; its files remain.")
+
+
 def _view_all(connection: Connection, rows: Sequence[Row[Any]], room: Room) -> list[ExecutionView]:
     found = executions.find_results(connection, [row.id for row in rows if row.completed_at])
     files: dict[str, list[dict[str, Any]]] = {}
@@ -104,6 +117,7 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], ro
         "execution_parameters": row.parameters,
         "created_at": iso(row.created_at),
         "completed_at": iso(row.completed_at),
+        "archive_removed_at": iso(row.archive_removed_at),
         "results": files,
         "status": row.status,
         "waiting_for": _waiting_for(connection, row, room),

@@ -15,7 +15,7 @@ from swath.flow.plan import Plan
 from swath.flow.segment import PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
-from swath.operations.executions import own, view_failure, view_try
+from swath.operations.executions import own_archive, view_failure, view_try
 from swath.operations.responses import count_rows, find_frames, view_page
 from swath.store import ledger
 from swath.store.database import Row
@@ -43,7 +43,7 @@ async def show(
 
     Of its pages it shows `limit` behind the first `offset`. Raises NotFound for an item that is not there.
     """
-    row = await context.database.read(own, user, execution_id)
+    row = await context.database.read(own_archive, user, execution_id)
     if not 0 <= item < row.items_total:
         raise NotFound("item", f"This execution has the items 0 to {row.items_total - 1}.")
     shard = item // row.shard_size

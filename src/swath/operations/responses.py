@@ -17,7 +17,7 @@ from swath.flow.plan import Plan
 from swath.flow.segment import NOT_COUNTED, PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
-from swath.operations.executions import iso, own
+from swath.operations.executions import iso, own_archive
 from swath.store import shards
 
 #: Answers that are read at a time, away from the event loop.
@@ -26,7 +26,7 @@ BATCH = 64
 
 async def open_responses(context: Context, user: User, execution_id: str) -> AsyncIterator[bytes]:
     """Return the answers recorded so far as JSON lines, by item and page. Raises NotFound."""
-    row = await context.database.read(own, user, execution_id)
+    row = await context.database.read(own_archive, user, execution_id)
     definition = Opened(context.vault).of(row).definition
     plan = Plan(definition.axes, definition.workflow.join, definition.constants, Elements(context.objects))
     variables = definition.endpoint.variables

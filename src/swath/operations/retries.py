@@ -9,15 +9,15 @@ import msgspec
 
 from swath.engine.frozen import Adjustments, Frozen
 from swath.engine.times import now_ms
-from swath.errors import Conflict, InvalidInput
+from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Definition, Endpoint, Json, ProxyChoice, Workflow
 from swath.flow.execution import TERMINAL
 from swath.flow.renewal import Choice, Which
 from swath.operations import proxies
 from swath.operations.context import Context, User
-from swath.operations.executions import own
+from swath.operations.executions import check_archive, own_archive
 from swath.operations.triggers import Bounds, check_priority, once, seal_exit
-from swath.store import definitions, executions
+from swath.store import definitions, executions, retention
 from swath.store.database import Connection, Row
 
 #: Items that can be named; more are better chosen by how they ended.
@@ -59,7 +59,7 @@ async def retry(
     """
 
     async def prepare() -> dict[str, Any]:
-        parent = await context.database.read(own, user, execution_id)
+        parent = await context.database.read(own_archive, user, execution_id)
         choice = await context.database.read(_choose, parent, asked)
         frozen = await _freeze(context, user, parent, asked)
         return _values(parent, choice, frozen, asked)
@@ -68,7 +68,13 @@ async def retry(
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    """Insert the retry, unless what it needs was removed a moment ago."""
+    parent = retention.lock(connection, values["parent_id"])
+    if parent is None:
+        raise NotFound("id", "No execution of yours has this id.")
+    check_archive(parent)
     executions.add(connection, values)
+    retention.use_as(connection, values["id"], parent.id)
 
 
 def _choose(connection: Connection, parent: Row[Any], asked: Retry) -> Choice:

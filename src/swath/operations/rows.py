@@ -15,7 +15,7 @@ from swath.flow.files.index import Index, IndexWriter
 from swath.flow.files.peek import read_rows
 from swath.flow.table import Table, describe_columns
 from swath.operations.context import Context, User
-from swath.operations.executions import own
+from swath.operations.executions import own_archive
 from swath.store import executions, shards
 
 
@@ -48,7 +48,7 @@ async def describe(context: Context, user: User, execution_id: str) -> list[dict
 
 
 async def _open(context: Context, user: User, execution_id: str) -> Index:
-    row = await context.database.read(own, user, execution_id)
+    row = await context.database.read(own_archive, user, execution_id)
     revision = await context.database.read(executions.last_revision, execution_id)
     if revision is None:
         return await context.looks.open(row.id, lambda: _gather(context, row), final=False)

@@ -31,7 +31,7 @@ from swath.flow.plan import choose_shard_size, count_items, lay_axes
 from swath.flow.request import RequestTemplate
 from swath.operations import proxies, workflows
 from swath.operations.context import Context, User
-from swath.store import collections, executions
+from swath.store import collections, executions, retention
 from swath.store.database import Connection, Row
 
 
@@ -211,6 +211,9 @@ def insert(connection: Connection, values: dict[str, Any]) -> None:
         "shard_size": choose_shard_size(items),
     }
     executions.add(connection, values | laid)
+    for axis in axes:
+        if axis.snapshot is not None:
+            retention.use(connection, values["id"], *axis.snapshot)
 
 
 def lay(connection: Connection, definition: Definition, *, pin: bool = True) -> tuple[Axis, ...]:

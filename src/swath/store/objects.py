@@ -7,7 +7,7 @@ folder, before `put` returns.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,10 @@ class Objects:
             start = stop
 
     async def delete(self, names: Sequence[str]) -> None:
-        if names:
-            with naming_outages():
-                await obstore.delete_async(self._store, list(names))
+        """Remove objects; one that is gone already is no fault."""
+        for name in names:
+            with naming_outages(), suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, name)
 
     async def names(self, prefix: str) -> list[str]:
         """Return the names of all objects below `prefix`."""

@@ -201,6 +201,8 @@ executions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("completed_at", BigInteger),
+    #: Since when its stored answers are gone, for they were kept long enough.
+    Column("archive_removed_at", BigInteger),
     Column("items_total", BigInteger, nullable=False),
     Column("shard_size", BigInteger, nullable=False),
     Column("truncated", Boolean, nullable=False),
@@ -313,6 +315,24 @@ waiting_shards = Index(
     shards.c.execution_id,
     sqlite_where=shards.c.state == "handed",
     postgresql_where=shards.c.state == "handed",
+)
+
+#: Which executions read which collections, and at which versions.
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_inputs_collection_version", "collection", "version"),
+)
+
+#: Objects that nothing refers to any more, by the beginning of their names, and since when.
+removals = Table(
+    "removals",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
 )
 
 #: Work that one process does at a time, however many there are: whoever moves `until` on does it.

@@ -429,6 +429,7 @@ class ExecutionObject:
     execution_parameters: str
     created_at: datetime
     completed_at: datetime | None
+    archive_removed_at: datetime | None
     results: list[ResultFile]
     status: Status
     waiting_for: str | None

@@ -1,0 +1,85 @@
+"""Remove what was kept long enough, and executions that their owners want gone."""
+
+import asyncio
+
+import structlog
+
+from swath.engine.times import now_ms
+from swath.errors import Conflict
+from swath.flow.execution import TERMINAL
+from swath.operations import collections
+from swath.operations.context import Context, User
+from swath.operations.executions import own
+from swath.store import retention
+from swath.store.database import Connection
+
+log = structlog.get_logger()
+
+DAY = 86_400_000
+#: Milliseconds between two sweeps, over all processes, and seconds between looks whether one is due.
+EVERY = 3_600_000
+LOOK = 60.0
+#: Milliseconds for which objects stay that nothing refers to any more: somebody may be reading them.
+GRACE = 3_600_000
+
+
+async def keep_tidy(context: Context) -> None:
+    """Sweep whenever that is due and no other process does, until cancelled."""
+    while True:
+        await asyncio.sleep(LOOK)
+        try:
+            if await context.database.write(retention.claim, "retention", now_ms(), EVERY):
+                await sweep(context, now_ms())
+        except Exception:
+            log.exception("sweep_failed")
+
+
+async def sweep(context: Context, now: int) -> None:
+    """Remove all that was kept long enough by `now`; what is left over is found by the next sweep."""
+    settings = context.settings
+    await context.database.write(retention.unpin)
+    if settings.keep_days:
+        await _sweep_archives(context, now - round(settings.keep_days * DAY), now)
+    if settings.keep_files_days:
+        await _sweep_executions(context, now - round(settings.keep_files_days * DAY), now)
+    await context.database.write(retention.remove_snapshots, now)
+    await collections.sweep(context)
+    await _sweep_objects(context, now - GRACE)
+
+
+async def _sweep_archives(context: Context, before: int, now: int) -> None:
+    """Remove archives; those of retries first, after which their parents' are found."""
+    while found := await context.database.read(retention.find_stale, before):
+        for execution_id in found:
+            await context.database.write(retention.remove_archive, execution_id, now)
+            await context.engine.forget(execution_id)
+
+
+async def _sweep_executions(context: Context, before: int, now: int) -> None:
+    while found := await context.database.read(retention.find_old, before):
+        removed = [await context.database.write(retention.remove, each, now) for each in found]
+        if not any(removed):
+            return
+
+
+async def _sweep_objects(context: Context, before: int) -> None:
+    while found := await context.database.read(retention.find_removals, before):
+        for prefix in found:
+            names = await context.objects.names(prefix)
+            await context.objects.delete(names or [prefix] if "." in prefix else names)
+            await context.database.write(retention.end_removal, prefix)
+
+
+async def remove(context: Context, user: User, execution_id: str) -> None:
+    """Remove an ended execution with all that came of it. Raises Conflict where it goes on or is needed."""
+    await context.database.write(_remove, user, execution_id)
+    await context.engine.forget(execution_id)
+
+
+def _remove(connection: Connection, user: User, execution_id: str) -> None:
+    row = own(connection, user, execution_id)
+    if row.status not in TERMINAL:
+        raise Conflict("status", f"This execution is {row.status}; cancel it and wait for its end.")
+    if not retention.remove(connection, execution_id, now_ms()):
+        child = retention.find_retry(connection, execution_id)
+        raise Conflict("id", f"Its retry {child} needs its pages; remove that one first.")

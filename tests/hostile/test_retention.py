@@ -1,0 +1,136 @@
+"""What is removed after its time, what is not, and what an owner removes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from dbos import DBOS
+from tests.hostile.house import Ended, House
+from tests.hostile.test_control import Pages, arrived, paged
+from tests.hostile.test_retry import ILLS, Hospital, again, archive, run
+from tests.upstreams.scripted import Scripted
+
+from swath.engine.times import now_ms
+from swath.errors import Conflict, NotFound
+from swath.flow.definition import VariableMapping
+from swath.flow.items import digest_text
+from swath.operations import collections, executions, responses, retention, rows
+from swath.store.schema import frames, inputs, shards, snapshots
+from swath.store.spool import Spool
+
+DAYS = retention.DAY
+
+
+async def sweep(house: House, days: float) -> None:
+    """Sweep as it will be done in so many days, and again when the grace is over."""
+    await retention.sweep(house.context, now_ms() + round(days * DAYS))
+    await retention.sweep(house.context, now_ms() + round(days * DAYS) + retention.GRACE + 1)
+
+
+async def count(house: House, table: Any, execution_id: str) -> int:
+    query = table.select().where(table.c.execution_id == execution_id)
+    return await house.context.database.read(lambda c: len(c.execute(query).all()))
+
+
+async def objects(house: House, execution_id: str) -> Mapping[str, int]:
+    """Count an execution's objects by kind."""
+    kinds = ("segments", "parts", "results")
+    return {kind: len(await house.context.objects.names(f"{kind}/{execution_id}")) for kind in kinds}
+
+
+async def test_the_archive_goes_first_and_the_files_later(house: House, upstream: Scripted) -> None:
+    """After 30 days answers, shards and engine rows; the files can still be downloaded; after 365 all."""
+    ended = await run(house, Hospital(upstream, ILLS))
+    known = house.context, house.user, str(ended.view["id"])
+    execution_id = known[2]
+    await sweep(house, 29)
+    assert len(await archive(house, ended)) > 100
+    before = await objects(house, execution_id)
+    assert all(before.values())
+    await sweep(house, 31)
+    assert await objects(house, execution_id) == {"segments": 0, "parts": 0, "results": before["results"]}
+    assert [await count(house, table, execution_id) for table in (frames, shards, inputs)] == [0, 0, 0]
+    assert await DBOS.list_workflows_async(workflow_id_prefix=execution_id) == []
+    kept = await house.end(execution_id, read=lambda file: file["sha256"])
+    assert kept.view["archive_removed_at"] is not None
+    assert [line["item"] for line in kept.failures] == [line["item"] for line in ended.failures]
+    assert kept.files == ended.files
+    for gone in (responses.open_responses(*known), rows.look(*known, None, 0, 1), again(house, ended)):
+        with pytest.raises(Conflict):
+            await gone
+    await sweep(house, 366)
+    assert sum((await objects(house, execution_id)).values()) == 0
+    with pytest.raises(NotFound):
+        await executions.show(*known)
+
+
+async def test_a_parent_stays_for_its_retry(house: House, upstream: Scripted) -> None:
+    """Its segments are the retry's as well; they go with those of the retry."""
+    hospital = Hospital(upstream, ILLS)
+    parent = await run(house, hospital)
+    hospital.ills.clear()
+    child = await again(house, parent)
+    known = house.context, house.user
+    with pytest.raises(Conflict) as refused:
+        await retention.remove(*known, str(parent.view["id"]))
+    assert str(child.view["id"]) in str(refused.value)
+    assert len(await archive(house, child)) == 4 * 50
+    await retention.remove(*known, str(child.view["id"]))
+    await retention.remove(*known, str(parent.view["id"]))
+    await sweep(house, 0)
+    for ended in (parent, child):
+        assert sum((await objects(house, str(ended.view["id"]))).values()) == 0
+        with pytest.raises(NotFound):
+            await house.show(str(ended.view["id"]))
+
+
+async def test_what_runs_is_not_removed(house: House, upstream: Scripted) -> None:
+    """Neither by its owner nor by time; it ends as it would have."""
+    pages = Pages(upstream, 2)
+    pages.hold_after = 5
+    execution_id = await house.begin(*paged(upstream), inputs={"user": ["1", "2", "3"]})
+    await arrived(upstream, 6)
+    with pytest.raises(Conflict):
+        await retention.remove(house.context, house.user, execution_id)
+    await sweep(house, 1_000)
+    pages.hold_after = None
+    ended: Ended = await house.end(execution_id)
+    assert (ended.status, len(ended.rows())) == ("succeeded", 12)
+
+
+def spool(house: House, *values: str) -> Spool:
+    filled = Spool(house.context.settings.data_dir)
+    filled.kind = "text"
+    for value in values:
+        filled.add(digest_text(value), value)
+    filled.finish()
+    return filled
+
+
+async def find_snapshots(house: House) -> list[Any]:
+    return await house.context.database.read(lambda c: list(c.execute(snapshots.select()).all()))
+
+
+async def test_copies_of_lists_go_when_no_execution_needs_them(house: House, upstream: Scripted) -> None:
+    """That of the current version stays for the next execution, others go with the archives."""
+    Pages(upstream, 1)
+    known = house.context, house.user
+    before = len(await find_snapshots(house))
+    with spool(house, "1", "2") as items:
+        made = await collections.create(*known, "users", "text", items)
+    endpoint, workflow = paged(upstream)
+    mapping = VariableMapping(target_variable_name="user", source_collection_id=made.id)
+    workflow = replace(workflow, mappings=(mapping,))
+    first = await house.run(endpoint, workflow)
+    with spool(house, "3") as items:
+        await collections.change(*known, made.id, "add", items)
+    second = await house.run(endpoint, workflow)
+    assert (len(first.rows()), len(second.rows())) == (4, 6)
+    await sweep(house, 1)
+    assert len(await find_snapshots(house)) == before + 2
+    await sweep(house, 31)
+    left = await find_snapshots(house)
+    assert len(left) <= before + 1
+    names = await house.context.objects.names("inputs")
+    assert {row.object for row in left if row.object} == set(names)

@@ -243,3 +243,43 @@ def test_csv_of_json_parts_is_that_of_csv_parts(pages: list[Any], guarded: bool)
     (table,), (other,) = (unite(part for part, _ in sources) for sources in (plain, typed))
     first = write(combine_csv, table, plain, spreadsheet_safe=guarded)
     assert write(combine_csv, other, typed, spreadsheet_safe=guarded, typed=True) == first
+
+
+@given(st.lists(rows, min_size=1, max_size=4), st.data())
+def test_any_choice_is_followed_alike_in_all_formats(pages: list[Any], data: Any) -> None:
+    """CSV picked out of cells, CSV written from values, JSON lines and Parquet agree on a choice."""
+    inputs = [{"q": f"q{number},"} for number in range(len(pages))]
+    every = ["a", "b", "c", "gone", "input.q", "*"]
+    names = data.draw(st.permutations(every))[: data.draw(st.integers(1, 6))]
+    renamed = data.draw(st.sets(st.sampled_from(names))) - {"*"}
+    choice = [ChosenColumn(path=name, name=f"{name} too") if name in renamed else name for name in names]
+    files = []
+    for output_format in ("csv", "jsonl"):
+        sources = extract(pages, output_format, inputs=inputs, split=range(1, len(pages)))
+        (table,) = unite(part for part, _ in sources)
+        arrange(table, choice, 2_000)
+        files.append((table, sources))
+    (table, plain), (other, typed) = files
+    text = write(combine_csv, table, plain)
+    assert write(combine_csv, other, typed, typed=True) == text
+    header, *records = csv.reader(io.StringIO(text.decode(), newline=""))
+    assert header == table.header
+    lines = [json.loads(line, parse_float=str) for line in write(combine_jsonl, other, typed).splitlines()]
+    parquet = read_parquet(io.BytesIO(write(combine_parquet, other, typed))).read_all()
+    assert parquet.column_names == header
+    for number, record in enumerate(records):
+        values = {
+            **lines[number]["response"],
+            **{f"input {key}": v for key, v in lines[number]["input"].items()},
+        }
+        for column, cell in zip(table.columns, record, strict=True):
+            key = f"input {column.key}" if column.group == "inputs" else column.key
+            assert same(cell, values.get(key))
+            assert same(cell, parquet.column(column.name)[number].as_py())
+
+
+def same(cell: str, value: Any) -> bool:
+    """Tell whether a cell of CSV says what a value is."""
+    if isinstance(value, bool) or value is None:
+        return cell == {True: "true", False: "false", None: ""}[value]
+    return cell == value if isinstance(value, str) else float(cell) == float(value)

@@ -4,6 +4,7 @@ Both are pure functions of what is stored, so both can be repeated at will; the 
 worker processes, for the event loop has requests to send.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,10 +102,10 @@ class Combiner:
         typed = harvest.way.typed or not is_csv(subject.definition)
         index = index_name(subject.id, revision)
         await self._objects.put(index, harvest.index.write(harvest.tables, typed=typed))
-        written = [
-            await self._write_file(subject, revision, place, table, name)
-            for place, (table, name) in enumerate(_named(harvest.tables))
-        ]
+        tables = enumerate(_named(harvest.tables))
+        written = await asyncio.gather(
+            *(self._write_file(subject, revision, place, *named) for place, named in tables)
+        )
         files = [file for file, _ in written]
         files += await self._pack(subject, revision, files)
         return files, Findings(harvest, sum(cut for _, cut in written))

@@ -330,6 +330,18 @@ def test_secrets_leave_the_formula() -> None:
     assert "0123456789" not in repr(imported)
 
 
+async def test_a_secret_that_stands_twice_leaves_the_formula_twice(upstream: Scripted, folder: Path) -> None:
+    """As in the address of a referrer, and in a header of another name."""
+    command = (
+        "curl 'https://api.example.com/x?token=t-0123456789' -H 'Referer: https://www.example.com/?token=t-0123456789' "
+        "-H 'X-Seen: t-0123456789;1'"
+    )
+    imported = read_curl(local(command, upstream))
+    check_formula(imported)
+    assert imported.secrets == {"token": "t-0123456789"}
+    assert await send(imported, upstream) == run_shell(command, upstream, folder)
+
+
 def test_what_cannot_be_carried_is_listed() -> None:
     """Nothing is dropped in silence."""
     imported = read_curl(

@@ -3,18 +3,25 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from swath.errors import InvalidInput
 from swath.flow.checks import Finding, check_workflow
 from swath.flow.definition import Endpoint, Json, Workflow
+from swath.flow.masking import Masker
 from swath.flow.request import RequestTemplate
 from swath.flow.request.encoding import well_formed
 from swath.importers.documents import clean
+from swath.importers.holes import hole
 
 Section = dict[str, dict[str, Json]]
+
+#: Shorter secrets are ordinary words, too.
+_LONG_ENOUGH: Final = 8
+#: The parts of an endpoint whose texts are templates.
+_WRITTEN: Final = ("headers", "body", "query")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,7 @@ class Draft:
     def add_endpoint(self, name: str, endpoint: dict[str, Json]) -> str | None:
         """Keep an endpoint and return its name; one that cannot be sent is noted instead."""
         name = _free(name, self.endpoints, " ")
-        kept = _slim(endpoint)
+        kept = self._without_secrets(_slim(endpoint))
         try:
             template = RequestTemplate(msgspec.convert({"name": name, **kept}, Endpoint))
         except (InvalidInput, msgspec.ValidationError) as error:
@@ -76,6 +83,26 @@ class Draft:
             variables.setdefault(each, {})
         self.endpoints[name] = {**kept, "variables": variables} if variables else kept
         return name
+
+    def _without_secrets(self, endpoint: dict[str, Json]) -> dict[str, Json]:
+        """Put their variables where known secrets stand a second time, as in the address of a referrer."""
+        found = {value: name for name, value in self.secrets.items() if len(value) >= _LONG_ENOUGH}
+        if not found:
+            return endpoint
+        pattern = re.compile("|".join(map(re.escape, sorted(found, key=len, reverse=True))))
+        used: dict[str, Json] = {}
+
+        def hide(value: Any) -> Any:
+            if isinstance(value, str):
+                return pattern.sub(lambda hit: used.setdefault(found[hit[0]], hole(found[hit[0]])), value)
+            if isinstance(value, dict):
+                return {key: hide(each) for key, each in value.items()}
+            return [hide(each) for each in value] if isinstance(value, list) else value
+
+        hidden = {key: hide(value) if key in _WRITTEN else value for key, value in endpoint.items()}
+        declared: dict[str, Json] = {name: {"secret": True} for name in used}
+        variables = {**declared, **endpoint.get("variables", {})}
+        return {**hidden, "variables": variables} if variables else hidden
 
     def add_workflow(self, name: str, endpoint: str, workflow: Mapping[str, Json] | None = None) -> str:
         """Keep a workflow and return its name; parts that cannot be used are noted instead."""
@@ -107,7 +134,10 @@ class Draft:
         formula: dict[str, Json] = {name: section for name, section in sections.items() if section}
         used = _declared(self.endpoints)
         secrets = {name: value for name, value in self.secrets.items() if name in used}
-        return Imported(formula=clean(formula), secrets=secrets, notes=tuple(map(well_formed, self.notes)))
+        return Imported(formula=clean(formula), secrets=secrets, notes=tuple(map(self._shown, self.notes)))
+
+    def _shown(self, note: str) -> str:
+        return Masker(self.secrets.values()).mask(well_formed(note))
 
 
 def _free(name: str, taken: Iterable[str], joint: str) -> str:

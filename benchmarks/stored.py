@@ -1,10 +1,12 @@
 """Stored responses, as Swath keeps them and as a file of lines for the others."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.shapes import SHAPES, response
 from swath.flow.segment import PageRecord, seal
 
 #: Pages of a shard, as of an execution of many items.
@@ -30,3 +32,10 @@ def _record(item: int, body: bytes) -> PageRecord:
     headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
     url = f"https://api.example.com/orders/{item}"
     return PageRecord(item, 0, 1, "direct", 1_700_000_000_000 + item, 0.05, url, 200, headers, body, b"", 20)
+
+
+if __name__ == "__main__":
+    made = SHAPES[sys.argv[1]]
+    numbers = range(int(sys.argv[2]))
+    answers = [msgspec.json.encode(response(made, number)) for number in numbers]
+    store(answers, Path(sys.argv[3]), int(sys.argv[4]))

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from swath.cli import executions, formulas, imports, local, proxies, server, tokens
+from swath.cli import doctor, executions, formulas, imports, local, proxies, server, tokens
 from swath.cli.failures import explain
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ for command in (
     executions.download,
 ):
     app.command()(command)
+app.command()(doctor.doctor)
 app.command("import")(imports.import_source)
 app.add_typer(proxies.app, name="proxies")
 app.add_typer(tokens.app, name="tokens")

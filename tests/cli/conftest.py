@@ -34,7 +34,8 @@ def play(asked: Asked) -> Play:
     name = asked.path.split("/")[2]
     if name == "nobody":
         return Play.json({"message": "no such user"}, status=404)
-    return Play.json({"posts": [{"id": number, "by": name} for number in range(2)]})
+    posts = [{"id": number, "by": name} for number in range(2)]
+    return Play.json({"posts": posts} | ({"next": asked.target} if name == "echo" else {}))
 
 
 @pytest.fixture

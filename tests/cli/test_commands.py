@@ -39,6 +39,24 @@ def test_a_formula_is_applied_triggered_and_downloaded(remote: Swath, folder: Pa
     assert remote("cancel", again.stdout.strip(), "--wait").returncode == 0
 
 
+def test_partial_items_are_fetched_again_where_asked(remote: Swath, folder: Path) -> None:
+    """An item that its upstream cut short is no failure; `--partial` names it."""
+    text = (folder / "posts.yaml").read_text().replace(NAME, "Repeating")
+    paged = text.replace(
+        "endpoint: Posts", "endpoint: Posts\n    paginator: {type: next_url, next_url_path: next}"
+    )
+    (folder / "posts.yaml").write_text(paged)
+    assert remote("apply", "posts.yaml", "--yes").returncode == 0
+    ended = remote("trigger", "Repeating", "--param", 'user=["ada", "echo"]', "--wait")
+    assert ended.returncode == 3, ended.stderr
+    execution = ended.stdout.split()[0]
+    refused = remote("retry", execution)
+    assert refused.returncode != 0
+    assert "partial" in refused.stderr
+    again = remote("retry", execution, "--partial", "--wait")
+    assert again.returncode == 3, again.stderr
+
+
 def test_a_change_is_shown_before_it_is_made(remote: Swath, folder: Path) -> None:
     """Without a terminal nothing is applied that nobody confirmed; an unchanged formula asks for nothing."""
     text = (folder / "posts.yaml").read_text().replace(NAME, "Changing")

@@ -160,7 +160,8 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Fetch again what failed, as a new execution whose result holds everything; prints its id."""
-    again = connect().executions[execution].retry(**({"partial": True} if partial else {}))
+    which = ["failed", "partial"] if partial else ["failed"]
+    again = connect().executions[execution].retry(which=which)
     _follow(again, wait=wait, out=out, as_json=as_json)
 
 

@@ -124,7 +124,7 @@ def test_errors_are_sentences(remote: Swath) -> None:
     ran = remote("status", SWATH_URL="http://127.0.0.1:9")
     assert (ran.returncode, "Is the server running?" in ran.stderr) == (1, True)
     ran = remote("status", SWATH_TOKEN="")
-    assert (ran.returncode, "No token: set SWATH_TOKEN" in ran.stderr) == (1, True)
+    assert (ran.returncode, "there is no token for one: set SWATH_TOKEN" in ran.stderr) == (1, True)
 
 
 def test_help_lists_every_command_and_loads_no_server() -> None:

@@ -48,5 +48,6 @@ def _read_token(environment: Mapping[str, str]) -> str:
         return file.read_text().strip()
     except OSError:
         raise NotReached(
-            f"No token: set SWATH_TOKEN (and SWATH_URL), or go to the server's folder, where {file} is."
+            "This asks a server, and there is no token for one: set SWATH_TOKEN (and SWATH_URL), or go to "
+            f"the server's folder, where {file} is. Without a server there is `swath run`."
         ) from None

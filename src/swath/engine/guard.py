@@ -144,7 +144,8 @@ class Guard:
         if not is_public(address):
             at = "" if str(address) == host.strip("[]") else f", at {address},"
             raise AddressBlocked(
-                f"{host}{at} is not a public address; SWATH_ALLOWED_PRIVATE_HOSTS can allow it"
+                f"{host}{at} is not a public address; "
+                "SWATH_ALLOWED_PRIVATE_HOSTS of a server, or --allow-private of `swath run`, can allow it"
             )
 
 

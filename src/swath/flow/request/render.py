@@ -99,7 +99,9 @@ def _resolver(name: str, variable: Variable, needed: bool) -> Resolve:
         elif not variable.required:
             resolved[name] = None
         elif needed:
-            raise ItemFailed("input_missing", f"the variable {name} has no value")
+            raise ItemFailed(
+                "input_missing", f"the variable {name} has no value: map it, or give it a default"
+            )
 
     return resolve
 

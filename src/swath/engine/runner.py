@@ -249,8 +249,9 @@ class ShardRunner:
             raise LimitReached("rows")
         live.bytes.give_back(size - len(body))
         step.progress.rows -= step.rows - rows
-        ended = replace(step, rows=rows, stop=StopReason.ROW_LIMIT, failure=None, pages=step.progress.page)
-        return replace(got, answer=replace(got.answer, body=body)), ended
+        cut = {"rows": rows, "stop": StopReason.ROW_LIMIT, "failure": None, "pages": step.progress.page}
+        answer = msgspec.structs.replace(got.answer, body=body)
+        return msgspec.structs.replace(got, answer=answer), msgspec.structs.replace(step, **cut)
 
     def _keys(self, progress: Progress, value: Json) -> tuple[str, ...]:
         """Return the keys that lead to a page's rows."""

@@ -7,6 +7,8 @@ import pytest
 import requests
 from tests.api.harness import Client, IdleEngine, Server, errors
 
+from swath.store import ledger
+
 UNKNOWN = "7b0b7c0e-5d5c-4c9c-9d43-1f4b7c2f1a55"
 
 
@@ -114,6 +116,38 @@ def test_events_failures_and_manifest(alice: Client) -> None:
     errors(alice.ask("GET", f"{path}/manifest"), 409)
     errors(alice.ask("POST", f"{path}/pause"), 409)
     errors(alice.ask("POST", f"{path}/resume"), 409)
+
+
+def test_failures_are_counted_by_kind(server: Server, alice: Client) -> None:
+    """All of them by error code and last status, the most frequent first; no other execution's."""
+    workflow_id = define(alice)
+    mine, other = (alice.post(f"/workflows/{workflow_id}/executions")["id"] for _ in range(2))
+    kinds = [("http_status", 404)] * 120 + [("http_status", 500)] * 3 + [("timeout", None)] * 7
+    with server.context.database.snapshot() as connection:
+        ledger.record_failures(connection, mine, [fail(item, *kind) for item, kind in enumerate(kinds)])
+        ledger.record_failures(connection, other, [fail(0, "timeout", None)])
+        connection.commit()
+    assert alice.get(f"/workflows/executions/{mine}/failures/kinds") == [
+        {"error_code": "http_status", "last_status": 404, "items": 120},
+        {"error_code": "timeout", "last_status": None, "items": 7},
+        {"error_code": "http_status", "last_status": 500, "items": 3},
+    ]
+
+
+def fail(item: int, error_code: str, last_status: int | None) -> dict[str, Any]:
+    """Return a line of the ledger."""
+    return {
+        "item": item,
+        "page": 0,
+        "stop_reason": "failed",
+        "error_code": error_code,
+        "message": "It failed.",
+        "retryable": False,
+        "attempts": 1,
+        "last_status": last_status,
+        "inputs": "{}",
+        "at": 1,
+    }
 
 
 def test_an_unknown_result_is_not_found(server: Server) -> None:

@@ -56,6 +56,7 @@ def asks(ids: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("POST", execution, None),
         *(("POST", f"{execution}/{verb}", None) for verb in ("cancel", "pause", "resume")),
         *(("GET", f"{execution}/{part}", None) for part in ("events", "failures", "manifest", "pace")),
+        ("GET", f"{execution}/failures/kinds", None),
         ("GET", f"{execution}/items/0", None),
         ("GET", f"/proxies/{ids['proxy']}", None),
         ("POST", f"/proxies/{ids['proxy']}/test", None),

@@ -119,6 +119,12 @@ async def list_failures(
     return many(*await executions.failures(*caller(request), execution_id, limit, cursor))
 
 
+@router.get("/workflows/executions/{execution_id}/failures/kinds", **says(schemas.FailureKind, many=True))
+async def count_failures(request: Request, execution_id: str) -> Response:
+    """Count all items that failed by error code and last status, the most frequent first."""
+    return many(await executions.count_failures(*caller(request), execution_id), None)
+
+
 @router.get("/workflows/executions/{execution_id}/items/{item}", **says(schemas.ItemObject))
 async def get_item(
     request: Request,

@@ -278,6 +278,13 @@ async def failures(
     return views, str(rows[limit - 1].item) if len(rows) > limit else None
 
 
+async def count_failures(context: Context, user: User, execution_id: str) -> list[dict[str, Json]]:
+    """Return how many items failed by error code and last status, the most frequent first."""
+    await context.database.read(own, user, execution_id)
+    kinds = await context.database.read(ledger.count_failures, execution_id)
+    return [{"error_code": code, "last_status": status, "items": items} for code, status, items in kinds]
+
+
 def view_failure(row: Row[Any]) -> dict[str, Json]:
     """Return a line of the ledger."""
     view = dict(row._mapping)

@@ -25,9 +25,23 @@ async def show_failures(visit: Visit, execution_id: str, cursor: str | None = No
 
     async def refresh(new: Mapping[str, Any]) -> None:
         found, more = await visit.ask(executions.failures, execution_id, SHOWN, cursor)
-        place.set_content(str(_write_failures(new, found, more)))
+        kinds = await visit.ask(executions.count_failures, execution_id)
+        place.set_content(str(join([_write_kinds(kinds), _write_failures(new, found, more)])))
 
     await watch(visit, execution, [refresh])
+
+
+def _write_kinds(kinds: list[dict[str, Any]]) -> Markup | None:
+    """Return how many of all items failed in which way."""
+    counts = [
+        tag("li", tag("b", number(kind["items"])), " ", kind["error_code"], _say_status(kind), class_="pill")
+        for kind in kinds
+    ]
+    return tag("ul", *counts, class_="pills", aria_label="Failures by kind") if counts else None
+
+
+def _say_status(kind: Mapping[str, Any]) -> str | None:
+    return f", status {kind['last_status']}" if kind["last_status"] else None
 
 
 def _write_failures(execution: Mapping[str, Any], found: list[dict[str, Any]], more: str | None) -> Markup:
@@ -35,10 +49,6 @@ def _write_failures(execution: Mapping[str, Any], found: list[dict[str, Any]], m
         when = "No item failed." if has_ended(execution) else "No item has failed so far."
         return nothing("No failures", when, " What was answered stands in the overview.")
     base = f"/executions/{execution['id']}"
-    kinds: dict[str, int] = {}
-    for each in found:
-        kinds[each["error_code"]] = kinds.get(each["error_code"], 0) + 1
-    counts = [tag("span", tag("b", number(count)), " ", kind, class_="pill") for kind, count in kinds.items()]
     rows = [
         [
             link(number(each["item"]), f"{base}/items/{each['item']}"),
@@ -52,9 +62,7 @@ def _write_failures(execution: Mapping[str, Any], found: list[dict[str, Any]], m
         for each in found
     ]
     further = link("Further failures", f"{base}/failures?cursor={more}") if more else None
-    return join(
-        [tag("p", *counts, class_="pills"), table("Failed items", _FAILURES, rows, "stacks"), further]
-    )
+    return join([table("Failed items", _FAILURES, rows, "stacks"), further])
 
 
 @view("/executions/{execution_id}/items/{item}", "Item", "/executions")

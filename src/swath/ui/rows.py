@@ -1,28 +1,32 @@
 """The rows of an execution: a table that fetches what is looked at, of millions as of ten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Query
+from markupsafe import Markup
 from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import Response
 
-from swath.errors import FieldError
+from swath.errors import FieldError, NotFound
 from swath.operations import rows, users
 from swath.ui.execution import has_ended, open_execution, watch
 from swath.ui.frame import Visit, show, view
-from swath.ui.markup import link, nothing, number, table, tag
+from swath.ui.markup import join, link, nothing, number, table, tag
 from swath.ui.session import read_digest
 
 router = APIRouter(include_in_schema=False)
 
-#: Rows that the browser asks for at a time, and rows by which a column is described.
+#: Rows that the browser asks for at a time.
 BLOCK = 100
-LOOKED_AT = 1_000
 #: Columns that a table has at most; a browser bears no more. The files have them all.
 WIDEST = 300
+#: Columns that are listed at most of those that stand together in the last one.
+LISTED = 1_000
+_COLUMNS = ("Column", "Types", ("Null", "num"), ("Missing", "num"))
 _FETCH = """params => fetch('/_rows/%s?collection=' + encodeURIComponent(%s) + '&offset=' + params.startRow
   + '&limit=' + (params.endRow - params.startRow))
   .then(answer => answer.ok ? answer.json() : Promise.reject(answer.status))
@@ -62,16 +66,17 @@ def _write(value: Any) -> str | None:
 @view("/executions/{execution_id}/rows", "Rows", "/executions")
 async def show_rows(visit: Visit, execution_id: str, collection: str | None = None) -> None:
     execution = await open_execution(visit, execution_id, "/rows")
-    found = await visit.ask(rows.look, execution_id, collection, 0, LOOKED_AT)
-    if not found["columns"]:
+    found = await visit.ask(rows.describe, execution_id)
+    shown = _choose(found, collection)
+    if shown is None or not shown["columns"]:
         _say_none(execution)
     else:
-        show(_write_choice(execution, found["collection"]))
-        if len(found["columns"]) > WIDEST:
-            text = f"{WIDEST} of {number(len(found['columns']))} columns are shown; the files have them all."
+        show(_write_choice(execution_id, found, shown))
+        if len(shown["columns"]) > WIDEST:
+            text = f"{WIDEST} of {number(len(shown['columns']))} columns are shown; the files have them all."
             show(tag("p", text, class_="hint"))
-        _draw_grid(execution_id, found)
-        show(_describe_columns(found))
+        _draw_grid(execution_id, shown)
+        show(_write_columns(shown, ended=has_ended(execution)))
     await watch(visit, execution)
 
 
@@ -91,33 +96,36 @@ def _say_none(execution: Mapping[str, Any]) -> None:
         )
 
 
-def _write_choice(execution: Mapping[str, Any], chosen: str) -> Any:
-    """Return the result collections to choose from, once there are files."""
-    newest = max((file["revision"] for file in execution["results"]), default=0)
-    files = [file for file in execution["results"] if file["revision"] == newest]
-    base = f"/executions/{execution['id']}/rows?collection="
+def _choose(found: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[str, Any] | None:
+    """Return the result collection of this name, the primary one for none. Raises NotFound."""
+    chosen = next((each for each in found if name in (None, each["collection"])), None)
+    if found and chosen is None:
+        raise NotFound("collection", "There is no result collection of this name.")
+    return chosen
+
+
+def _write_choice(execution_id: str, found: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Markup:
+    """Return the result collections to choose from, those that there are so far."""
     links = [
         link(
-            tag(
-                "span", file["collection"] or "(root)", " ", tag("span", number(file["rows"]), class_="count")
-            ),
-            base + file["collection"],
-            aria_current="page" if file["collection"] == chosen else None,
+            join([each["collection"] or "(root)", tag("span", number(each["rows"]), class_="count")], " "),
+            f"/executions/{execution_id}/rows?collection={quote(each['collection'], safe='')}",
+            aria_current="page" if each is shown else None,
         )
-        for file in files
+        for each in found
     ]
     return tag("nav", *links, class_="pills", aria_label="Result collections")
 
 
-def _draw_grid(execution_id: str, found: Mapping[str, Any]) -> None:
+def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> None:
     columns = [
         {
-            "headerName": name,
+            "headerName": column["name"],
             "colId": f"c{place}",
             ":valueGetter": f"params => params.data && params.data[{place}]",
             "sortable": False,
         }
-        for place, name in enumerate(found["columns"][:WIDEST])
+        for place, column in enumerate(shown["columns"][:WIDEST])
     ]
     first = {
         "headerName": "#",
@@ -128,7 +136,7 @@ def _draw_grid(execution_id: str, found: Mapping[str, Any]) -> None:
         "sortable": False,
         "cellClass": "row-number",
     }
-    name = msgspec.json.encode(found["collection"]).decode().replace("<", "\\u003c")
+    name = msgspec.json.encode(shown["collection"]).decode().replace("<", "\\u003c")
     ui.aggrid(
         {
             "columnDefs": [first, *columns],
@@ -136,7 +144,7 @@ def _draw_grid(execution_id: str, found: Mapping[str, Any]) -> None:
             "rowModelType": "infinite",
             "cacheBlockSize": BLOCK,
             "maxBlocksInCache": 20,
-            "infiniteInitialRowCount": min(found["total"], BLOCK),
+            "infiniteInitialRowCount": min(shown["rows"], BLOCK),
             "rowHeight": 32,
             "headerHeight": 34,
             ":datasource": f"({{getRows: {_FETCH % (execution_id, name)}}})",
@@ -147,42 +155,36 @@ def _draw_grid(execution_id: str, found: Mapping[str, Any]) -> None:
     ).props('aria-label="Rows"')
 
 
-def _describe_columns(found: Mapping[str, Any]) -> Any:
-    sample = found["rows"]
-    lines = [_describe(name, [row.get(name) for row in sample]) for name in found["columns"]]
-    heading = f"{number(len(lines))} columns"
-    about = "all rows" if found["total"] <= len(sample) else f"the first {number(len(sample))} rows"
-    columns = ("Column", "Types", ("Empty", "num"), "For example")
-    inside = table(f"Columns, by {about}", columns, lines, "columns")
-    hint = tag("p", f"Types and empty cells of {about}.", class_="hint")
-    return tag("details", tag("summary", heading), hint, inside)
+def _write_columns(shown: Mapping[str, Any], *, ended: bool) -> Markup:
+    """Return what is known of all columns; those that have none of their own in the files come last."""
+    heading = f"{number(len(shown['columns']))} columns"
+    parts = [table("Columns", _COLUMNS, _describe(shown["columns"]), "columns")]
+    if shown["in_more"]:
+        heading += f", and {number(len(shown['in_more']))} in the last of them"
+        parts += [tag("h3", "Together in the last one"), _write_more(shown["in_more"])]
+    about = "all rows" if ended else "the rows so far"
+    hint = f"Of {about}: {number(shown['rows'])}. Missing: rows without such a value, not even null."
+    return tag("details", tag("summary", heading), tag("p", hint, class_="hint"), *parts)
 
 
-def _describe(name: str, values: Sequence[Any]) -> list[Any]:
-    given = [value for value in values if value not in (None, "")]
-    kinds = sorted({_kind(value) for value in given})
-    empty = f"{100 * (len(values) - len(given)) / len(values):.0f} %" if values else "–"
-    example = str(given[0])[:120] if given else ""
-    return [tag("code", name), ", ".join(kinds) or "–", empty, tag("span", example, class_="sample")]
+def _write_more(columns: Sequence[Mapping[str, Any]]) -> Markup:
+    left = len(columns) - LISTED
+    rest = tag("p", f"{number(left)} more are not listed here.", class_="hint") if left > 0 else None
+    return join([table("Columns in the last one", _COLUMNS, _describe(columns[:LISTED]), "columns"), rest])
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, msgspec.Raw):
-        value = msgspec.json.decode(value)
-    if isinstance(value, str):
-        return _kind_of_text(value)
-    return {bool: "truth", int: "integer", float: "number"}.get(type(value), "json")
+def _describe(columns: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    for column in columns:
+        name = tag("code", column["name"])
+        if "types" in column:
+            kinds = _say_types(column["types"])
+            yield [name, kinds, number(column["nulls"]), number(column["missing"])]
+        else:
+            yield [name, tag("span", "an input", class_="quiet"), "–", "–"]
 
 
-def _kind_of_text(text: str) -> str:
-    """Return what a cell of a CSV file reads as."""
-    if text in ("true", "false"):
-        return "truth"
-    digits = text.removeprefix("-")
-    if digits.isascii() and digits.isdecimal():
-        return "integer"
-    try:
-        float(text)
-    except ValueError:
-        return "text"
-    return "number"
+def _say_types(types: Mapping[str, int]) -> str:
+    """Say which types values have; of several, how many have which."""
+    if len(types) < 2:
+        return next(iter(types), "–")
+    return ", ".join(f"{kind} ({number(count)})" for kind, count in types.items())

@@ -1,6 +1,7 @@
 """Workflows: the list with how they fare, one's own view, and new ones from what other tools wrote."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -53,7 +54,8 @@ async def list_workflows(visit: Visit, cursor: str | None = None) -> None:
         return
     rows = [await _write_row(visit, line) for line in page.objects]
     further = link("Older workflows", f"/workflows?cursor={page.next_cursor}") if page.next_cursor else None
-    show(join([table("Workflows", _COLUMNS, rows, "stacks"), further]))
+    legend = tag("p", f"Health: the last {RECENT} executions, the newest to the right.", class_="hint")
+    show(join([table("Workflows", _COLUMNS, rows, "stacks"), legend, further]))
 
 
 async def _write_row(visit: Visit, line: WorkflowLine) -> list[Any]:
@@ -72,19 +74,22 @@ async def _write_row(visit: Visit, line: WorkflowLine) -> list[Any]:
 
 
 def _write_health(found: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return a mark for each of the last executions, the newest last."""
+    """Return a mark for each of the last executions, the newest last, and in words what they say."""
+    words = [each["status"].replace("_", " ") for each in found]
     marks = [
         tag(
             "a",
             "",
             class_=f"mark-of is-{each['status']}",
             href=f"/executions/{each['id']}",
-            title=each["status"],
-            aria_label=each["status"].replace("_", " "),
+            title=word,
+            aria_label=word,
         )
-        for each in reversed(found)
+        for each, word in zip(found, words, strict=True)
     ]
-    return tag("span", *marks, class_="health")
+    counts = ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
+    said = f"Last executions, the newest to the right: {counts}"
+    return tag("span", *reversed(marks), class_="health", role="group", title=said, aria_label=said)
 
 
 @view("/workflows/new", "New workflow", "/workflows")

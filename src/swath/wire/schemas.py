@@ -475,6 +475,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureKind:
+    """How many items failed in one way."""
+
+    error_code: str
+    last_status: int | None
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResponse:
     """A line of the raw archive: an answer as it came; `body_base64` where it is not UTF-8."""
 

@@ -1,11 +1,14 @@
 """A house for all of these tests: the durable engine is one to a process, and starting it takes a second."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from tests.hostile.house import House, QuickClock
+from tests.postgres import Postgres
 from tests.upstreams.scripted import Scripted
 
 from swath.bootstrap import open_house
@@ -22,10 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
 
 
+@pytest.fixture(scope="package")
+def elsewhere(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Settings of a PostgreSQL database where `SWATH_TEST_DATABASE=postgresql` asks for it, else none."""
+    if os.environ.get("SWATH_TEST_DATABASE", "sqlite") != "postgresql":
+        yield {}
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create()
+    yield {"database_url": url, "secret_key": "known to all processes"}
+    server.drop(url)
+
+
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def opened(tmp_path_factory: pytest.TempPathFactory, elsewhere: dict[str, Any]) -> AsyncIterator[House]:
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("house"), token="admin", allowed_private_hosts=("127.0.0.0/8",)
+        data_dir=tmp_path_factory.mktemp("house"),
+        token="admin",
+        allowed_private_hosts=("127.0.0.0/8",),
+        **elsewhere,
     )
     clock = QuickClock()
     async with open_house(settings, clock) as context:

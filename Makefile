@@ -64,7 +64,7 @@ chromium:
 	{ echo "The tests need Debian's $(CHROMIUM): install it, then run make test again." >&2; exit 1; }
 
 storm: $(TOOLS) $(S3)/.installed postgresql ## a hundred kills at random moments on either database: the same bytes; takes a quarter of an hour
-	@$(BIN)/python -m pytest -m slow tests/acceptance/test_storm.py -s $(ARGS)
+	@$(BIN)/python -m pytest -m slow tests/acceptance -s $(ARGS)
 
 differential: $(TOOLS) $(MODULES)/.installed ## the same lists by Swath and by dlt's REST client: the same rows
 	@$(BIN)/python -m pytest -m slow tests/servers/test_dlt.py $(ARGS)

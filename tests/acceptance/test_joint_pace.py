@@ -37,7 +37,9 @@ def worst_window(times: list[float]) -> int:
     return max(sum(1 for other in times[place:] if other - time < 1.0) for place, time in enumerate(times))
 
 
-@pytest.mark.parametrize(("limit", "users", "most"), [(20, 9, 21), (60, 24, 63)])
+@pytest.mark.parametrize(
+    ("limit", "users", "most"), [(20, 9, 21), pytest.param(60, 24, 63, marks=pytest.mark.slow)]
+)
 def test_one_scope_is_never_faster_than_its_limit(
     limit: int, users: int, most: int, tmp_path: Path, upstream: Upstream, database_url: str
 ) -> None:

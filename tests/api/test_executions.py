@@ -74,6 +74,17 @@ def test_bad_bodies_are_refused(alice: Client, change: dict[str, Any], field: st
     assert alice.get(path) == []
 
 
+@pytest.mark.parametrize("cursor", ["odd", "-1", "9" * 30, "9" * 5_000])
+@pytest.mark.parametrize("of", ["", "/{id}/failures", "/{id}/events"])
+def test_what_is_no_cursor(alice: Client, of: str, cursor: str) -> None:
+    """It is refused, and so is a number that rows cannot have; items are counted further than rows."""
+    execution_id = alice.post(f"/workflows/{define(alice)}/executions")["id"]
+    path = ("/workflows/executions" + of if of else "/executions").format(id=execution_id)
+    assert "cursor" in errors(alice.ask("GET", f"{path}?cursor={cursor}"), 400)
+    numbered = alice.ask("GET", f"{path}?cursor={2**31}")
+    assert numbered.status_code == (200 if of.endswith("failures") else 400)
+
+
 def test_newest_first_in_pages_and_by_status(alice: Client) -> None:
     """Clients take the first as the most recent."""
     workflow_id = define(alice)

@@ -14,7 +14,7 @@ from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
 from swath.flow.items import Kind
 from swath.operations.context import Context, User
-from swath.operations.listing import Page, page_of, read_cursor
+from swath.operations.listing import LAST_POSITION, Page, page_of, read_cursor, read_number
 from swath.store import collections, definitions, schema
 from swath.store.database import Connection, Row, Stream
 from swath.store.spool import Prepared, Spool
@@ -239,9 +239,8 @@ async def read_some(
 
 
 def _read_cursor(cursor: str | None) -> int:
-    if cursor is not None and not (cursor.isdecimal() and len(cursor) <= 18):
-        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
-    return -1 if cursor is None else int(cursor)
+    position = read_number(cursor, LAST_POSITION)
+    return -1 if position is None else position
 
 
 def _read_some(

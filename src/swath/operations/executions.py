@@ -14,6 +14,7 @@ from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
+from swath.operations.listing import LAST_POSITION, read_number
 from swath.store import admission, executions, ledger, limits, webhooks
 from swath.store.admission import Room
 from swath.store.database import Connection, Row
@@ -40,14 +41,12 @@ async def list_for(
     if group is not None and group not in STATUS_GROUPS and group not in set(Status):
         raise InvalidInput("status", f"Must be one of: {', '.join(STATUS_GROUPS)}.")
     statuses = None if group is None else STATUS_GROUPS.get(group) or {Status(group)}
-    if cursor is not None and not cursor.isdecimal():
-        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
     rows = await context.database.read(
         executions.find_some,
         user.id,
         workflow_id=workflow_id,
         statuses=statuses,
-        before=None if cursor is None else int(cursor),
+        before=read_number(cursor),
         limit=limit + 1,
     )
     views = await context.database.read(_view_all, rows[:limit], _room(context))
@@ -272,8 +271,10 @@ async def failures(
 ) -> tuple[list[dict[str, Json]], str | None]:
     """Return the failed items, in order, and the cursor of the next page."""
     await context.database.read(own, user, execution_id)
-    after = _after(cursor, -1)
-    rows = await context.database.read(ledger.find_failures, execution_id, after, limit + 1)
+    after = read_number(cursor, LAST_POSITION)
+    rows = await context.database.read(
+        ledger.find_failures, execution_id, -1 if after is None else after, limit + 1
+    )
     views = [view_failure(row) for row in rows[:limit]]
     return views, str(rows[limit - 1].item) if len(rows) > limit else None
 
@@ -304,8 +305,8 @@ async def events(
 ) -> tuple[list[dict[str, Json]], str | None]:
     """Return the events, oldest first, and the cursor of the next page."""
     await context.database.read(own, user, execution_id)
-    after = _after(cursor, 0)
-    rows = await context.database.read(ledger.find_events, execution_id, after, limit + 1)
+    after = read_number(cursor)
+    rows = await context.database.read(ledger.find_events, execution_id, after or 0, limit + 1)
     views = [
         {"id": row.number, "at": iso(row.at), "kind": row.kind, "data": json.loads(row.data)}
         for row in rows[:limit]
@@ -327,14 +328,6 @@ async def follow_events(
         if ended and len(found) < FOLLOWED:
             return
         await asyncio.sleep(0 if found else FOLLOW_EVERY)
-
-
-def _after(cursor: str | None, default: int) -> int:
-    if cursor is None:
-        return default
-    if not cursor.isdecimal():
-        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
-    return int(cursor)
 
 
 async def manifest(context: Context, user: User, execution_id: str) -> dict[str, Json]:

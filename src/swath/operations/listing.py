@@ -9,6 +9,9 @@ from swath.store.database import Row
 
 T = TypeVar("T")
 
+#: The last row that a table with a number of its own can have, and the last position in a list.
+LAST_NUMBER, LAST_POSITION = 2**31 - 1, 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
@@ -33,3 +36,12 @@ def read_cursor(cursor: str | None) -> tuple[int, str] | None:
     if not moment.isdecimal() or not row_id or len(moment) > 18:
         raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
     return int(moment), row_id
+
+
+def read_number(cursor: str | None, last: int = LAST_NUMBER) -> int | None:
+    """Return the number of a row that a cursor stands for, at most the last. Raises InvalidInput."""
+    if cursor is None:
+        return None
+    if not cursor.isdecimal() or len(cursor) > len(str(last)) or int(cursor) > last:
+        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
+    return int(cursor)

@@ -16,7 +16,7 @@ from swath.flow.definition import Json
 from swath.flow.masking import MASK
 from swath.operations.context import Context, User
 from swath.operations.executions import describe, iso
-from swath.operations.listing import Page, page_of, read_cursor
+from swath.operations.listing import Page, page_of, read_cursor, read_number
 from swath.operations.proxies import mask_password
 from swath.store import webhooks
 from swath.store.database import Connection, Row
@@ -209,9 +209,7 @@ async def list_deliveries(
 ) -> tuple[list[DeliveryView], str | None]:
     """Return what a webhook was told, newest first, and the cursor of the next page."""
     await context.database.read(_own, user, webhook_id)
-    if cursor is not None and not (cursor.isdecimal() and len(cursor) <= 18):
-        raise InvalidInput("cursor", "Not a cursor of this list; begin without one.")
-    before = None if cursor is None else int(cursor)
+    before = read_number(cursor)
     rows = await context.database.read(webhooks.find_deliveries, webhook_id, before, limit + 1)
     return [view_delivery(row) for row in rows[:limit]], str(rows[limit - 1].number) if len(
         rows

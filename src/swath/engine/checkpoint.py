@@ -19,7 +19,7 @@ import structlog
 
 from swath.engine.times import now_ms
 from swath.flow.execution import StopReason
-from swath.flow.segment import FrameEntry, PageRecord, seal
+from swath.flow.segment import NOT_COUNTED, FrameEntry, PageRecord, seal
 from swath.flow.shard import ShardProgress
 from swath.store import checkpoints
 from swath.store.checkpoints import ShardLine
@@ -83,7 +83,7 @@ class OpenShard:
             generation=self.progress.generation,
             pages=len(self.pages),
             bytes=self.gathered,
-            rows=sum(page.rows for page in self.pages),
+            rows=sum(page.rows for page in self.pages if page.rows != NOT_COUNTED),
             attempts=self.attempts,
             tallies=self.tallies,
             failures=self.failures,

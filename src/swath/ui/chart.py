@@ -41,7 +41,8 @@ class PaceChart:
             return
         options["xAxis"]["data"] = moments
         for line, (_, key, _, _) in zip(options["series"], LINES, strict=True):
-            line["data"] = series[key]
+            # Rows of answers that nobody looks into are not counted while they come: then there is no line.
+            line["data"] = series[key] if key != "rows" or any(series[key]) else []
         self._chart.props(f'aria-label="{_describe(points, told["seconds"])}"')
 
 

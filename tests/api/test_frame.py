@@ -51,6 +51,8 @@ def test_unknown_ids_are_not_found(server: Server, alice: Client) -> None:
         if UNKNOWN not in path:
             continue
         items = {"method": "add", "items": ["1"]} if "/collections/" in path else {}
+        if path.endswith("/from-result"):
+            items = {"execution_id": UNKNOWN, "columns": ["results.id"]}
         for wrong in (UNKNOWN, "no-uuid", "%00", "ä", "'", "1" * 3000):
             answer = alice.ask(method, path.replace(UNKNOWN, wrong), json={"name": "x", **items})
             errors(answer, 404)

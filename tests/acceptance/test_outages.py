@@ -52,6 +52,8 @@ def test_C2_the_storage_goes_away_and_comes_back(
 ) -> None:
     """Segments and files are in S3; while it does not answer nothing is lost, and nothing asked for twice."""
     calm = run_calmly(tmp_path / "calm", upstream)
+    # Remote checkpoints are some seconds apart: the first one must not record all there is.
+    upstream.behaviour = Behaviour(delay=0.5, hiccup_every=0, limit=None)
     with S3() as s3, Fleet(tmp_path / "fleet", database_url, **s3.environment) as fleet:
         server = fleet.server
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])

@@ -24,7 +24,7 @@ def fill(connection: Connection) -> None:
                 "owner_id": "ann",
                 "workflow_id": "w",
                 "status": "running",
-                "definition": "{}",
+                "definition": json.dumps({"definition": {"axes": [{"count": 20, "snapshot": [3, 2]}]}}),
                 "parameters": "{}",
                 "created_at": 1,
                 "items_total": 20,
@@ -90,6 +90,8 @@ def test_what_the_first_schema_held_is_there_in_the_newest(first: Database) -> N
         claimed = shards.claim_shard(connection, "e", 0)
         assert claimed.claim == 2
         assert [frame.object for frame in shards.find_frames(connection, "e", 0)] == ["segments/e/1.seg"]
+        (kept,) = connection.execute(select(metadata.tables["inputs"])).all()
+        assert tuple(kept) == ("e", 3, 2), "the copies that it needs are kept for it"
         names = inspect(connection).get_table_names()
         assert set(metadata.tables) <= set(names)
         for table in metadata.tables.values():

@@ -111,7 +111,7 @@ class Combiner:
         return files, Findings(harvest, sum(cut for _, cut in written))
 
     async def _open(self, execution_id: str) -> Subject:
-        row = await self._database.read(executions.find, execution_id)
+        row = await self._database.read(executions.find_whole, execution_id)
         assert row is not None
         return Subject(row, self._opened.of(row).definition)
 
@@ -208,7 +208,7 @@ class Combiner:
         read = self._database.read
         return Told(
             reasons=await read(executions.count_reasons, subject.row),
-            statuses=await read(executions.read_tallies, subject.id, "status"),
+            statuses=(await read(executions.read_tallies, subject.id))["status"],
             remarks=await read(shards.find_remarks, subject.id, MOST_REMARKS),
             failures=await read(ledger.count_failures, subject.id),
             damaged=await read(ledger.find_events_of, subject.id, "segment_damaged"),

@@ -28,7 +28,7 @@ async def end_begun(database: Database, objects: Objects, opened: Opened, execut
 
     Items that were not begun have no rows, and no line: their number is in the manifest. Repeatable.
     """
-    row = await database.read(executions.find, execution_id)
+    row = await database.read(executions.find_whole, execution_id)
     if row is None or not (row.status == Status.STOPPING or row.truncated):
         return
     for shard in await database.read(shards.find_shards, execution_id):

@@ -90,7 +90,7 @@ class Worker:
 
     async def begin(self, execution_id: str) -> bool:
         """Copy the inputs and mark the execution as running; False where it cannot or need not run."""
-        row = await self.database.read(executions.find, execution_id)
+        row = await self.database.read(executions.find_whole, execution_id)
         if row is None or row.status in TERMINAL:
             return False
         try:
@@ -268,7 +268,7 @@ class Worker:
         async with self._opening:
             live = self.live.get(execution_id)
             if live is None:
-                row = await self.database.read(executions.find, execution_id)
+                row = await self.database.read(executions.find_whole, execution_id)
                 assert row is not None
                 live = self.live[execution_id] = await LiveExecution.open(self, row)
             live.users += 1

@@ -8,13 +8,13 @@ import msgspec
 
 from swath.engine.frozen import Adjustments, Frozen
 from swath.engine.times import now_ms
-from swath.errors import Conflict, InvalidInput, NotFound
+from swath.errors import Conflict, InvalidInput
 from swath.flow.checks import check_numbers
 from swath.flow.definition import Json, ProxyChoice, RateLimit, Workflow
 from swath.flow.execution import TERMINAL, Status
 from swath.operations import proxies
 from swath.operations.context import Context, User
-from swath.operations.executions import ExecutionView, show
+from swath.operations.executions import ExecutionView, own_whole, show
 from swath.operations.triggers import check_limit
 from swath.store import executions, ledger
 from swath.store.database import Connection, Row
@@ -48,9 +48,7 @@ async def adjust(context: Context, user: User, execution_id: str, changes: Chang
 def _adjust(
     connection: Connection, user: User, execution_id: str, wanted: Adjustments, limit: int | None
 ) -> None:
-    row = executions.find(connection, execution_id, user.id)
-    if row is None:
-        raise NotFound("id", "No execution of yours has this id.")
+    row = own_whole(connection, user, execution_id)
     if row.status in TERMINAL or row.status == Status.STOPPING:
         raise Conflict("status", f"Only an execution that goes on can be changed; this one is {row.status}.")
     frozen = msgspec.json.decode(row.definition, type=Frozen)

@@ -80,8 +80,16 @@ def with_addresses(view: ExecutionView, public_url: str) -> ExecutionView:
 
 
 def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
+    """Return the row of a user's execution, without its definition. Raises NotFound."""
+    return _known(executions.find(connection, execution_id, user.id))
+
+
+def own_whole(connection: Connection, user: User, execution_id: str) -> Row[Any]:
     """Return the row of a user's execution. Raises NotFound."""
-    row = executions.find(connection, execution_id, user.id)
+    return _known(executions.find_whole(connection, execution_id, user.id))
+
+
+def _known(row: Row[Any] | None) -> Row[Any]:
     if row is None:
         raise NotFound("id", "No execution of yours has this id.")
     return row
@@ -89,7 +97,7 @@ def own(connection: Connection, user: User, execution_id: str) -> Row[Any]:
 
 def own_archive(connection: Connection, user: User, execution_id: str) -> Row[Any]:
     """Return the row of a user's execution whose stored answers are there. Raises NotFound, Conflict."""
-    row = own(connection, user, execution_id)
+    row = own_whole(connection, user, execution_id)
     check_archive(row)
     return row
 
@@ -152,6 +160,7 @@ def _waiting_for(connection: Connection, row: Row[Any], room: Room) -> str | Non
 
 
 def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
+    told = executions.read_tallies(connection, row.id)
     return {
         "items": row.items_total,
         "items_ended": row.items_ended,
@@ -162,8 +171,8 @@ def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
         "attempts_unknown": row.attempts_unknown,
         "rows": row.rows,
         "bytes": row.bytes,
-        "statuses": executions.read_tallies(connection, row.id, "status"),
-        "stop_reasons": executions.read_tallies(connection, row.id, "stop"),
+        "statuses": told["status"],
+        "stop_reasons": told["stop"],
     }
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
 from swath.store import webhooks
@@ -15,6 +15,22 @@ from swath.store.schema import executions, idempotency_keys, results, tallies
 FEW_BLOCKS = 4
 
 _limited = executions.c.maximum_requests_count.is_not(None)
+
+# What is read at every look at an execution is written once: making a statement takes longer than running it.
+_one = executions.c.id == bindparam("execution_id")
+_state = select(*(column for column in executions.c if column.name != "definition"))
+_find = _state.where(_one)
+_find_whole = select(executions).where(_one)
+_find_tallies = (
+    select(tallies.c.kind, tallies.c.key, tallies.c.count)
+    .where(tallies.c.execution_id == bindparam("execution_id"))
+    .order_by(tallies.c.kind, tallies.c.key)
+)
+_find_results = (
+    select(results)
+    .where(results.c.execution_id.in_(bindparam("execution_ids", expanding=True)))
+    .order_by(results.c.execution_id, results.c.revision.desc(), results.c.position)
+)
 
 # --- the execution's own row
 
@@ -37,11 +53,17 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
 
 
 def find(connection: Connection, execution_id: str, owner_id: str | None = None) -> Row[Any] | None:
-    """Return the execution's row, or None where it is unknown or another owner's."""
-    query = select(executions).where(executions.c.id == execution_id)
-    if owner_id is not None:
-        query = query.where(executions.c.owner_id == owner_id)
-    return connection.execute(query).first()
+    """Return the execution's row without its definition, None where it is unknown or another owner's."""
+    return _of_owner(connection.execute(_find, {"execution_id": execution_id}).first(), owner_id)
+
+
+def find_whole(connection: Connection, execution_id: str, owner_id: str | None = None) -> Row[Any] | None:
+    """Return the same with the definition, which may hold long lists."""
+    return _of_owner(connection.execute(_find_whole, {"execution_id": execution_id}).first(), owner_id)
+
+
+def _of_owner(row: Row[Any] | None, owner_id: str | None) -> Row[Any] | None:
+    return row if row is None or owner_id in (None, row.owner_id) else None
 
 
 def find_some(
@@ -53,8 +75,8 @@ def find_some(
     before: int | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Return executions of an owner, newest first, older than number `before`."""
-    query = select(executions).where(executions.c.owner_id == owner_id)
+    """Return executions of an owner without their definitions, newest first, older than number `before`."""
+    query = _state.where(executions.c.owner_id == owner_id)
     if workflow_id is not None:
         query = query.where(executions.c.workflow_id == workflow_id)
     if statuses is not None:
@@ -186,18 +208,19 @@ def reserve_sent(connection: Connection, execution_id: str, unrecorded: int) -> 
     )
 
 
-def read_tallies(connection: Connection, execution_id: str, kind: str) -> dict[str, int]:
-    query = select(tallies.c.key, tallies.c.count).where(
-        tallies.c.execution_id == execution_id, tallies.c.kind == kind
-    )
-    return {row.key: int(row._mapping["count"]) for row in connection.execute(query.order_by(tallies.c.key))}
+def read_tallies(connection: Connection, execution_id: str) -> dict[str, dict[str, int]]:
+    """Return an execution's counts by kind (`status`, `stop`) and key."""
+    counts: dict[str, dict[str, int]] = {"status": {}, "stop": {}}
+    for kind, key, count in connection.execute(_find_tallies, {"execution_id": execution_id}):
+        counts.setdefault(kind, {})[key] = int(count)
+    return counts
 
 
 def find_results(connection: Connection, execution_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Return the files of these executions, of each the newest revision's first, then by position."""
-    query = select(results).where(results.c.execution_id.in_(list(execution_ids)))
-    order = (results.c.execution_id, results.c.revision.desc(), results.c.position)
-    return connection.execute(query.order_by(*order)).all()
+    if not execution_ids:
+        return []
+    return connection.execute(_find_results, {"execution_ids": list(execution_ids)}).all()
 
 
 def last_revision(connection: Connection, execution_id: str) -> int | None:
@@ -271,7 +294,7 @@ def add_to(connection: Connection, execution_id: str, **amounts: int) -> None:
 
 def count_reasons(connection: Connection, row: Row[Any]) -> dict[StopReason, int]:
     """Count all items of an execution that goes no further by stop reason, those that never began too."""
-    tallied = read_tallies(connection, row.id, "stop")
+    tallied = read_tallies(connection, row.id)["stop"]
     counts = {StopReason(key): count for key, count in tallied.items()}
     if left := row.items_total - sum(counts.values()):
         reason = reason_left(row.truncated_by)

@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import extraction, growth, memory, report, whole_way
+from benchmarks import extraction, growth, memory, page, report, whole_way
 from benchmarks.choice import Choice
 
 #: Each part measures, and returns its section of RESULTS.md.
@@ -13,6 +13,7 @@ PARTS: dict[str, Callable[[Choice], str]] = {
     "extraction": extraction.measure,
     "memory": memory.measure,
     "growth": growth.measure,
+    "page": page.measure,
 }
 
 

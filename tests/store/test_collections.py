@@ -215,3 +215,40 @@ def test_objects_are_equal_by_value() -> None:
     assert digest_object({"a": 1}) != digest_object({"a": "1"})
     assert digest_object({"a": 1}) != digest_object({"a": True})
     assert digest_object({"a": Decimal("1e400")}) != digest_object({"a": Decimal("1e401")})
+
+
+WORDS = ["Müller", "MÜLLER", "muller", "100 %", "1000", "a_b", "aab", "ÉTÉ", "été", "x"]
+
+
+HITS = {
+    "mül": ["Müller", "MÜLLER"],
+    "ÜLL": ["Müller", "MÜLLER"],
+    "MULL": ["muller"],
+    "0 %": ["100 %"],
+    "_": ["a_b"],
+    "été": ["ÉTÉ", "été"],
+    "100": ["100 %", "1000"],
+    "y": [],
+}
+
+
+async def test_a_search_finds_a_text_whatever_its_case(context: Context) -> None:
+    """Letters of any language, and what has a meaning in SQL is only itself."""
+    collection_id = await create(context, WORDS)
+    found = {}
+    for text in HITS:
+        _, found[text], _ = await operations.search(context, ANN, collection_id, text, limit=10, cursor=None)
+    assert found == HITS
+
+
+async def test_a_search_goes_on_where_it_ended(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of hits, over the parts that are looked through, each hit once; removed items are not found."""
+    monkeypatch.setattr(operations, "SEARCHED", 7)
+    collection_id = await create(context, [f"item {n}" for n in range(100)])
+    await change(context, collection_id, "remove", ["item 13"])
+    found, cursor, pages = list[str](), None, 0
+    while pages == 0 or cursor is not None:
+        _, some, cursor = await operations.search(context, ANN, collection_id, "3", limit=4, cursor=cursor)
+        found, pages = found + some, pages + 1
+    assert found == [f"item {n}" for n in range(100) if "3" in str(n) and n != 13]
+    assert pages == 5

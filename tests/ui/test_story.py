@@ -99,6 +99,7 @@ def make_collection(page: Page) -> None:
     upload_items(page)
     page.get_by_label("Search the items").fill("12")
     press(page, "Search")
+    expect(page.get_by_text("11 items match.")).to_be_visible()
     expect(page.locator("pre.code")).to_have_text("112\n120\n121\n122\n123\n124\n125\n126\n127\n128\n129")
 
 

@@ -24,8 +24,8 @@ P = ParamSpec("P")
 Method = Literal["add", "remove", "replace"]
 #: Items read from the database at a time.
 SLICE = 5_000
-#: Items that are looked through at a time, some milliseconds long.
-SEARCHED = 20_000
+#: Items that are looked through at a time, some hundredths of a second long.
+SEARCHED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,18 +257,18 @@ async def search(
 ) -> tuple[CollectionView, list[str], str | None]:
     """Return items that contain a text, in order, and the cursor of the next page.
 
-    A million items are looked through in parts, others' requests between.
+    A million items are looked through beside other requests, and no longer than somebody waits for them.
     """
-    row = await context.database.read(_own, user, collection_id)
-    end = await context.database.read(collections.end_position, row.number)
     after, found = _read_cursor(cursor), list[tuple[int, str]]()
-    while after < end and len(found) <= limit:
-        until = after + SEARCHED
-        found += await context.database.read(
-            collections.search_slice, row.number, row.version, after, until, text, limit + 1 - len(found)
-        )
-        after = until
-        await asyncio.sleep(0)
+    with context.database.stream() as stream:
+        row = await stream.read(_own, user, collection_id)
+        end = await stream.read(collections.end_position, row.number)
+        while after < end and len(found) <= limit:
+            until = after + SEARCHED
+            found += await stream.read(
+                collections.search_slice, row.number, row.version, after, until, text, limit + 1 - len(found)
+            )
+            after = until
     more = str(found[limit - 1][0]) if len(found) > limit else None
     return _view(row), [value for _, value in found[:limit]], more
 

@@ -6,6 +6,7 @@ back by `clean_some` at the next one. One change at a time: the caller holds the
 """
 
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from swath.store.spool import Prepared
 #: so that small transactions would write the whole index again and again; this is some 0.3 s of others' wait.
 SWEEP = 16_000
 
+_LOWER_ASCII = str.maketrans(ascii_uppercase, ascii_lowercase)
 # Built once: every trigger asks it.
 _COLLECTION = select(collections).where(
     collections.c.id == bindparam("id"), collections.c.deleted_at.is_(None)
@@ -124,10 +126,19 @@ def search_slice(
 ) -> list[tuple[int, str]]:
     """Return visible items between two positions that contain a text, whatever its case."""
     query = select(items.c.position, items.c.value).where(items.c.collection == number, _visible(version))
-    query = query.where(items.c.position > after, items.c.position <= until)
-    query = query.where(func.lower(items.c.value).contains(text.lower(), autoescape=True))
+    query = query.where(items.c.position > after, items.c.position <= until, _contains(text))
     rows = connection.execute(query.order_by(items.c.position).limit(limit)).all()
     return [(row.position, row.value) for row in rows]
+
+
+def _contains(text: str) -> ColumnElement[bool]:
+    lower, upper = text.lower(), text.upper()
+    if lower == upper:  # digits, mostly: half the time of what looks at letters
+        return items.c.value.contains(text, autoescape=True)
+    # SQLite's lower() leaves other letters than ASCII's as they are: their usual spellings are looked for.
+    spellings = {each.translate(_LOWER_ASCII) for each in (lower, upper, text.title())}
+    value = func.lower(items.c.value)
+    return or_(*(value.contains(each, autoescape=True) for each in sorted(spellings)))
 
 
 def _visible(version: int) -> ColumnElement[bool]:

@@ -25,6 +25,10 @@ from swath.ui.markup import code, facts, join, link, moment, nothing, number, ta
 from swath.wire.uploads import Upload, format_of, read_upload
 
 SHOWN = 200
+#: Hits of a search that are shown at a time: few lists have more, so that their number is told.
+HITS = 1_000
+#: Characters of an item that are shown.
+LONGEST = 1_000
 _COLUMNS = ("Collection", "Items are", ("Items", "num"), "Changed")
 _KINDS = {"text": "texts", "json": "JSON objects", None: "none yet"}
 WAYS: dict[Method, str] = {"add": "Add", "remove": "Remove", "replace": "Replace all"}
@@ -101,7 +105,7 @@ async def _find(
     visit: Visit, collection_id: str, search: str, cursor: str | None
 ) -> tuple[CollectionView, list[str], str | None]:
     if search:
-        return await visit.ask(collections.search, collection_id, search, limit=SHOWN, cursor=cursor)
+        return await visit.ask(collections.search, collection_id, search, limit=HITS, cursor=cursor)
     return await visit.ask(collections.read_some, collection_id, limit=SHOWN, cursor=cursor)
 
 
@@ -133,11 +137,19 @@ def _write_items(
     if not values:
         return nothing("No items yet", "Paste some, a line each, or upload a file.")
     query = f"search={quote(search)}&" if search else ""
+    lines = [value if len(value) <= LONGEST else f"{value[:LONGEST]}…" for value in values]
     further = [
         link("From the first", f"/collections/{kept.id}?{query}") if cursor else None,
         link("Further items", f"/collections/{kept.id}?{query}cursor={more}") if more else None,
     ]
-    return join([code("\n".join(values)), tag("p", join(further, " "))])
+    told = tag("p", _say_hits(len(values), cursor, more), class_="hint") if search else None
+    return join([told, code("\n".join(lines)), tag("p", join(further, " "))])
+
+
+def _say_hits(shown: int, cursor: str | None, more: str | None) -> str:
+    if cursor is None and more is None:
+        return f"{number(shown)} {'item matches' if shown == 1 else 'items match'}."
+    return f"More than {number(HITS)} items match; {number(shown)} of them:"
 
 
 # --- changing

@@ -16,7 +16,7 @@ SwathError
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 
 class SwathError(Exception):
@@ -32,6 +32,11 @@ class FieldError(SwathError):
     def __init__(self, field: str, message: str, *more: tuple[str, str]) -> None:
         self.fields: tuple[tuple[str, str], ...] = ((field, message), *more)
         super().__init__("; ".join(f"{name}: {text}" for name, text in self.fields))
+
+    def __reduce__(self) -> tuple[type["FieldError"], tuple[Any, ...]]:
+        """Let it come out of a worker process as it went in."""
+        first, *more = self.fields
+        return type(self), (*first, *more)
 
 
 class InvalidInput(FieldError):

@@ -1,6 +1,5 @@
 """Database or storage away in the midst of an execution: it waits, goes on, and has lost nothing."""
 
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -58,11 +57,10 @@ def test_C2_the_storage_goes_away_and_comes_back(
         server = fleet.server
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         fleet.wait_for_pages(execution_id, 20)
-        assert s3.process is not None
-        s3.process.send_signal(signal.SIGSTOP)
+        s3.be("away")
         recorded = server.execution(execution_id)["counters"]["pages"]
         wait_until(lambda: upstream.total > recorded + 40, "more is fetched than is recorded")
-        s3.process.send_signal(signal.SIGCONT)
+        s3.be("well")
         execution = server.wait(execution_id, 200)
         assert execution["status"] == "succeeded"
         assert server.download(execution) == calm

@@ -18,8 +18,15 @@ from swath.store.objects import Objects
 
 BLOCK = 4096
 _TAIL = struct.Struct("<I")
+#: Bytes at the end that tell how long the index is.
+TAIL = _TAIL.size
 #: Blocks kept in memory for each process and execution; a block of short ids is some 100 KB.
 CACHED_BLOCKS = 8
+
+#: A block: its object and its number there. The items of one. Where an object's blocks are: offset, length.
+Place = tuple[str, int]
+Block = list[Json]
+Spans = list[tuple[int, int]]
 
 
 def snapshot_name(number: int, version: int) -> str:
@@ -42,34 +49,51 @@ def write_blocks(values: Iterable[Json], out: IO[bytes]) -> None:
 
 
 class Elements:
-    """Gives the element at a position of an axis, reading no more than the block around it."""
+    """Gives the element at a position of an axis, reading no more than the block around it: synchronously."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._indices: dict[str, list[tuple[int, int]]] = {}
-        self._blocks: OrderedDict[tuple[str, int], list[Json]] = OrderedDict()
+        self._indices: dict[str, Spans] = {}
+        self._blocks: OrderedDict[Place, Block] = OrderedDict()
 
     def __call__(self, axis: Axis, position: int) -> Json:
-        assert axis.snapshot is not None  # the plan knows the others
-        number, offset = divmod(position, BLOCK)
-        return self._block(snapshot_name(*axis.snapshot), number)[offset]
-
-    def _block(self, name: str, number: int) -> list[Json]:
-        block = self._blocks.get((name, number))
+        place, offset = place_of(axis, position)
+        block = self._blocks.get(place)
         if block is None:
-            offset, length = self._index(name)[number]
-            packed = self._objects.read_range(name, offset, length)
-            block = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(packed), type=list)
-            self._blocks[name, number] = block
+            block = self._blocks[place] = self._read(place)
             if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
-        self._blocks.move_to_end((name, number))
-        return block
+        self._blocks.move_to_end(place)
+        return block[offset]
 
-    def _index(self, name: str) -> list[tuple[int, int]]:
+    def _read(self, place: Place) -> Block:
+        name, number = place
         if name not in self._indices:
-            size = self._objects.size(name)
-            (length,) = _TAIL.unpack(self._objects.read_range(name, size - _TAIL.size, _TAIL.size))
-            encoded = self._objects.read_range(name, size - _TAIL.size - length, length)
-            self._indices[name] = msgspec.json.decode(encoded, type=list[tuple[int, int]])
-        return self._indices[name]
+            self._indices[name] = self._read_index(name)
+        return open_block(self._objects.read_range(name, *self._indices[name][number]))
+
+    def _read_index(self, name: str) -> Spans:
+        size = self._objects.size(name)
+        length = read_tail(self._objects.read_range(name, size - TAIL, TAIL))
+        return read_index(self._objects.read_range(name, size - TAIL - length, length))
+
+
+def place_of(axis: Axis, position: int) -> tuple[Place, int]:
+    """Return the block that holds a position of a stored axis, and where in it that is."""
+    assert axis.snapshot is not None  # the plan knows the others
+    number, offset = divmod(position, BLOCK)
+    return (snapshot_name(*axis.snapshot), number), offset
+
+
+def open_block(packed: bytes) -> Block:
+    return msgspec.json.decode(zstandard.ZstdDecompressor().decompress(packed), type=list)
+
+
+def read_tail(tail: bytes) -> int:
+    """Return the length of the index, which the last bytes of a snapshot tell."""
+    (length,) = _TAIL.unpack(tail)
+    return int(length)
+
+
+def read_index(encoded: bytes) -> Spans:
+    return msgspec.json.decode(encoded, type=Spans)

@@ -1,17 +1,16 @@
 """What becomes of items that were begun when their execution was ended before them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from swath.engine.blocks import Elements
 from swath.engine.frozen import Opened
+from swath.engine.inputs import Inputs
 from swath.engine.runner import describe
 from swath.engine.times import now_ms
 from swath.errors import ItemFailed
 from swath.flow.execution import LIMITED, Status, StopReason, reason_left
 from swath.flow.masking import visible
-from swath.flow.plan import Plan
 from swath.flow.shard import ShardProgress
 from swath.store import checkpoints, executions, shards
 from swath.store.checkpoints import ShardLine
@@ -36,17 +35,17 @@ async def end_begun(database: Database, objects: Objects, opened: Opened, execut
         progress = ShardProgress.decode(stored) if stored else None
         if progress is not None and progress.begun:
             claimed = await database.write(shards.claim_shard, execution_id, shard.number)
-            line = _end(row, opened, objects, progress, claimed)
+            line = await _end(row, opened, objects, progress, claimed)
             await database.write(checkpoints.commit_checkpoint, execution_id, [line], now=now_ms())
 
 
-def _end(
+async def _end(
     row: Row[Any], opened: Opened, objects: Objects, progress: ShardProgress, claimed: Row[Any]
 ) -> ShardLine:
     begun = dict(progress.begun)
     reason = reason_left(row.truncated_by)
     pages = {item: going.page for item, going in begun.items()}
-    lines = [] if reason in LIMITED else list(_describe(row, opened, objects, pages))
+    lines = [] if reason in LIMITED else await _describe(row, opened, objects, pages)
     for item in begun:
         progress.end(item, reason)
     return ShardLine(
@@ -59,11 +58,13 @@ def _end(
     )
 
 
-def _describe(
+async def _describe(
     row: Row[Any], opened: Opened, objects: Objects, pages: Mapping[int, int]
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     definition = opened.of(row).definition
-    plan = Plan(definition.axes, definition.workflow.join, definition.constants, Elements(objects))
+    inputs = Inputs(objects, definition)
+    lines = []
     for item, page in pages.items():
-        inputs = visible(plan.inputs(item), definition.endpoint)
-        yield describe(item, CANCELLED, StopReason.CANCELLED, inputs, page)
+        shown = visible(await inputs.of(item), definition.endpoint)
+        lines.append(describe(item, CANCELLED, StopReason.CANCELLED, shown, page))
+    return lines

@@ -9,6 +9,7 @@ import os
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing import parent_process
@@ -241,32 +242,42 @@ def reduce_table(job: ReduceJob) -> tuple[str, Written]:
     sources: Iterable[Source] = ()
     if job.table is not None:
         table, (sources, _) = index.tables[job.table], index.sources(job.table, objects.read_range)
-    with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
+    with _result_file(job.scratch) as file:
         write = WRITERS[job.output_format]
         if job.output_format == "csv":
             write = partial(combine_csv, spreadsheet_safe=job.spreadsheet_safe, typed=index.typed)
-        written = write(table, sources, cast(BinaryIO, file))
+        written = write(table, sources, file)
     return (file.name, written) if job.compression == "none" else _compress(job, file.name, written)
 
 
 def _compress(job: ReduceJob, name: str, written: Written) -> tuple[str, Written]:
-    with (
-        open(name, "rb") as plain,
-        NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file,
-    ):
-        compress(plain, cast(BinaryIO, file), job.compression)
-        made = replace(measure(cast(BinaryIO, file), written.rows), cut=written.cut)
-    os.unlink(name)
-    return file.name, made
+    try:
+        with open(name, "rb") as plain, _result_file(job.scratch) as file:
+            compress(plain, file, job.compression)
+            return file.name, replace(measure(file, written.rows), cut=written.cut)
+    finally:
+        os.unlink(name)
 
 
 def pack_files(job: PackJob) -> tuple[str, Written]:
     """Write an archive into the scratch folder; return its path and what is in it."""
     objects = Objects(job.place)
     files = ((name, objects.size(stored), objects.chunks(stored)) for stored, name in job.files)
-    with NamedTemporaryFile(dir=job.scratch, suffix=".result", delete=False) as file:
-        pack(files, cast(BinaryIO, file))
-        return file.name, measure(cast(BinaryIO, file), 0)
+    with _result_file(job.scratch) as file:
+        pack(files, file)
+        return file.name, measure(file, 0)
+
+
+@contextmanager
+def _result_file(scratch: str) -> Iterator[BinaryIO]:
+    """Give a file that stays unless writing it fails: a disk that is full should not become fuller."""
+    with NamedTemporaryFile(dir=scratch, suffix=".result", delete=False) as file:
+        try:
+            yield cast(BinaryIO, file)
+            file.flush()
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 def open_index(objects: Objects, name: str) -> Index:

@@ -33,6 +33,7 @@ from swath.flow.shard import ShardProgress
 from swath.flow.table import Table, Union, order_tables
 from swath.store import shards
 from swath.store.database import Database, Row
+from swath.store.disk import naming_ailments
 from swath.store.objects import Objects
 
 #: Rounds of finding objects that are really lists of keys; each round looks one level deeper.
@@ -176,7 +177,7 @@ class Gatherer:
     async def gather(self, subject: Subject, reused: bool) -> Harvest:
         """Return what comes of all shards, of those extracted before (unless not `reused`) as it was."""
         definition = subject.definition
-        with TemporaryDirectory(dir=self._scratch) as folder:
+        with naming_ailments(), TemporaryDirectory(dir=self._scratch) as folder:
             passes = _Passes(self, subject, Path(folder), self._workers.count)
             harvest = await passes.run(self._stored(subject, reused), Way())
             for _ in range(MOST_ROUNDS):

@@ -10,13 +10,13 @@ import structlog
 
 from swath.engine.allowance import Allowance
 from swath.engine.auth import Auth
-from swath.engine.blocks import Elements
 from swath.engine.budget import Budget
 from swath.engine.checkpoint import Checkpoints
 from swath.engine.exits import OF_THE_EXIT, Exit, ExitPool
 from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
 from swath.engine.health import EVERY
+from swath.engine.inputs import Inputs
 from swath.engine.outages import outlast
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
@@ -26,7 +26,6 @@ from swath.flow.bodies import decoder, list_paths
 from swath.flow.definition import Json, Paginator, ProxyType, Workflow
 from swath.flow.execution import Status
 from swath.flow.masking import MASK, Masker, visible
-from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.verdict import Judge
 from swath.store import executions, limits, proxies, shards
@@ -64,9 +63,7 @@ class LiveExecution:
         #: Whether paging or a rule needs to know what an answer says that came as a success.
         counts_rows = row.maximum_rows is not None
         self.looks_inside = self.judge.looks_inside or counts_rows or self.workflow.paginator != Paginator()
-        self.plan = Plan(
-            definition.axes, definition.workflow.join, definition.constants, Elements(worker.objects)
-        )
+        self.inputs = Inputs(worker.objects, definition)
         #: What filters and rules may be filled with.
         self.parameters = {**definition.constants, **definition.parameters}
         self._secrets = secrets_of(definition)
@@ -120,6 +117,7 @@ class LiveExecution:
             self._committing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._committing
+        self.inputs.close()
         await self.checkpoints.commit()
         await self._write_health(0.0)
         await outlast(self.budget.close)

@@ -137,7 +137,7 @@ class ShardRunner:
         going = self._take_up(item)
         ahead = Ahead(lambda state: self._ask(item, going, state), self._most_ahead())
         try:
-            going.inputs = self._live.plan.inputs(item)
+            going.inputs = await self._live.inputs.of(item)
             while not await self._take_page(item, going, ahead):
                 if self._shard.make_way.is_set():
                     return

@@ -51,12 +51,15 @@ class Objects:
             await self._sync(name)
 
     async def move_file(self, name: str, path: Path) -> None:
-        """Keep a file's bytes as `name`, and remove the file."""
-        if await asyncio.to_thread(self._link, name, path):
-            await self._sync(name)
-        else:
-            await self.put_file(name, path)
-        await asyncio.to_thread(path.unlink)
+        """Keep a file's bytes as `name`, and remove the file, also where that fails."""
+        try:
+            if await asyncio.to_thread(self._link, name, path):
+                with naming_outages():
+                    await self._sync(name)
+            else:
+                await self.put_file(name, path)
+        finally:  # whoever failed makes it anew
+            await asyncio.to_thread(path.unlink)
 
     async def get(self, name: str) -> bytes:
         with naming_outages():
@@ -73,28 +76,42 @@ class Objects:
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, synchronously. Raises Damaged where they are missing."""
-        try:
-            data = bytes(obstore.get_range(self._store, name, start=offset, length=length))
-        except FileNotFoundError:
-            raise Damaged(f"Object {name} is missing.") from None
-        except (OSError, ValueError, BaseError) as error:
-            with naming_outages():
+        with naming_damage(name):
+            try:
+                data = bytes(obstore.get_range(self._store, name, start=offset, length=length))
+            except (OSError, ValueError, BaseError):
                 if self.size(name) < offset + length:
-                    raise Damaged(f"Object {name} ends early.") from error
+                    raise Damaged(f"Object {name} ends early.") from None
                 raise
-        if len(data) != length:
-            raise Damaged(f"Object {name} ends early.")
-        return data
+        return _whole(data, name, length)
+
+    async def find_size(self, name: str) -> int:
+        """Return an object's length in bytes. Raises Damaged where it is missing."""
+        with naming_damage(name):
+            return int((await obstore.head_async(self._store, name))["size"])
+
+    async def get_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset`. Raises Damaged where they are missing."""
+        with naming_damage(name):
+            try:
+                data = bytes(await obstore.get_range_async(self._store, name, start=offset, length=length))
+            except (OSError, ValueError, BaseError):
+                if await self.find_size(name) < offset + length:
+                    raise Damaged(f"Object {name} ends early.") from None
+                raise
+        return _whole(data, name, length)
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield an object's bytes, synchronously: for worker processes."""
-        for chunk in _found(self._store, name).stream(min_chunk_size=CHUNK):
-            yield bytes(chunk)
+        with naming_outages():
+            for chunk in _found(self._store, name).stream(min_chunk_size=CHUNK):
+                yield bytes(chunk)
 
     def write_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, synchronously and without a sync: for what can be made again."""
         if not self._link(name, path):
-            obstore.put(self._store, name, path, max_concurrency=MOST_CHUNKS)
+            with naming_outages():
+                obstore.put(self._store, name, path, max_concurrency=MOST_CHUNKS)
 
     async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes of an object from `start` to before `end`."""
@@ -146,6 +163,22 @@ def naming_outages() -> Iterator[None]:
         raise Unavailable("storage", f"It cannot be used: {told}") from error
 
 
+@contextmanager
+def naming_damage(name: str) -> Iterator[None]:
+    """Raise Damaged for an object that is not there, and Unavailable for what passes."""
+    try:
+        with naming_outages():
+            yield
+    except FileNotFoundError:
+        raise Damaged(f"Object {name} is missing.") from None
+
+
+def _whole(data: bytes, name: str, length: int) -> bytes:
+    if len(data) != length:
+        raise Damaged(f"Object {name} ends early.")
+    return data
+
+
 def _open(place: str) -> ObjectStore:
     if "://" in place:
         # An outage is waited for by whoever asked; here only what passes in a moment.
@@ -154,11 +187,8 @@ def _open(place: str) -> ObjectStore:
 
 
 def _found(store: ObjectStore, name: str) -> Any:
-    try:
-        with naming_outages():
-            return obstore.get(store, name)
-    except FileNotFoundError as error:
-        raise Damaged(f"Object {name} is missing.") from error
+    with naming_damage(name):
+        return obstore.get(store, name)
 
 
 def _sync_file(path: Path) -> None:

@@ -12,6 +12,8 @@ MODULES := tests/servers/node_modules
 # The server that speaks S3's protocol to the tests: its libraries do not go together with ours.
 S3 := tests/servers/s3/site
 AXE := tests/ui/node_modules
+# Most tests wait for sockets and processes: more of them at a time than there are cores.
+PROCESSES ?= 3
 # The browser that the tests drive.
 CHROMIUM := /usr/bin/chromium
 
@@ -31,7 +33,7 @@ serve: $(PRODUCT) ## API, web page and a worker on this machine; ARGS="--port 84
 	@$(BIN)/swath serve $(ARGS)
 
 test: lint $(MODULES)/.installed $(S3)/.installed $(AXE)/.installed postgresql chromium ## everything that CI runs; ARGS="-k name" chooses tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 
 lint: $(TOOLS) ## style, types and import contracts
 	@$(BIN)/ruff check

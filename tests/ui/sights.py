@@ -53,13 +53,27 @@ def _fill(server: Server, calm: str, slow: str, shop: Scripted) -> Iterator[Sigh
         url = f"http://swath:a-password@127.0.0.1:{port}"
         server.post("/proxies", {"type": "dedicated", "location": location, "url": url})
     server.post("/tokens", {"name": "nightly script"})
+    made = _automate(server, shop, posts["workflow"], failing)
     ended = [server.trigger(posts["workflow"]), server.trigger(failing, execution_name="Orders of June")]
     for each in ended:
         server.wait(each)
     runs = server.trigger(going, execution_name="All posts")
     wait_until(lambda: server.execution(runs)["counters"]["items_ended"] > 25, "some items have ended")
     server.ask("PATCH", f"/workflows/executions/{runs}", json={"concurrency": 12}).raise_for_status()
-    yield from _list(posts, ended, runs)
+    yield from _list(posts, ended, runs, made)
+
+
+def _automate(server: Server, shop: Scripted, posts: str, orders: str) -> tuple[str, str]:
+    """Make schedules and webhooks; return the first of each."""
+    asked = {"output_aggregation_format": "parquet", "maximum_requests_count": 10_000}
+    body = {"workflow_id": posts, "cron": "30 2 * * 1-5", "timezone": "Europe/Berlin", "execution": asked}
+    nightly = server.post("/schedules", {"name": "Posts, every night", **body})
+    server.post("/schedules", {"workflow_id": orders, "cron": "0 * * * *", "enabled": False})
+    shop.on("/told", lambda asked: Play(status=204))
+    shop.on("/busy", lambda asked: Play(status=503, body=b"Come back later."))
+    loader = server.post("/webhooks", {"name": "Our loader", "url": shop.url + "/told"})
+    server.post("/webhooks", {"url": shop.url + "/busy", "events": ["execution.failed"]})
+    return nightly["id"], loader["id"]
 
 
 def _define_friends(server: Server, upstream: str) -> str:
@@ -84,7 +98,7 @@ def _define_orders(server: Server, shop: Scripted) -> str:
             return Play.json({"error": "This customer is being moved; try again later."}, status=404)
         return Play.json({"orders": [{"id": customer * 100 + n, "total": n * 1.5} for n in range(1, 9)]})
 
-    shop.on("*", answer)
+    shop.on("/customers/*", answer)
     customers = [{"number": n, "name": f"Customer {n}"} for n in range(40)]
     collection = server.post("/collections", {"name": "Customers", "items": customers})
     endpoint = server.post("/endpoints", {"name": "Orders", "url": shop.url + "/customers/{{customer}}"})
@@ -97,7 +111,7 @@ def _define_orders(server: Server, shop: Scripted) -> str:
     return str(server.post("/workflows", body)["id"])
 
 
-def _list(posts: dict[str, str], ended: list[str], runs: str) -> Iterator[Sight]:
+def _list(posts: dict[str, str], ended: list[str], runs: str, made: tuple[str, str]) -> Iterator[Sight]:
     one, partly = (f"/executions/{each}" for each in ended)
     yield Sight("workflows", "/workflows", shown="table")
     yield Sight("workflow", f"/workflows/{posts['workflow']}", _try)
@@ -115,6 +129,12 @@ def _list(posts: dict[str, str], ended: list[str], runs: str) -> Iterator[Sight]
     yield Sight("collections", "/collections", shown="table")
     yield Sight("collection", f"/collections/{posts['collection']}", shown="pre")
     yield Sight("proxies", "/proxies", shown=".proxy")
+    yield Sight("schedules", "/schedules", shown="table")
+    yield Sight("schedule", f"/schedules/{made[0]}", shown="dl")
+    yield Sight("new-schedule", "/schedules", _ask_when)
+    yield Sight("webhooks", "/webhooks", shown="table")
+    yield Sight("webhook", f"/webhooks/{made[1]}", _see_delivered)
+    yield Sight("new-webhook", "/webhooks", _ask_whom)
     yield Sight("settings", "/settings", shown="table")
     yield Sight("nothing", "/nowhere", shown=".nothing")
 
@@ -136,3 +156,17 @@ def _ask_to_run(page: Page) -> None:
 
 def _wait_for_rows(page: Page) -> None:
     expect(page.locator(".ag-center-cols-container .ag-row").first).to_contain_text(re.compile(r"\d{6}"))
+
+
+def _ask_when(page: Page) -> None:
+    page.get_by_role("button", name="New schedule…", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_text("Next: ")).to_be_visible()
+
+
+def _see_delivered(page: Page) -> None:
+    expect(page.get_by_text("delivered").first).to_be_visible()
+
+
+def _ask_whom(page: Page) -> None:
+    page.get_by_role("button", name="New webhook…", exact=True).click()
+    expect(page.get_by_role("dialog", name="New webhook")).to_be_visible()

@@ -44,6 +44,10 @@ class Cron:
         """Return the first time that it is due after a moment, both in milliseconds since 1970."""
         return next(self.following(moment))
 
+    def explain(self) -> str:
+        """Say in words when it is due: `At 06:00 every day`."""
+        return str(CronSim(self._text, datetime(2024, 1, 1, tzinfo=self._zone)).explain())
+
     def following(self, moment: int) -> Iterator[int]:
         """Yield all times that it is due after a moment."""
         for due in CronSim(self._text, datetime.fromtimestamp(moment / 1e3, self._zone)):

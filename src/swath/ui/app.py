@@ -15,14 +15,28 @@ from swath.ui import (
     ledger,
     proxies,
     rows,
+    schedules,
     session,
     settings,
+    webhooks,
     workflows,
 )
 from swath.ui.frame import STATIC, say_nowhere
 
 #: All views there are, and the address of the first.
-VIEWS = (workflows, executions, execution, rows, files, ledger, collections, proxies, settings)
+VIEWS = (
+    workflows,
+    executions,
+    execution,
+    rows,
+    files,
+    ledger,
+    collections,
+    proxies,
+    schedules,
+    webhooks,
+    settings,
+)
 FRONT = "/workflows"
 #: Seconds that the server keeps a view for a browser that has lost its connection.
 PATIENCE = 30.0

@@ -13,6 +13,7 @@ from swath.operations.adjustments import Changes
 from swath.operations.retries import Retry
 from swath.ui.dialogs import Form, choose_proxy
 from swath.ui.frame import Visit, button, say
+from swath.ui.options import whole
 
 
 def add_controls(visit: Visit, execution: Mapping[str, Any]) -> None:
@@ -76,8 +77,8 @@ def _ask_changes(visit: Visit, execution_id: str) -> None:
             limits = (RateLimit(requests=int(rate.value), per_seconds=float(per.value or 1)),)
         changes = Changes(
             rate_limits=limits,
-            concurrency=_whole(concurrency.value),
-            maximum_requests_count=_whole(most.value),
+            concurrency=whole(concurrency.value),
+            maximum_requests_count=whole(most.value),
             proxy=proxy(),
         )
         await visit.ask(adjustments.adjust, execution_id, changes)
@@ -111,7 +112,3 @@ def _ask_retry(visit: Visit, execution_id: str) -> None:
             "limited": ui.checkbox("Items that your limit of requests ended"),
         }
         proxy = choose_proxy(visit, keep=True)
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)

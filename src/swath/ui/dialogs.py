@@ -31,7 +31,8 @@ class Form:
         wide: bool = False,
     ) -> None:
         self._does, self._act, self._kind, self._leave = does, act, kind, leave
-        self._dialog = ui.dialog(value=True)
+        with ui.context.client.content:  # not in the dialog that asked for this one: that one goes
+            self._dialog = ui.dialog(value=True)
         self._dialog.on("hide", self._dialog.delete)
         self._dialog.props["aria-label"] = title
         with self._dialog:
@@ -67,7 +68,7 @@ class Form:
 def choose_proxy(visit: Visit, *, keep: bool = False) -> Callable[[], ProxyChoice | None]:
     """Draw the choice of a way out; return what tells the choice that was made."""
     options = {"": KEEP if keep else DIRECT, "custom": CUSTOM}
-    choice = ui.select(options, value="", label="Way out").props("outlined dense options-dense")
+    choice = ui.select(options, value="", label="Proxy").props("outlined dense options-dense")
     url = ui.input("Proxy URL", placeholder="http://user:password@host:port").props("outlined dense")
     url.bind_visibility_from(choice, "value", value="custom")
 

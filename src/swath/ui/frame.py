@@ -32,6 +32,8 @@ PLACES = (
     ("Executions", "/executions"),
     ("Collections", "/collections"),
     ("Proxies", "/proxies"),
+    ("Schedules", "/schedules"),
+    ("Webhooks", "/webhooks"),
     ("Settings", "/settings"),
 )
 #: Changes with the files, which browsers keep for as long as it stays the same.

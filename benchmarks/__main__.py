@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import extraction, growth, memory, page, report, whole_way
+from benchmarks import extraction, growth, memory, page, report, whole_way, workers
 from benchmarks.choice import Choice
 
 #: Each part measures, and returns its section of RESULTS.md.
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[Choice], str]] = {
     "memory": memory.measure,
     "growth": growth.measure,
     "page": page.measure,
+    "workers": workers.measure,
 }
 
 

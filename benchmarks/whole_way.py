@@ -58,9 +58,9 @@ def measure(choice: Choice) -> str:
 
 
 @contextmanager
-def upstream() -> Iterator[str]:
-    """The sample upstream, which neither limits nor stumbles; gives its URL."""
-    options = ["--no-limit", "--no-hiccups", "--until-stdin-closes"]
+def upstream(*more: str) -> Iterator[str]:
+    """The sample upstream, which neither limits nor stumbles, with further options; gives its URL."""
+    options = ["--no-limit", "--no-hiccups", "--until-stdin-closes", *more]
     command = [sys.executable, "-m", "swath.demo.upstream", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -27,9 +27,13 @@ def find_programs() -> Path:
 
 
 class Postgres:
-    """A server that only this machine reaches. `url` is of a database that nobody else uses."""
+    """A server that only this machine reaches, with further `settings` of its own (`name=value`).
 
-    def __init__(self) -> None:
+    `url` is of a database that nobody else uses.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = settings
         self._programs = find_programs()
         self._account = _unprivileged()
         self.folder = Path(mkdtemp(prefix="swath-postgres-"))
@@ -51,13 +55,17 @@ class Postgres:
         settings = (
             f"port={self.port} listen_addresses=127.0.0.1 unix_socket_directories='' max_connections=90"
         )
-        options = " ".join(f"-c {setting}" for setting in settings.split())
+        options = " ".join(f"-c {setting}" for setting in (*settings.split(), *self._settings))
         log = str(self.folder / "log")
         self._run("pg_ctl", "start", "-w", "-t", "60", "-l", log, "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop; `immediate` is as a loss of power."""
         self._run("pg_ctl", "stop", "-w", "-m", mode)
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def url(self, name: str) -> str:
         return f"postgresql://swath@127.0.0.1:{self.port}/{name}"

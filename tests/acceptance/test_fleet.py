@@ -55,6 +55,26 @@ def test_C1_a_killed_workers_shards_go_on_elsewhere(
         assert count_repeats(upstream) <= lost + in_flight
 
 
+def test_all_workers_have_a_part_in_a_small_execution(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """It is cut for as many as there are: no worker takes all of it and leaves the others idle."""
+    upstream.behaviour = Behaviour(delay=1.0, hiccup_every=0, limit=None)
+    with Fleet(tmp_path / "fleet", database_url, workers=3) as fleet:
+        server = fleet.server
+        workflow = define_posts(server, upstream.url, USERS[:36], max_pages_per_item=2)["workflow"]
+        execution = server.wait(server.trigger(workflow))
+        assert execution["status"] == "succeeded"
+        assert workers_of(database_url) == {worker.name for worker in fleet.workers}
+
+
+def workers_of(database_url: str) -> set[str]:
+    """Return who worked on shards."""
+    query = "SELECT executor_id FROM swath_engine.workflow_status WHERE name = 'run_shard'"
+    with psycopg.connect(database_url) as connection:
+        return {name for (name,) in connection.execute(query)}
+
+
 @pytest.mark.parametrize(
     ("command", "environment", "told"),
     [

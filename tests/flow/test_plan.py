@@ -184,6 +184,16 @@ def test_shards_cover_all_items_and_are_never_too_many(items: int) -> None:
     assert (count_shards(items, size) - 1) * size < max(items, 1)
 
 
+@given(st.integers(1, 10**6), st.integers(1, 400), st.integers(1, 16))
+def test_there_are_shards_for_every_place(items: int, places: int, smallest: int) -> None:
+    """Nobody goes without one while the others have two, unless so few items are left to each."""
+    size = choose_shard_size(items, places, smallest)
+    assert smallest <= size <= 1_000
+    assert (
+        size == smallest or count_shards(items, size) >= places or count_shards(items, size - 1) > 2 * places
+    )
+
+
 def test_shards_are_consecutive_ranges() -> None:
     """Each item is in exactly one shard."""
     covered = [item for _, first, count in shards_of(70, 16) for item in range(first, first + count)]

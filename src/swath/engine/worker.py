@@ -25,7 +25,7 @@ from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
 from swath.errors import Damaged, FetchFault, SwathError, Torn
 from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
-from swath.flow.plan import count_shards, shard_bounds
+from swath.flow.plan import SMALLEST_SHARD, choose_shard_size, count_shards, shard_bounds
 from swath.flow.renewal import Choice
 from swath.settings import Settings
 from swath.store import admission, executions, ledger, limits, retries, shards
@@ -41,6 +41,8 @@ REOPENED = -1
 
 #: Seconds after which a state is looked at again where nobody told of a change.
 LOOK_AGAIN = 5.0
+#: Workers that an execution is cut for where there are fewer: others may come while it runs.
+WORKERS_TO_COME = 2
 
 
 @dataclass(kw_only=True)
@@ -104,8 +106,21 @@ class Worker:
         except SwathError as error:
             await self.fail(execution_id, str(error))
             return False
-        await self.database.write(executions.start, execution_id, now_ms())
+        size = await self._shard_size(row, definition.workflow.concurrency)
+        await self.database.write(executions.start, execution_id, now_ms(), size)
         return True
+
+    async def _shard_size(self, row: Row[Any], concurrency: int) -> int:
+        """Return how many items make a shard: where workers share an execution, so few that all have some.
+
+        The shards in a worker's places still hold as many items as it may have under way.
+        """
+        if self.lease is None or row.parent_id is not None:
+            return int(row.shard_size)
+        await self.lease.take()  # workers may have come since the last beat
+        places = max(self.slots_of_all, WORKERS_TO_COME * self.slots)
+        smallest = min(-(-concurrency // self.slots), SMALLEST_SHARD)
+        return min(int(row.shard_size), choose_shard_size(row.items_total, places, smallest))
 
     async def _take_over(self, row: Row[Any]) -> None:
         """Lay the shards of a retry as its parent left them; again where that was done in part."""

@@ -21,8 +21,10 @@ Element = Callable[[Axis, int], Json]
 #: A queue of more shards than this is slower to keep than to work on.
 MOST_SHARDS = 10_000
 SMALLEST_SHARD = 16
-USUAL_SHARDS = 8
 LARGEST_USUAL_SHARD = 1_000
+#: Shards worked on at a time by one process, and how many shards there are for each of these places.
+USUAL_PLACES = 4
+SHARDS_A_PLACE = 2
 
 
 def count_items(axes: Sequence[Axis], join: Join) -> int:
@@ -204,10 +206,10 @@ def _inline_windows(rule: DateWindows, now: datetime) -> Axis:
     return Axis(count=len(windows), sources=(), values=windows)
 
 
-def choose_shard_size(items: int) -> int:
-    """Return how many input items make a shard: 8 shards of at least 16 and at most 1,000 items,
-    larger only where there would be more than 10,000 of them."""
-    usual = min(max(-(-items // USUAL_SHARDS), SMALLEST_SHARD), LARGEST_USUAL_SHARD)
+def choose_shard_size(items: int, places: int = USUAL_PLACES, smallest: int = SMALLEST_SHARD) -> int:
+    """Return how many input items make a shard: two shards for each place where one is worked on, of at
+    most 1,000 items; larger only where there would be more than 10,000 shards."""
+    usual = min(max(-(-items // (SHARDS_A_PLACE * places)), smallest), LARGEST_USUAL_SHARD)
     return max(usual, -(-items // MOST_SHARDS))
 
 

@@ -113,12 +113,14 @@ def remember_key(connection: Connection, owner_id: str, key: str, digest: str, e
     return known
 
 
-def start(connection: Connection, execution_id: str, now: int) -> None:
-    """Mark a queued execution as running; one that is already further stays as it is."""
+def start(connection: Connection, execution_id: str, now: int, shard_size: int) -> None:
+    """Mark a queued execution as running, in shards of so many items; one already further stays as it is."""
+    deadline = now + executions.c.maximum_ms
+    begun = {"status": Status.RUNNING, "started_at": now, "deadline_at": deadline, "shard_size": shard_size}
     connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status == Status.QUEUED)
-        .values(status=Status.RUNNING, started_at=now, deadline_at=now + executions.c.maximum_ms)
+        .values(begun)
     )
 
 

@@ -24,6 +24,7 @@ from swath.engine.pacing import Pacer
 from swath.engine.times import Clock
 from swath.engine.worker import Worker
 from swath.errors import SetupError
+from swath.operations.chains import follow
 from swath.operations.context import Context
 from swath.operations.retention import keep_tidy
 from swath.operations.timetable import keep_time
@@ -74,7 +75,7 @@ async def open_house(
                 fetcher=fetcher,
                 pacer=Pacer(clock=clock.steady, sleep=clock.sleep),
                 clock=clock,
-                combiner=Combiner(database, objects, opened, settings.data_dir / "scratch"),
+                combiner=Combiner(database, objects, opened, settings.data_dir / "scratch", follow(vault)),
                 courier=Courier(database, fetcher, vault, clock, tell(settings.public_url.rstrip("/"))),
             )
             engine = Engine(worker) if work else Desk(worker)

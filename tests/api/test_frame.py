@@ -135,7 +135,6 @@ def test_all_errors_of_a_body_are_told_at_once(alice: Client) -> None:
         "name": "Must be a string.",
         "endpoint_id": "Must be a string.",
         "mappings[1].target_variable_name": "Blank.",
-        "mappings[1].source_collection_id": "Blank.",
         "mappings[2]": "Must be an object.",
         "paginator.type": PAGINATORS,
         "paginator.start": "Must be an integer.",

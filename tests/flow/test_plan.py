@@ -9,15 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.definition import Axis, Batch, DateWindows, NumberRange, Source, VariableMapping, Workflow
+from swath.flow.definition import (
+    Axis,
+    Batch,
+    DateWindows,
+    Drawn,
+    NumberRange,
+    ResultColumn,
+    ResultTable,
+    Source,
+    VariableMapping,
+    Workflow,
+)
 from swath.flow.plan import (
     Plan,
+    check_lengths,
     choose_shard_size,
     count_items,
     count_shards,
     decode,
     encode,
+    is_drawn,
     lay_axes,
+    list_columns,
+    settle_drawn,
     shards_of,
 )
 
@@ -78,8 +93,11 @@ def test_a_json_item_gives_its_key_or_fails_alone() -> None:
         plan.inputs(1)
 
 
-def look_up(collection_id: str) -> tuple[int, int, int]:
-    return {"users": (1, 5, 10), "days": (2, 1, 3)}[collection_id]
+def look_up(mapping: VariableMapping) -> Axis:
+    if mapping.from_result:
+        return Axis(count=0, sources=(), result=ResultTable(execution_id="e", revision=0))
+    number, version, count = {"users": (1, 5, 10), "days": (2, 1, 3)}[mapping.source_collection_id or ""]
+    return Axis(count=count, sources=(), snapshot=(number, version))
 
 
 NOW = datetime(2024, 3, 15, 12, 30, tzinfo=UTC)
@@ -198,3 +216,31 @@ def test_shards_are_consecutive_ranges() -> None:
     """Each item is in exactly one shard."""
     covered = [item for _, first, count in shards_of(70, 16) for item in range(first, first + count)]
     assert covered == list(range(70))
+
+
+def test_columns_of_one_table_go_row_by_row_and_are_counted_when_they_are_drawn() -> None:
+    """How long such a list is is not known before; of one column it holds texts, of several objects."""
+
+    def take(variable: str, column: str) -> VariableMapping:
+        source = ResultColumn(workflow_id="w", column=column)
+        return VariableMapping(target_variable_name=variable, from_result=source)
+
+    (pair,) = lay([take("owner", "owner.login"), take("name", "name")], batches={})
+    assert not is_drawn([pair])
+    assert list_columns(pair) == ["owner.login", "name"]
+    settled = settle_drawn(pair, 7, Drawn(rows=9, blank=1, repeated=1))
+    assert is_drawn([settled])
+    assert (settled.count, [source.key for source in settled.sources]) == (7, ["owner.login", "name"])
+    (single,) = lay([take("id", "id")], batches={"id": Batch(size=3)})
+    settled = settle_drawn(single, 7, Drawn(rows=7))
+    assert (settled.count, settled.items, settled.sources[0].key) == (3, 7, None)
+
+
+def test_zipped_lists_are_compared_once_their_lengths_are_known() -> None:
+    """A list that is not drawn yet may turn out to be of the right length."""
+    source = ResultColumn(workflow_id="w", column="id")
+    taken = VariableMapping(target_variable_name="id", from_result=source)
+    axes = lay([taken, mapping("day", "days")], join="zip")
+    check_lengths([settle_drawn(axes[0], 3, Drawn(rows=3)), axes[1]], "zip")
+    with pytest.raises(InvalidInput, match="id 4, day 3"):
+        check_lengths([settle_drawn(axes[0], 4, Drawn(rows=4)), axes[1]], "zip")

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
+from swath.engine.ending import Follow, conclude
 from swath.engine.extract import (
     PackJob,
     ReduceJob,
@@ -21,6 +22,7 @@ from swath.engine.extract import (
     pack_files,
     reduce_table,
 )
+from swath.engine.feeding import draw_lists, tell_drawn
 from swath.engine.frozen import Opened
 from swath.engine.gather import Gatherer, Subject, is_csv, shape_rows
 from swath.engine.manifest import MOST_REMARKS, Findings, Told, write_manifest
@@ -33,14 +35,18 @@ from swath.flow.files.packing import ARCHIVE, ENDINGS
 from swath.flow.recipe import Recipe, apply_recipe
 from swath.flow.table import Table, name_files, plain_name
 from swath.store import executions, ledger, recipes, shards
-from swath.store.database import Database
+from swath.store.database import Database, Row
 from swath.store.objects import Objects
 
 
 class Combiner:
     """Makes row parts and files in worker processes, started when first needed."""
 
-    def __init__(self, database: Database, objects: Objects, opened: Opened, scratch: Path) -> None:
+    def __init__(
+        self, database: Database, objects: Objects, opened: Opened, scratch: Path, follow: Follow
+    ) -> None:
+        #: Queues what an execution's end starts.
+        self.follow = follow
         self._database = database
         self._objects = objects
         self._opened = opened
@@ -51,6 +57,10 @@ class Combiner:
     async def close(self) -> None:
         """Let the worker processes end what they are at, and go."""
         await self._workers.close()
+
+    async def draw_lists(self, row: Row[Any]) -> Row[Any]:
+        """Draw the lists of an execution that are rows of another. Raises SwathError."""
+        return await draw_lists(self._database, self._objects, self._workers, self._scratch, row)
 
     async def extract(self, execution_id: str, number: int) -> None:
         """Extract a finished shard and remember its parts; again where that was done before."""
@@ -184,7 +194,8 @@ class Combiner:
         warnings = await self._describe(subject, revision, files, findings)
         status = Status.FAILED if subject.row.error else judge_end(counts, cancelled=cancelled)
         await self._database.write(
-            executions.end,
+            conclude,
+            self.follow,
             subject.id,
             status=status,
             error=None,
@@ -199,6 +210,7 @@ class Combiner:
     ) -> list[str]:
         """Write a revision's manifest; return its warnings."""
         warnings = findings.warnings(sum(file["rows"] for file in files))
+        warnings += tell_drawn(subject.definition.axes)
         told = await self._tell(subject)
         manifest = write_manifest(subject.row, subject.definition, findings, files, told, warnings, revision)
         await self._objects.put(manifest_name(subject.id, revision), manifest)

@@ -1,7 +1,7 @@
-"""What becomes of items that were begun when their execution was ended before them."""
+"""The end of an execution: of items that it was amid, of itself, and what begins with it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from swath.engine.frozen import Opened
@@ -14,12 +14,25 @@ from swath.flow.masking import visible
 from swath.flow.shard import ShardProgress
 from swath.store import checkpoints, executions, shards
 from swath.store.checkpoints import ShardLine
-from swath.store.database import Database, Row
+from swath.store.database import Connection, Database, Row
 from swath.store.objects import Objects
+
+#: Queues what the end of an execution starts: the connection, its row, how it ended, the time.
+Follow = Callable[[Connection, Row[Any], Status, int], None]
 
 CANCELLED = ItemFailed(
     "cancelled", "The execution ended amid this item; the pages it had are kept.", retryable=True
 )
+
+
+def conclude(
+    connection: Connection, follow: Follow, execution_id: str, /, *, status: Status, now: int, **told: Any
+) -> None:
+    """End an execution and start what follows on it, in one transaction: both are seen at once."""
+    if executions.end(connection, execution_id, status=status, now=now, **told):
+        row = executions.find(connection, execution_id)
+        assert row is not None
+        follow(connection, row, status, now)
 
 
 async def end_begun(database: Database, objects: Objects, opened: Opened, execution_id: str) -> None:

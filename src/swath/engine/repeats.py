@@ -2,7 +2,7 @@
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,8 @@ from swath.store.objects import Objects
 
 #: No more files than this are open at a time.
 MOST_PILES = 200
+#: A row: its shard, its number there, its mark.
+Marked = tuple[int, int, bytes]
 _RECORD = struct.Struct(f"<II{MARK}s")
 
 
@@ -31,32 +33,38 @@ def find_repeated(job: RepeatJob) -> dict[int, bytes]:
     """Return the repeated rows by shard, as ascending numbers of four bytes each."""
     objects = Objects(job.place)
     total = sum(length for *_, length in job.marks) // MARK
+    repeated = find_among(_read(objects, job), total, job.scratch, job.at_a_time)
+    return {shard: numbers.tobytes() for shard, numbers in repeated.items()}
+
+
+def find_among(rows: Iterable[Marked], total: int, scratch: str, at_a_time: int) -> "dict[int, array[int]]":
+    """Return the numbers, ascending, of the rows whose mark came before, by shard. Memory does not grow."""
     repeated: dict[int, array[int]] = {}
-    if total <= job.at_a_time:
-        find_repeats(_read(objects, job), repeated)
+    if total <= at_a_time:
+        find_repeats(rows, repeated)
     else:
-        with TemporaryDirectory(dir=job.scratch) as folder:
-            for pile in _sort_apart(objects, job, Path(folder), min(total // job.at_a_time + 1, MOST_PILES)):
+        with TemporaryDirectory(dir=scratch) as folder:
+            for pile in _sort_apart(rows, Path(folder), min(total // at_a_time + 1, MOST_PILES)):
                 find_repeats(_read_pile(pile), repeated)
-    return {shard: array("I", sorted(numbers)).tobytes() for shard, numbers in repeated.items()}
+    return {shard: array("I", sorted(numbers)) for shard, numbers in repeated.items()}
 
 
-def _read(objects: Objects, job: RepeatJob) -> Iterator[tuple[int, int, bytes]]:
+def _read(objects: Objects, job: RepeatJob) -> Iterator[Marked]:
     for shard, name, offset, length in job.marks:
         yield from number_marks(shard, objects.read_range(name, offset, length) if length else b"")
 
 
-def _sort_apart(objects: Objects, job: RepeatJob, folder: Path, count: int) -> list[Path]:
+def _sort_apart(rows: Iterable[Marked], folder: Path, count: int) -> list[Path]:
     """Write the rows to files, those of one mark to the same one."""
     paths = [folder / str(number) for number in range(count)]
     with ExitStack() as stack:
         piles = [stack.enter_context(path.open("wb")) for path in paths]
-        for row in _read(objects, job):
+        for row in rows:
             piles[int.from_bytes(row[2][:4], "big") % count].write(_RECORD.pack(*row))
     return paths
 
 
-def _read_pile(path: Path) -> Iterator[tuple[int, int, bytes]]:
+def _read_pile(path: Path) -> Iterator[Marked]:
     with path.open("rb") as pile:
         while records := pile.read(_RECORD.size * 10_000):
             yield from _RECORD.iter_unpack(records)

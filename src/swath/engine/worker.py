@@ -10,7 +10,7 @@ import structlog
 from swath.engine.changes import Changes
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
-from swath.engine.ending import end_begun
+from swath.engine.ending import conclude, end_begun
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.health import Health
@@ -23,7 +23,7 @@ from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
-from swath.errors import Damaged, FetchFault, SwathError, Torn
+from swath.errors import Damaged, FetchFault, SwathError, Torn, Unavailable
 from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
 from swath.flow.plan import SMALLEST_SHARD, choose_shard_size, count_shards, shard_bounds
 from swath.flow.renewal import Choice
@@ -96,6 +96,7 @@ class Worker:
         if row is None or row.status in TERMINAL:
             return False
         try:
+            row = await self.combiner.draw_lists(row)
             definition = self.opened.of(row).definition
             for axis in definition.axes:
                 if axis.snapshot is not None:
@@ -103,6 +104,8 @@ class Worker:
                     await freeze(self.database, self.objects, *axis.snapshot, scratch)
             if row.parent_id is not None:
                 await self._take_over(row)
+        except Unavailable:
+            raise  # it is begun again before long
         except SwathError as error:
             await self.fail(execution_id, str(error))
             return False
@@ -227,7 +230,8 @@ class Worker:
         log.error("execution_given_up", execution=execution_id, reason=reason)
         failed = Status.FAILED
         await self.database.write(
-            executions.end,
+            conclude,
+            self.combiner.follow,
             execution_id,
             status=failed,
             error=reason,

@@ -26,6 +26,12 @@ LONGEST_BATCH = 10_000
 #: The variable that a paginator sets where it names none.
 PAGING_VARIABLES = {"page_number": "page", "offset": "offset", "cursor": "cursor", "header_cursor": "cursor"}
 
+#: What is said of workflows that take each other's rows.
+RING = (
+    "This would be a ring: that workflow takes its rows from this one, itself or by others. "
+    "One of them must take its values from elsewhere."
+)
+
 
 def check_endpoint(endpoint: Endpoint) -> list[Finding]:
     """Return what keeps an endpoint from being sent."""
@@ -80,6 +86,7 @@ def _check_inputs(workflow: Workflow, known: Collection[str]) -> Iterator[Findin
         if name in seen:
             yield field, f"The variable {name!r} is mapped twice."
         seen.add(name)
+    yield from _check_sources(workflow)
     for number, span in enumerate(workflow.ranges):
         yield from _attempt(partial(count_numbers, span), f"ranges[{number}].")
     for number, rule in enumerate(workflow.date_windows):
@@ -88,6 +95,30 @@ def _check_inputs(workflow: Workflow, known: Collection[str]) -> Iterator[Findin
         if name not in known:
             yield f"batches.{name}", _unknown(name, known)
         yield from _check_number(f"batches.{name}.size", batch.size, 1, LONGEST_BATCH)
+
+
+def _check_sources(workflow: Workflow) -> Iterator[Finding]:
+    """Yield the mappings that name no list, or two, and rows of more than one workflow."""
+    feeders: set[str] = set()
+    for number, mapping in enumerate(workflow.mappings):
+        place, column = f"mappings[{number}]", mapping.from_result
+        if column is None:
+            yield from _blank(f"{place}.source_collection_id", mapping.source_collection_id or "")
+            continue
+        if mapping.source_collection_id is not None or mapping.source_collection_json_key is not None:
+            yield f"{place}.from_result", "Takes the place of a collection: give only one of both."
+        yield from _blank(f"{place}.from_result.workflow_id", column.workflow_id)
+        yield from _blank(f"{place}.from_result.column", column.column)
+        feeders.add(column.workflow_id)
+        if len(feeders) > 1:
+            message = "All rows must come from one workflow; let one of them take the other's rows."
+            yield f"{place}.from_result.workflow_id", message
+
+
+def feeder_of(workflow: Workflow) -> str | None:
+    """Return the workflow whose rows a workflow takes; None where it takes none."""
+    found = (mapping.from_result.workflow_id for mapping in workflow.mappings if mapping.from_result)
+    return next(found, None)
 
 
 def _fed(workflow: Workflow) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ Join = Literal["product", "zip"]
 AnswerFormat = Literal["auto", "json", "ndjson", "csv", "xml"]
 OutputFormat = Literal["csv", "json", "jsonl", "parquet", "xlsx"]
 UniqueWithin = Literal["item", "execution"]
+ChainedEnd = Literal["succeeded", "partially_failed"]
 Compression = Literal["none", "gzip", "zstd"]
 ProxyType = Literal["shared", "dedicated", "custom", "direct"]
 
@@ -80,13 +81,37 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultColumn:
+    """A column of the rows that another workflow's executions make: of the primary table if none is named."""
+
+    workflow_id: str
+    #: As a file's header has it, or without the table's own name: `id` of the table `results`.
+    column: str
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VariableMapping:
-    """`target_variable_name` takes its values from a collection; of JSON items, from one key."""
+    """`target_variable_name` takes its values from a collection; of JSON items, from one key.
+
+    Or `from_result`: from a column of what another workflow gives.
+    """
 
     target_variable_name: str
-    source_collection_id: str
+    source_collection_id: str | None = None
     source_collection_json_key: str | None = None
+    from_result: ResultColumn | None = None
     id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """When an execution of the workflow that this one takes rows from starts one of this, and with what."""
+
+    #: Ends that start one; none: only a trigger does.
+    after: tuple[ChainedEnd, ...] = ("succeeded", "partially_failed")
+    #: Names of its execution parameters that are handed on; None: all that are no lists.
+    parameters: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +275,8 @@ class Workflow:
     ranges: tuple[NumberRange, ...] = ()
     date_windows: tuple[DateWindows, ...] = ()
     join: Join = "product"
+    #: Of a workflow whose mappings take rows from another: what that one's end starts.
+    chain: Chain = field(default_factory=Chain)
     paginator: Paginator = field(default_factory=Paginator)
     filters: tuple[Filter, ...] = ()
     response_rules: tuple[ResponseRule, ...] = ()
@@ -309,6 +336,8 @@ class Options:
     #: Make one more result, a ZIP archive of all files.
     archive: bool = False
     do_proxy_hot_swap: bool = False
+    #: Whether its end starts the workflows that take its rows.
+    chain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +346,26 @@ class Source:
 
     variable: str
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What was found in a table that a list was drawn from."""
+
+    rows: int = 0
+    #: Rows without a value, which were left out, and rows whose values came before.
+    blank: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTable:
+    """An execution's table that a list is drawn from when its reader begins; `drawn` tells that it was."""
+
+    execution_id: str
+    revision: int
+    collection: str | None = None
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +384,8 @@ class Axis:
     numbers: tuple[int, int] | None = None
     batch: Batch | None = None
     items: int = 0
+    #: Where the snapshot's items come from, of a list that is no collection.
+    result: ResultTable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,17 @@ from math import prod
 import msgspec
 
 from swath.errors import InvalidInput, ItemFailed
-from swath.flow.definition import Axis, Batch, DateWindows, Join, Json, Source, VariableMapping, Workflow
+from swath.flow.definition import (
+    Axis,
+    Batch,
+    DateWindows,
+    Drawn,
+    Join,
+    Json,
+    Source,
+    VariableMapping,
+    Workflow,
+)
 from swath.flow.spans import count_numbers, lay_windows
 
 #: Gives the element at a position of an axis.
@@ -116,18 +126,18 @@ def lay_axes(
     workflow: Workflow,
     parameters: Mapping[str, Json],
     listable: frozenset[str],
-    collection: Callable[[str], tuple[int, int, int]],
+    look_up: Callable[[VariableMapping], Axis],
     now: datetime,
 ) -> tuple[Axis, ...]:
     """Return the axes of an execution: of its mappings, its ranges, its date windows, in this order.
 
     A scalar parameter takes its variable's list away, a list takes its place. A list for a variable
-    of `listable` that has none is an axis of its own, after the others. `collection` tells an id's
-    number, version and count. Raises InvalidInput where zipped axes differ in length.
+    of `listable` that has none is an axis of its own, after the others. `look_up` tells the axis that a
+    mapping's list makes. Raises InvalidInput where zipped axes differ in length.
     """
     layout = _Layout(workflow, parameters)
     for mapping in workflow.mappings:
-        layout.map(mapping, collection)
+        layout.map(mapping, look_up)
     for span in workflow.ranges:
         axis = Axis(count=count_numbers(span), sources=(), numbers=(span.first, span.step))
         layout.add(f"range {span.variable}", axis, Source(variable=span.variable))
@@ -149,14 +159,16 @@ class _Layout:
         self._axes: dict[tuple[str, Batch | None], Axis] = {}
         self._seen: set[str] = set()
 
-    def map(self, mapping: VariableMapping, collection: Callable[[str], tuple[int, int, int]]) -> None:
-        """Feed a variable from a collection, which is asked for only where it is needed."""
-        name, source_id = mapping.target_variable_name, mapping.source_collection_id
+    def map(self, mapping: VariableMapping, look_up: Callable[[VariableMapping], Axis]) -> None:
+        """Feed a variable from a list, which is asked for only where it is needed."""
+        name, column = mapping.target_variable_name, mapping.from_result
+        place, key = mapping.source_collection_id or "", mapping.source_collection_json_key
+        if column is not None:
+            place, key = f"result {column.collection or ''}", column.column
         axis = Axis(count=0, sources=())
-        if name not in self._parameters and (source_id, self._batch(name)) not in self._axes:
-            number, version, count = collection(source_id)
-            axis = Axis(count=count, sources=(), snapshot=(number, version))
-        self.add(source_id, axis, Source(variable=name, key=mapping.source_collection_json_key))
+        if name not in self._parameters and (place, self._batch(name)) not in self._axes:
+            axis = look_up(mapping)
+        self.add(place, axis, Source(variable=name, key=key))
 
     def add(self, key: str, axis: Axis, source: Source) -> None:
         """Feed a variable from an axis, unless a parameter does."""
@@ -178,13 +190,38 @@ class _Layout:
 
     def finish(self) -> tuple[Axis, ...]:
         laid = tuple(_gather(axis, batch) for (_, batch), axis in self._axes.items())
-        if self._workflow.join == "zip" and len({axis.count for axis in laid}) > 1:
-            counts = ", ".join(f"{axis.sources[0].variable} {axis.count}" for axis in laid)
-            raise InvalidInput("join", f"Zipped inputs must be equally long, but are: {counts}.")
+        check_lengths(laid, self._workflow.join)
         return laid
 
     def _batch(self, variable: str) -> Batch | None:
         return self._workflow.batches.get(variable)
+
+
+def is_drawn(axes: Sequence[Axis]) -> bool:
+    """Tell whether it is known how long all axes are: that of a result is not before its rows were read."""
+    return all(axis.result is None or axis.result.drawn is not None for axis in axes)
+
+
+def check_lengths(axes: Sequence[Axis], join: Join) -> None:
+    """Raise InvalidInput where zipped axes differ in length, as far as that is known."""
+    if join == "zip" and is_drawn(axes) and len({axis.count for axis in axes}) > 1:
+        counts = ", ".join(f"{axis.sources[0].variable} {axis.count}" for axis in axes)
+        raise InvalidInput("join", f"Zipped inputs must be equally long, but are: {counts}.")
+
+
+def list_columns(axis: Axis) -> list[str]:
+    """Return the columns of a result that an axis takes its variables from."""
+    return list(dict.fromkeys(str(source.key) for source in axis.sources))
+
+
+def settle_drawn(axis: Axis, count: int, drawn: Drawn) -> Axis:
+    """Return the axis of a result once its rows were read: texts of one column, objects of several."""
+    assert axis.result is not None
+    sources = axis.sources
+    if len(list_columns(axis)) == 1:
+        sources = tuple(replace(source, key=None) for source in sources)
+    settled = replace(axis, count=count, sources=sources, result=replace(axis.result, drawn=drawn))
+    return _gather(settled, axis.batch)
 
 
 def _gather(axis: Axis, batch: Batch | None) -> Axis:

@@ -169,8 +169,9 @@ class Application:
     # --- workflows
 
     def _apply_workflows(self) -> None:
-        names = Names.of(self.connection, self.user, self.endpoint_ids, self.collection_ids)
-        for name, written in self.formula.workflows.items():
+        ids = self.endpoint_ids, self.collection_ids, self.workflow_ids
+        names = Names.of(self.connection, self.user, *ids)
+        for name, written in self.formula.feeders_first():
             try:
                 self._apply_workflow(names, name, written)
             except FieldError as error:

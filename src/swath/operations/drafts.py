@@ -5,19 +5,23 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from swath.engine.draw import peek
+from swath.engine.feeding import check_drawing, describe_draw
 from swath.errors import InvalidInput
 from swath.flow.checks import LONGEST_BATCH
-from swath.flow.definition import Axis, Definition, Endpoint, Json, Workflow
-from swath.flow.formula import SourceText
+from swath.flow.definition import Axis, Definition, Drawn, Endpoint, Json, Workflow
+from swath.flow.formula import Formula, SourceText
 from swath.flow.formula.hints import nearest
-from swath.flow.plan import Plan, count_items
+from swath.flow.plan import Plan, count_items, settle_drawn
 from swath.operations import formulas, workflows
 from swath.operations.application import Application
 from swath.operations.context import Context, User
+from swath.operations.sources import Lists
 from swath.operations.triggers import lay
 from swath.store import collections
 from swath.store.database import Connection
-from swath.store.vault import Vault, unseal
+from swath.store.objects import Objects
+from swath.store.vault import unseal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ async def draft_workflow(
     """Draft an execution of a workflow that is kept. Raises NotFound."""
 
     def read(connection: Connection) -> Draft:
-        return _draft(connection, context.vault, user, workflow_id, parameters, few)
+        return _draft(connection, context, user, workflow_id, parameters, few)
 
     return await context.database.read(read)
 
@@ -52,26 +56,27 @@ async def draft_formula(
     """Draft an execution of a formula's workflow, the only one if none is named, and keep nothing of it."""
 
     def read(work: Application) -> Draft:
-        workflow_id = _choose(work.workflow_ids, name)
-        return _draft(work.connection, context.vault, user, workflow_id, parameters, few)
+        workflow_id = work.workflow_ids[_choose(work.formula, name)]
+        return _draft(work.connection, context, user, workflow_id, parameters, few)
 
     return await formulas.attempt(context, user, source, secrets, read)
 
 
-def _choose(workflow_ids: Mapping[str, str], name: str | None) -> str:
-    if name is None and len(workflow_ids) == 1:
-        return next(iter(workflow_ids.values()))
+def _choose(formula: Formula, name: str | None) -> str:
+    """Return the workflow that is meant: the one that is named, or the one that all others follow."""
+    known = formula.workflows
+    if name is None and len(formula.first) == 1:
+        return formula.first[0]
     if name is None:
-        known = ", ".join(workflow_ids) or "none"
-        raise InvalidInput("workflow", f"Say which one; the formula has: {known}.")
-    if name not in workflow_ids:
-        raise InvalidInput("workflow", f"The formula has no workflow {name!r}{nearest(name, workflow_ids)}")
-    return workflow_ids[name]
+        raise InvalidInput("workflow", f"Say which one; the formula has: {', '.join(known) or 'none'}.")
+    if name not in known:
+        raise InvalidInput("workflow", f"The formula has no workflow {name!r}{nearest(name, known)}")
+    return name
 
 
 def _draft(
     connection: Connection,
-    vault: Vault,
+    context: Context,
     user: User,
     workflow_id: str,
     parameters: Mapping[str, Json],
@@ -79,12 +84,24 @@ def _draft(
 ) -> Draft:
     workflow, endpoint = workflows.load_in(connection, user, workflow_id)
     opened = msgspec.convert(
-        unseal(msgspec.to_builtins((workflow, endpoint)), vault), tuple[Workflow, Endpoint]
+        unseal(msgspec.to_builtins((workflow, endpoint)), context.vault), tuple[Workflow, Endpoint]
     )
     definition = define(*opened, parameters)
-    axes = lay(connection, definition, pin=False)
+    lists = Lists(connection, user.id, definition.workflow, pin=False)
+    axes = tuple(_peek(context.objects, axis, lists, few) for axis in lay(definition, lists))
     definition = replace(definition, axes=axes)
     return Draft(definition, count_items(axes, workflow.join), _first_inputs(connection, definition, few))
+
+
+def _peek(objects: Objects, axis: Axis, lists: Lists, few: int) -> Axis:
+    """Return the axis of another workflow's rows with the first of them; as long as its table, at most."""
+    if axis.result is None or lists.source is None:
+        return axis
+    wanted = few * (min(axis.batch.size, LONGEST_BATCH) if axis.batch else 1)
+    items, found = peek(describe_draw(objects, axis, lists.source), wanted)
+    check_drawing(found)
+    count = found.items if len(items) == wanted else len(items)
+    return replace(settle_drawn(axis, count, Drawn(rows=found.items)), values=tuple(items))
 
 
 def define(workflow: Workflow, endpoint: Endpoint, parameters: Mapping[str, Json]) -> Definition:

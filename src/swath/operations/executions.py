@@ -15,7 +15,7 @@ from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
 from swath.operations.listing import LAST_POSITION, read_number
-from swath.store import admission, executions, ledger, limits, webhooks
+from swath.store import admission, chains, executions, ledger, limits, webhooks
 from swath.store.admission import Room
 from swath.store.database import Connection, Row
 
@@ -113,7 +113,11 @@ def _view_all(connection: Connection, rows: Sequence[Row[Any]], room: Room) -> l
     files: dict[str, list[dict[str, Any]]] = {}
     for file in found:
         files.setdefault(file.execution_id, []).append(_view_file(file))
-    return [_view(connection, row, files.get(row.id, []), room) for row in rows]
+    started = chains.find_started(connection, [row.id for row in rows])
+    return [
+        {**_view(connection, row, files.get(row.id, []), room), "started": started.get(row.id, [])}
+        for row in rows
+    ]
 
 
 def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], room: Room) -> ExecutionView:
@@ -121,6 +125,8 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], ro
         "id": row.id,
         "workflow_id": row.workflow_id,
         "parent_id": row.parent_id,
+        "source_execution_id": row.source_id,
+        "triggered_by": row.triggered_by,
         "execution_parameters": row.parameters,
         "created_at": iso(row.created_at),
         "completed_at": iso(row.completed_at),
@@ -142,7 +148,7 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], ro
             "seconds": None if row.maximum_ms is None else row.maximum_ms / 1000,
         },
         "counters": _counters(connection, row),
-        "progress": row.items_ended / row.items_total if row.items_total else 1.0,
+        "progress": row.items_ended / row.items_total if row.items_total else float(not is_undrawn(row)),
         "seconds_left": _estimate(row),
     }
 
@@ -174,6 +180,11 @@ def _counters(connection: Connection, row: Row[Any]) -> dict[str, Json]:
         "statuses": told["status"],
         "stop_reasons": told["stop"],
     }
+
+
+def is_undrawn(row: Row[Any]) -> bool:
+    """Tell whether it is not known yet how many items an execution has: its rows are still to be read."""
+    return bool(row.source_id and not row.started_at and not row.completed_at)
 
 
 def _estimate(row: Row[Any]) -> float | None:

@@ -1,12 +1,13 @@
 """Formulas: apply one, creating or updating by name in one transaction, and give one back."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from swath.errors import FieldError, InvalidInput
-from swath.flow.definition import Json, Workflow
+from swath.flow.checks import feeder_of
+from swath.flow.definition import Endpoint, Json, VariableMapping, Workflow
 from swath.flow.formula import Change, Formula, SourceText, read_formula, write_text
 from swath.flow.formula.hints import nearest
 from swath.operations import collections, workflows
@@ -152,29 +153,51 @@ async def _still_holds(context: Context, user: User, text: str) -> bool:
 
 
 def _write(connection: Connection, user: User, workflow_id: str) -> str:
-    workflow = definitions.read_workflow(connection, workflows.own(connection, user, workflow_id))
-    row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
-    assert row is not None  # a foreign key holds it
-    endpoint = definitions.read_endpoint(row)
-    listed, names = _list_collections(connection, workflow)
-    mappings = tuple(
-        replace(each, source_collection_id=names.get(each.source_collection_id, each.source_collection_id))
-        for each in workflow.mappings
-    )
-    named = replace(workflow, endpoint_id=endpoint.name, mappings=mappings)
-    return write_text(
-        Formula(endpoints={endpoint.name: endpoint}, workflows={workflow.name: named}, collections=listed)
+    line = _read_line(connection, user, workflow_id)
+    endpoints: dict[str, Endpoint] = {}
+    for _, endpoint in line.values():
+        endpoints.setdefault(endpoint.name, endpoint)
+    listed, names = _list_collections(connection, [workflow for workflow, _ in line.values()])
+    called = {each: workflow.name for each, (workflow, _) in line.items()}
+    written = {
+        workflow.name: replace(
+            workflow,
+            endpoint_id=endpoint.name if endpoints[endpoint.name] == endpoint else workflow.endpoint_id,
+            mappings=tuple(_call(each, names, called) for each in workflow.mappings),
+        )
+        for workflow, endpoint in line.values()
+    }
+    return write_text(Formula(endpoints=endpoints, workflows=written, collections=listed))
+
+
+def _read_line(connection: Connection, user: User, workflow_id: str) -> dict[str, tuple[Workflow, Endpoint]]:
+    """Return a workflow and those whose rows it needs, by id, with their endpoints; the first one first."""
+    line: dict[str, tuple[Workflow, Endpoint]] = {}
+    following: str | None = workflow_id
+    while following is not None:
+        line = {following: workflows.load_in(connection, user, following), **line}
+        following = feeder_of(line[following][0])
+    return line
+
+
+def _call(mapping: VariableMapping, names: Mapping[str, str], called: Mapping[str, str]) -> VariableMapping:
+    """Return a mapping that refers by name to what the formula holds."""
+    source, column = mapping.source_collection_id, mapping.from_result
+    return replace(
+        mapping,
+        source_collection_id=names.get(source, source) if source else None,
+        from_result=replace(column, workflow_id=called[column.workflow_id]) if column else None,
     )
 
 
 def _list_collections(
-    connection: Connection, workflow: Workflow
+    connection: Connection, line: Sequence[Workflow]
 ) -> tuple[dict[str, tuple[Json, ...]], dict[str, str]]:
-    """Return the items of a workflow's collections by name, and the names by id, but for long lists."""
+    """Return the items of workflows' collections by name, and the names by id, but for long lists."""
     listed: dict[str, tuple[Json, ...]] = {}
     names: dict[str, str] = {}
-    for mapping in workflow.mappings:
-        row = find(connection, mapping.source_collection_id)
+    for mapping in (mapping for workflow in line for mapping in workflow.mappings):
+        row = find(connection, mapping.source_collection_id or "")
         short = row is not None and row._mapping["count"] <= MOST_ITEMS and row.id not in names
         if row is not None and short and row.name not in listed:
             listed[row.name] = tuple(collections.read_plain(connection, row))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from swath.errors import InvalidInput
-from swath.flow.definition import Workflow
+from swath.flow.definition import ResultColumn, VariableMapping, Workflow
 from swath.flow.formula.hints import nearest
 from swath.operations.context import User
 from swath.store import definitions, schema
@@ -17,51 +17,69 @@ class Names:
 
     endpoints: Mapping[str, str]
     collections: Mapping[str, str]
+    workflows: Mapping[str, str]
     own_endpoints: Mapping[str, str]
     own_collections: Mapping[str, str]
+    own_workflows: Mapping[str, str]
 
     @classmethod
     def of(
-        cls, connection: Connection, user: User, endpoints: Mapping[str, str], collections: Mapping[str, str]
+        cls,
+        connection: Connection,
+        user: User,
+        endpoints: Mapping[str, str],
+        collections: Mapping[str, str],
+        workflows: Mapping[str, str],
     ) -> "Names":
         """Gather all names of a user; those of the formula are given, with their ids."""
-        return cls(
-            definitions.find_names(connection, schema.endpoints, user.id),
-            definitions.find_names(connection, schema.collections, user.id),
-            endpoints,
-            collections,
-        )
+        kept = (schema.endpoints, schema.collections, schema.workflows)
+        named = [definitions.find_names(connection, table, user.id) for table in kept]
+        return cls(named[0], named[1], named[2], endpoints, collections, workflows)
 
     def name(self, workflow: Workflow) -> Workflow:
         """Return a workflow that refers by names where it refers by ids."""
         mappings = tuple(
-            replace(each, source_collection_id=self._collection(each.source_collection_id))
+            replace(
+                each,
+                source_collection_id=_called(self.collections, each.source_collection_id),
+                from_result=self._column(each.from_result),
+            )
             for each in workflow.mappings
         )
         endpoint = self.endpoints.get(workflow.endpoint_id, workflow.endpoint_id)
         return replace(workflow, endpoint_id=endpoint, mappings=mappings)
 
-    def _collection(self, collection_id: str) -> str:
-        return self.collections.get(collection_id, collection_id)
+    def _column(self, column: ResultColumn | None) -> ResultColumn | None:
+        if column is None:
+            return None
+        own = {thing_id: name for name, thing_id in self.own_workflows.items()}
+        known = {**self.workflows, **own}
+        return replace(column, workflow_id=known.get(column.workflow_id, column.workflow_id))
+
+
+def _called(names: Mapping[str, str], thing_id: str | None) -> str | None:
+    return None if thing_id is None else names.get(thing_id, thing_id)
 
 
 def resolve(names: Names, written: Workflow) -> Workflow:
     """Return a workflow that refers by ids. Raises InvalidInput for what is not there."""
     mappings = tuple(
-        replace(
-            each,
-            source_collection_id=_find(
-                f"mappings[{number}].source_collection",
-                "collection",
-                each.source_collection_id,
-                names.own_collections,
-                names.collections,
-            ),
-        )
-        for number, each in enumerate(written.mappings)
+        _resolve_mapping(names, f"mappings[{number}]", each) for number, each in enumerate(written.mappings)
     )
     endpoint = _find("endpoint", "endpoint", written.endpoint_id, names.own_endpoints, names.endpoints)
     return replace(written, endpoint_id=endpoint, mappings=mappings)
+
+
+def _resolve_mapping(names: Names, place: str, written: VariableMapping) -> VariableMapping:
+    source, column = written.source_collection_id, written.from_result
+    if source is not None:
+        field = f"{place}.source_collection"
+        source = _find(field, "collection", source, names.own_collections, names.collections)
+    if column is not None:
+        field, own = f"{place}.from_result.workflow", names.own_workflows
+        feeder = _find(field, "workflow", column.workflow_id, own, names.workflows)
+        column = replace(column, workflow_id=feeder)
+    return replace(written, source_collection_id=source, from_result=column)
 
 
 def _find(field: str, kind: str, wanted: str, own: Mapping[str, str], kept: Mapping[str, str]) -> str:

@@ -81,5 +81,4 @@ def _remove(connection: Connection, user: User, execution_id: str) -> None:
     if row.status not in TERMINAL:
         raise Conflict("status", f"This execution is {row.status}; cancel it and wait for its end.")
     if not retention.remove(connection, execution_id, now_ms()):
-        child = retention.find_retry(connection, execution_id)
-        raise Conflict("id", f"Its retry {child} needs its pages; remove that one first.")
+        raise Conflict("id", retention.find_need(connection, execution_id) or "It is gone already.")

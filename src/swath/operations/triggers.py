@@ -19,20 +19,24 @@ from swath.flow.definition import (
     Axis,
     Compression,
     Definition,
+    Endpoint,
     Json,
     Options,
     OutputFormat,
     ProxyChoice,
     ProxyType,
+    Workflow,
 )
 from swath.flow.execution import HIGHEST, LOWEST, USUAL
 from swath.flow.masking import MASK
-from swath.flow.plan import choose_shard_size, count_items, lay_axes
+from swath.flow.plan import choose_shard_size, count_items, is_drawn, lay_axes
 from swath.flow.request import RequestTemplate
 from swath.operations import proxies, workflows
 from swath.operations.context import Context, User
-from swath.store import collections, executions, retention
+from swath.operations.sources import Lists, refuse_source
+from swath.store import executions, retention
 from swath.store.database import Connection, Row
+from swath.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,10 @@ class Trigger:
     #: 1 to 9, the highest first; 5 where it is left out.
     priority: int | None = None
     send_completion_email: bool | None = None
+    #: Of a workflow that takes another's rows: the execution that gives them; the newest if it is left out.
+    source_execution_id: str | None = None
+    #: Whether its end starts the workflows that take its rows; true if it is left out.
+    chain: bool | None = None
 
 
 async def trigger(
@@ -103,6 +111,7 @@ async def prepare(context: Context, user: User, workflow_id: str, asked: Trigger
         **(asked.limits or Bounds()).columns(),
         "definition": await _freeze(context, user, workflow_id, asked),
         "parameters": asked.execution_parameters or {},
+        "source_id": asked.source_execution_id,
     }
 
 
@@ -166,30 +175,38 @@ def check_limit(limit: int | None) -> None:
 async def _freeze(context: Context, user: User, workflow_id: str, asked: Trigger) -> Frozen:
     """Gather what the execution is to be, but for its inputs, which are laid in the transaction."""
     workflow, endpoint = await workflows.load(context, user, workflow_id)
+    refuse_source(workflow, asked.source_execution_id)
     choice, ways = await proxies.choose(context, user, asked.proxy)
-    parameters = dict(asked.execution_parameters or {})
+    options = Options(
+        proxy=choice,
+        maximum_requests_count=asked.maximum_requests_count,
+        output_aggregation_format=asked.output_aggregation_format or "csv",
+        compression=asked.compression or "none",
+        archive=bool(asked.archive),
+        do_proxy_hot_swap=bool(asked.do_proxy_hot_swap),
+        chain=asked.chain is not False,
+    )
+    definition = define(context.vault, workflow, endpoint, asked.execution_parameters or {}, options)
+    return Frozen(definition=definition, exits=[seal_exit(context, way) for way in ways])
+
+
+def define(
+    vault: Vault, workflow: Workflow, endpoint: Endpoint, parameters: Mapping[str, Json], options: Options
+) -> Definition:
+    """Return what an execution is to be, but for its inputs; secret parameters are sealed."""
     secret = {name for name, variable in endpoint.variables.items() if variable.secret}
     sealed = {
-        name: context.vault.seal_value(value) if name in secret else value
-        for name, value in parameters.items()
+        name: vault.seal_value(value) if name in secret else value for name, value in parameters.items()
     }
     known = RequestTemplate(endpoint).names | endpoint.variables.keys()
     scalars = {name: sealed[name] for name in sealed.keys() & known if not isinstance(sealed[name], list)}
-    definition = Definition(
+    return Definition(
         endpoint=endpoint,
         workflow=workflow,
         constants={**workflow.inputs, **scalars},
         parameters=sealed,
-        options=Options(
-            proxy=choice,
-            maximum_requests_count=asked.maximum_requests_count,
-            output_aggregation_format=asked.output_aggregation_format or "csv",
-            compression=asked.compression or "none",
-            archive=bool(asked.archive),
-            do_proxy_hot_swap=bool(asked.do_proxy_hot_swap),
-        ),
+        options=options,
     )
-    return Frozen(definition=definition, exits=[seal_exit(context, way) for way in ways])
 
 
 def seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, Json]:
@@ -198,17 +215,22 @@ def seal_exit(context: Context, way: proxies.Way) -> tuple[str, ProxyType, str, 
 
 
 def insert(connection: Connection, values: dict[str, Any]) -> None:
-    """Lay the inputs and insert the execution, in one transaction: no change of a list comes between."""
+    """Lay the inputs and insert the execution, in one transaction: no change of a list comes between.
+
+    How many items the rows of another execution make is known once they were read, when it begins.
+    """
     frozen: Frozen = values["definition"]
-    axes = lay(connection, frozen.definition)
+    lists = Lists(connection, values["owner_id"], frozen.definition.workflow, values["source_id"])
+    axes = lay(frozen.definition, lists)
     definition = replace(frozen.definition, axes=axes)
-    items = count_items(axes, definition.workflow.join)
+    items = count_items(axes, definition.workflow.join) if is_drawn(axes) else 0
     stored = Frozen(definition=definition, exits=frozen.exits)
     laid = {
         "definition": msgspec.json.encode(stored).decode(),
         "parameters": json.dumps(_shown(definition, values["parameters"])),
         "items_total": items,
         "shard_size": choose_shard_size(items),
+        "source_id": None if lists.source is None else lists.source.id,
     }
     executions.add(connection, values | laid)
     for axis in axes:
@@ -216,21 +238,12 @@ def insert(connection: Connection, values: dict[str, Any]) -> None:
             retention.use(connection, values["id"], *axis.snapshot)
 
 
-def lay(connection: Connection, definition: Definition, *, pin: bool = True) -> tuple[Axis, ...]:
-    """Lay the axes from the collections' versions of this moment; pin those that will be read."""
+def lay(definition: Definition, lists: Lists) -> tuple[Axis, ...]:
+    """Lay the axes from the lists of this moment."""
     workflow, endpoint = definition.workflow, definition.endpoint
     listable = frozenset(RequestTemplate(endpoint).names | endpoint.variables.keys())
-
-    def look_up(collection_id: str) -> tuple[int, int, int]:
-        row = collections.find(connection, collection_id)
-        if row is None:
-            raise Conflict("mappings", f"Collection {collection_id} of this workflow is gone.")
-        if pin:
-            collections.pin(connection, row.number, row.version)
-        return row.number, row.version, row._mapping["count"]
-
     now = datetime.fromtimestamp(now_ms() / 1e3, UTC)
-    return lay_axes(workflow, definition.parameters, listable, look_up, now)
+    return lay_axes(workflow, definition.parameters, listable, lists, now)
 
 
 def _shown(definition: Definition, parameters: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,13 +1,13 @@
 """Workflows: make, read, change and delete them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from swath.engine.times import now_ms
-from swath.errors import InvalidInput, NotFound
-from swath.flow.checks import check_workflow
+from swath.errors import Conflict, InvalidInput, NotFound
+from swath.flow.checks import RING, check_workflow, feeder_of
 from swath.flow.definition import Endpoint, VariableMapping, Workflow
 from swath.flow.masking import MASK
 from swath.operations import executions
@@ -50,7 +50,7 @@ async def create(context: Context, user: User, workflow: Workflow) -> WorkflowVi
 
 def create_in(connection: Connection, vault: Vault, user: User, workflow_id: str, new: Workflow) -> None:
     """Keep a new workflow as a part of a transaction."""
-    endpoint = _check(connection, user, new)
+    endpoint = _check(connection, user, workflow_id, new)
     workflow = replace(seal_workflow(vault, new, endpoint), mappings=_name_mappings(new))
     definitions.add_workflow(connection, user.id, workflow_id, workflow, now_ms())
 
@@ -69,35 +69,60 @@ def update_in(
     """Change a workflow as a part of a transaction."""
     old = definitions.read_workflow(connection, own(connection, user, workflow_id))
     new = revise(old)
-    endpoint = _check(connection, user, new)
+    endpoint = _check(connection, user, workflow_id, new)
     mappings = _name_mappings(new, old.mappings)
     workflow = replace(seal_workflow(vault, new, endpoint, old), mappings=mappings)
     definitions.set_workflow(connection, workflow_id, workflow, now_ms())
 
 
-def _check(connection: Connection, user: User, workflow: Workflow) -> Endpoint:
+def _check(connection: Connection, user: User, workflow_id: str, workflow: Workflow) -> Endpoint:
     """Return the workflow's endpoint. Raises NotFound for what is not there, InvalidInput for the rest."""
     row = definitions.find_endpoint(connection, user.id, workflow.endpoint_id)
     if row is None:
         raise NotFound("endpoint_id", "No endpoint of yours has this id.")
-    kinds = definitions.find_sources(connection, user.id, {m.source_collection_id for m in workflow.mappings})
-    missing = [
-        (f"mappings[{number}].source_collection_id", "No collection of yours has this id.")
-        for number, mapping in enumerate(workflow.mappings)
-        if mapping.source_collection_id not in kinds
-    ]
+    named = {mapping.source_collection_id for mapping in workflow.mappings if mapping.source_collection_id}
+    kinds = definitions.find_sources(connection, user.id, named)
+    missing = [*_find_missing(connection, user, workflow, kinds)]
     if missing:
         raise NotFound(*missing[0], *missing[1:])
     endpoint = definitions.read_endpoint(row)
-    findings = [*check_workflow(workflow, endpoint), *_check_keys(workflow, kinds)]
+    findings = [
+        *check_workflow(workflow, endpoint),
+        *_check_keys(workflow, kinds),
+        *_find_ring(connection, workflow_id, workflow),
+    ]
     if findings:
         raise InvalidInput(*findings[0], *findings[1:])
     return endpoint
 
 
+def _find_missing(
+    connection: Connection, user: User, workflow: Workflow, kinds: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the mappings whose collection or workflow is not there."""
+    for number, mapping in enumerate(workflow.mappings):
+        source, column = mapping.source_collection_id, mapping.from_result
+        if source and source not in kinds:
+            yield f"mappings[{number}].source_collection_id", "No collection of yours has this id."
+        if column and not definitions.find_workflow(connection, user.id, column.workflow_id):
+            yield f"mappings[{number}].from_result.workflow_id", "No workflow of yours has this id."
+
+
+def _find_ring(connection: Connection, workflow_id: str, workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """Yield the mapping by which a workflow would in the end wait for itself."""
+    feeder, seen = feeder_of(workflow), set[str]()
+    while feeder is not None and feeder not in seen and feeder != workflow_id:
+        seen.add(feeder)
+        feeder = definitions.find_feeder(connection, feeder)
+    if feeder == workflow_id:
+        number = next(n for n, mapping in enumerate(workflow.mappings) if mapping.from_result)
+        yield f"mappings[{number}].from_result.workflow_id", RING
+
+
 def _check_keys(workflow: Workflow, kinds: dict[str, str]) -> Iterator[tuple[str, str]]:
     for number, mapping in enumerate(workflow.mappings):
-        if mapping.source_collection_json_key is not None and kinds[mapping.source_collection_id] == "text":
+        kind = kinds.get(mapping.source_collection_id or "")
+        if mapping.source_collection_json_key is not None and kind == "text":
             message = "The collection holds texts, which have no keys; leave it out or give null."
             yield f"mappings[{number}].source_collection_json_key", message
 
@@ -154,13 +179,19 @@ def load_in(connection: Connection, user: User, workflow_id: str) -> tuple[Workf
 
 
 async def delete(context: Context, user: User, workflow_id: str) -> None:
-    """Delete a workflow and cancel its executions; those that have ended stay readable."""
+    """Delete a workflow and cancel its executions; those that have ended stay readable.
+
+    Raises Conflict while another workflow takes its rows.
+    """
     await context.database.write(_delete, user, workflow_id)
     await executions.cancel_of_workflow(context, user, workflow_id)
 
 
 def _delete(connection: Connection, user: User, workflow_id: str) -> None:
     own(connection, user, workflow_id)
+    if followers := definitions.find_followers(connection, user.id, workflow_id):
+        names = ", ".join(f"{each.name} ({each.id})" for each in followers)
+        raise Conflict("id", f"Its rows are taken by the workflow {names}; delete that one first.")
     definitions.delete_workflow(connection, workflow_id)
 
 

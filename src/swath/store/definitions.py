@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
-from swath.flow.definition import Endpoint, VariableMapping, Workflow
+from swath.flow.definition import Endpoint, ResultColumn, VariableMapping, Workflow
 from swath.store.database import upsert
 from swath.store.listing import newest_first, older
 from swath.store.schema import collections, endpoints, formulas, mappings, workflows
@@ -143,8 +143,25 @@ def find_sources(connection: Connection, owner_id: str, collection_ids: Iterable
 
 
 def find_workflows_of_collection(connection: Connection, collection_id: str) -> Sequence[Row[Any, Any]]:
-    query = select(workflows.c.id, workflows.c.name).distinct().join(mappings)
+    query = select(workflows.c.id, workflows.c.name).distinct()
+    query = query.join(mappings, mappings.c.workflow_id == workflows.c.id)
     return connection.execute(query.where(mappings.c.source_collection_id == collection_id)).all()
+
+
+def find_followers(connection: Connection, owner_id: str, workflow_id: str) -> Sequence[Row[Any, Any, Any]]:
+    """Return the workflows whose mappings take rows of a workflow, oldest first."""
+    query = select(workflows.c.id, workflows.c.name, workflows.c.created_at).distinct()
+    query = query.join(mappings, mappings.c.workflow_id == workflows.c.id)
+    query = query.where(workflows.c.owner_id == owner_id, mappings.c.source_workflow_id == workflow_id)
+    return connection.execute(query.order_by(workflows.c.created_at, workflows.c.id)).all()
+
+
+def find_feeder(connection: Connection, workflow_id: str) -> str | None:
+    """Return the workflow whose rows a workflow takes; None where it takes none."""
+    query = select(mappings.c.source_workflow_id).where(
+        mappings.c.workflow_id == workflow_id, mappings.c.source_workflow_id.is_not(None)
+    )
+    return connection.execute(query.limit(1)).scalar()
 
 
 def _find_mappings(connection: Connection, workflow_id: str) -> list[VariableMapping]:
@@ -154,9 +171,26 @@ def _find_mappings(connection: Connection, workflow_id: str) -> list[VariableMap
             target_variable_name=row.target_variable_name,
             source_collection_id=row.source_collection_id,
             source_collection_json_key=row.source_collection_json_key,
+            from_result=_read_column(row),
         )
         for row in connection.execute(_MAPPINGS, {"workflow": workflow_id})
     ]
+
+
+def _read_column(row: Row[Any]) -> ResultColumn | None:
+    if row.source_workflow_id is None:
+        return None
+    return ResultColumn(
+        workflow_id=row.source_workflow_id, column=row.source_column, collection=row.source_table
+    )
+
+
+def _write_column(column: ResultColumn | None) -> dict[str, Any]:
+    return {
+        "source_workflow_id": column.workflow_id if column else None,
+        "source_column": column.column if column else None,
+        "source_table": column.collection if column else None,
+    }
 
 
 def _add_mappings(connection: Connection, workflow_id: str, given: Sequence[VariableMapping]) -> None:
@@ -170,6 +204,7 @@ def _add_mappings(connection: Connection, workflow_id: str, given: Sequence[Vari
             "target_variable_name": mapping.target_variable_name,
             "source_collection_id": mapping.source_collection_id,
             "source_collection_json_key": mapping.source_collection_json_key,
+            **_write_column(mapping.from_result),
         }
         for position, mapping in enumerate(given)
     ]

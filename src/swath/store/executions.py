@@ -149,10 +149,10 @@ def end(
     rows: int,
     files: Sequence[Mapping[str, Any]],
     now: int,
-) -> None:
+) -> bool:
     """Make the end true: the files, the terminal status and `completed_at`, in one transaction.
 
-    One that has ended before keeps the files that it has: two workers may come to its end.
+    One that has ended before keeps the files that it has, for two workers may come to its end: then False.
     """
     ended = connection.execute(
         update(executions)
@@ -170,10 +170,11 @@ def end(
         )
     )
     if not ended.rowcount:
-        return
+        return False
     if files:
         connection.execute(insert(results), list(files))
     webhooks.notify(connection, execution_id, f"execution.{status}", now)
+    return True
 
 
 def adjust(

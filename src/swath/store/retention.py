@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Table, and_, delete, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from swath.flow.execution import TERMINAL
+from swath.store import chains
 from swath.store.database import upsert
 from swath.store.schema import (
     collections,
@@ -62,15 +63,25 @@ def find_retry(connection: Connection, execution_id: str) -> str | None:
     return connection.execute(query.limit(1)).scalar()
 
 
+def find_need(connection: Connection, execution_id: str) -> str | None:
+    """Return in a sentence which execution needs the pages or rows of this one; None where none does."""
+    if child := find_retry(connection, execution_id):
+        return f"Its retry {child} needs its pages; remove that one first."
+    if reader := chains.find_reader(connection, execution_id):
+        return f"The execution {reader} has yet to take its rows; wait until that one runs, or cancel it."
+    return None
+
+
 def find_stale(connection: Connection, before: int) -> Sequence[str]:
     """Return executions that ended before a time and still have an archive that nobody needs."""
-    child = aliased(executions)
+    child, reader = aliased(executions), aliased(executions)
+    has_reader = exists().where(reader.c.source_id == executions.c.id, chains.is_unread(reader))
     has_retry = exists().where(child.c.parent_id == executions.c.id, child.c.archive_removed_at.is_(None))
     is_combined = exists().where(recipes.c.execution_id == executions.c.id, recipes.c.completed_at.is_(None))
     query = select(executions.c.id).where(
         _ended, executions.c.completed_at < before, executions.c.archive_removed_at.is_(None)
     )
-    return connection.execute(query.where(~has_retry, ~is_combined).limit(SLICE)).scalars().all()
+    return connection.execute(query.where(~has_retry, ~has_reader, ~is_combined).limit(SLICE)).scalars().all()
 
 
 def find_old(connection: Connection, before: int) -> Sequence[str]:
@@ -82,8 +93,8 @@ def find_old(connection: Connection, before: int) -> Sequence[str]:
 
 
 def remove_archive(connection: Connection, execution_id: str, now: int) -> bool:
-    """Forget the responses of an ended execution; False where a retry that came meanwhile needs them."""
-    if lock(connection, execution_id) is None or find_retry(connection, execution_id) is not None:
+    """Forget the responses of an ended execution; False where one that came meanwhile needs them."""
+    if lock(connection, execution_id) is None or find_need(connection, execution_id) is not None:
         return False
     for table in (frames, shards, inputs):
         connection.execute(delete(table).where(table.c.execution_id == execution_id))
@@ -94,7 +105,7 @@ def remove_archive(connection: Connection, execution_id: str, now: int) -> bool:
 
 
 def remove(connection: Connection, execution_id: str, now: int) -> bool:
-    """Forget all of an ended execution; False where a retry needs its pages."""
+    """Forget all of an ended execution; False where another needs its pages or rows."""
     if not remove_archive(connection, execution_id, now):
         return False
     for table in BELONGINGS:
@@ -158,6 +169,8 @@ def remove_snapshots(connection: Connection, now: int) -> None:
         _remove_later(connection, [row.object], now)
         here = and_(snapshots.c.collection == row.collection, snapshots.c.version == row.version)
         connection.execute(delete(snapshots).where(here))
+        drawn = and_(collections.c.number == row.collection, collections.c.name == "")
+        connection.execute(delete(collections).where(drawn))
 
 
 # --- objects

@@ -87,8 +87,12 @@ mappings = Table(
     Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     Column("target_variable_name", Text, nullable=False),
-    Column("source_collection_id", Text, ForeignKey("collections.id"), nullable=False, index=True),
+    Column("source_collection_id", Text, ForeignKey("collections.id"), index=True),
     Column("source_collection_json_key", Text),
+    #: Instead of a collection: a column of the rows of another workflow's executions, and of which table.
+    Column("source_workflow_id", Text, ForeignKey("workflows.id"), index=True),
+    Column("source_column", Text),
+    Column("source_table", Text),
 )
 
 collections = Table(
@@ -181,6 +185,10 @@ executions = Table(
     Column("workflow_id", Text, nullable=False, index=True),
     #: The execution that this one is a retry of; it is not removed while this one may need its pages.
     Column("parent_id", Text, index=True),
+    #: The execution whose rows it takes, which is not removed before they were read.
+    Column("source_id", Text, index=True),
+    #: The execution whose end started it.
+    Column("triggered_by", Text, index=True),
     #: Which of the parent's items are fetched anew, as JSON, see `flow.renewal`.
     Column("choice", Text),
     #: Ended items that were taken over from the parent.

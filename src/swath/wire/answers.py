@@ -74,8 +74,14 @@ def show_endpoint(view: EndpointView) -> dict[str, Json]:
 
 def show_workflow(view: WorkflowView) -> dict[str, Json]:
     definition = mask_sealed(msgspec.to_builtins(view.workflow))
-    definition["mappings"] = [{"id": None, **mapping} for mapping in definition["mappings"]]
+    definition["mappings"] = [_show_mapping(mapping) for mapping in definition["mappings"]]
     return {"id": view.id, **definition, **_times(view.created_at, view.updated_at)}
+
+
+def _show_mapping(mapping: dict[str, Json]) -> dict[str, Json]:
+    """Return a mapping; that of a collection has the documented keys, and no other."""
+    hidden = () if mapping["from_result"] else ("from_result",)
+    return {"id": None, **{name: value for name, value in mapping.items() if name not in hidden}}
 
 
 def show_applied(applied: Applied) -> dict[str, Json]:

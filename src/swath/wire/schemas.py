@@ -426,6 +426,8 @@ class ExecutionObject:
     id: str
     workflow_id: str
     parent_id: str | None
+    source_execution_id: str | None
+    triggered_by: str | None
     execution_parameters: str
     created_at: datetime
     completed_at: datetime | None
@@ -444,6 +446,7 @@ class ExecutionObject:
     counters: ExecutionCounters
     progress: float
     seconds_left: float | None
+    started: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from swath.flow.files.lines import collect, find_more, locate
 from swath.flow.files.output import Source
 from swath.flow.files.values import write_json
 from swath.flow.files.writers import place_cells
-from swath.flow.rows.fragments import ROW_END, Block, Part, split_row, unescape_marks
+from swath.flow.rows.fragments import ROW_END, Block, Part, split_row, unquote
 from swath.flow.table import Table
 
 ShownRow = dict[str, Json]
@@ -61,18 +61,13 @@ def _read_cells(table: Table, part: Part, block: Block, text: str) -> list[Shown
     apart = list(zip(table.more, place_cells(table, part, block, table.more), strict=True))
     rows = []
     for line in text.split(ROW_END)[: -1 if text else 0]:
-        cells = [*map(_unquote, split_row(line, block)), ""]
+        cells = [*map(unquote, split_row(line, block)), ""]
         row = dict(zip(header, (cells[place] for place in places), strict=True))
         if table.more:
             more = {column.name: cells[place] for column, place in apart if cells[place]}
             row[header[-1]] = write_json(more) if more else ""
         rows.append(row)
     return rows
-
-
-def _unquote(cell: str) -> str:
-    plain = cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
-    return unescape_marks(plain)
 
 
 class _Line(msgspec.Struct):

@@ -11,7 +11,11 @@ from swath.flow.definition import Json
 from swath.flow.formula.text import Path
 
 #: What a formula may say beside a dataclass's own fields, or in their place.
-_ALIASES = {"endpoint_id": "endpoint", "source_collection_id": "source_collection"}
+_ALIASES = {
+    "endpoint_id": "endpoint",
+    "source_collection_id": "source_collection",
+    "workflow_id": "workflow",
+}
 #: Fields that are not written: names are keys, and ids of mappings are the store's.
 _UNWRITTEN = {"VariableMapping": ("id",), "Endpoint": ("name",), "Workflow": ("name",)}
 

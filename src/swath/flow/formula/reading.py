@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pyreqwest.http import Url
 
 from swath.errors import InvalidInput
-from swath.flow.checks import Finding, check_endpoint, check_workflow
+from swath.flow.checks import RING, Finding, check_endpoint, check_workflow, feeder_of
 from swath.flow.definition import Endpoint, Json, Variable, VariableMapping, Workflow
 from swath.flow.formula.hints import find_strangers, nearest
 from swath.flow.formula.structure import SECTIONS, Formula, ListedProxy
@@ -21,8 +21,8 @@ Entries = dict[str, tuple[Path, Json]]
 #: Keys of a formula beside its sections.
 _BESIDE = ("description", "$schema")
 #: What a formula calls by name where the API takes an id.
-ALIASES = {"source_collection": "source_collection_id", "endpoint": "endpoint_id"}
-_NAMED = {"source_collection": "collections", "endpoint": "endpoints"}
+ALIASES = {"source_collection": "source_collection_id", "endpoint": "endpoint_id", "workflow": "workflow_id"}
+_NAMED = {"source_collection": "collections", "endpoint": "endpoints", "workflow": "workflows"}
 
 
 def read_formula(text: str | SourceText) -> Formula:
@@ -214,6 +214,8 @@ def _rename(value: Mapping[str, Json]) -> dict[str, Json]:
     renamed = {ALIASES.get(key, key): part for key, part in value.items()}
     if isinstance(mappings := renamed.get("mappings"), list):
         renamed["mappings"] = [_rename(each) if isinstance(each, dict) else each for each in mappings]
+    if isinstance(column := renamed.get("from_result"), dict):
+        renamed["from_result"] = _rename(column)
     return renamed
 
 
@@ -235,10 +237,17 @@ def _findings(thing: Endpoint | Workflow, formula: Formula) -> Iterator[Finding]
             )
     for number, mapping in enumerate(thing.mappings):
         yield from _check_key(number, mapping, formula)
+        if mapping.from_result and _is_in_ring(thing.name, formula):
+            yield f"mappings[{number}].from_result.workflow_id", RING
+
+
+def _is_in_ring(name: str, formula: Formula) -> bool:
+    first = formula.workflows[formula.lineage(name)[0]]
+    return feeder_of(first) == name
 
 
 def _check_key(number: int, mapping: VariableMapping, formula: Formula) -> Iterator[Finding]:
-    items = formula.collections.get(mapping.source_collection_id)
+    items = formula.collections.get(mapping.source_collection_id or "")
     key = mapping.source_collection_json_key
     if not items or key is None:
         return

@@ -24,7 +24,8 @@ def schema() -> dict[str, Json]:
         _drop(definitions[name], "name")
     _drop(definitions["VariableMapping"], "id")
     _alias(definitions["Workflow"], "endpoint", "The endpoint that it executes, by name.")
-    _alias(definitions["VariableMapping"], "source_collection", "The collection, by name.")
+    _alias(definitions["ResultColumn"], "workflow", "The workflow whose executions give the rows, by name.")
+    _name_list(definitions["VariableMapping"])
     definitions["Collection"] = _COLLECTION
     return {
         "$schema": URL,
@@ -91,6 +92,14 @@ def _drop(definition: dict[str, Any], name: str) -> None:
     definition["properties"].pop(name)
     if name in definition.get("required", ()):
         definition["required"] = [each for each in definition["required"] if each != name]
+
+
+def _name_list(mapping: dict[str, Any]) -> None:
+    """Take a collection by name, too; one of the lists has to be named."""
+    source = {"type": "string", "description": "The collection, by name."}
+    mapping["properties"] = {"source_collection": source, **mapping["properties"]}
+    fields = ("source_collection", "source_collection_id", "from_result")
+    mapping["oneOf"] = [{"required": [field]} for field in fields]
 
 
 def _alias(definition: dict[str, Any], ours: str, meaning: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from swath.flow.checks import feeder_of
 from swath.flow.definition import Endpoint, Json, Workflow
 
 #: The sections of a formula, in the order in which each may refer to those before it.
@@ -28,6 +29,34 @@ class Formula:
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
     collections: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     proxies: Mapping[str, ListedProxy] = field(default_factory=dict)
+
+    def feeders_first(self) -> list[tuple[str, Workflow]]:
+        """Return the workflows, those before others that take their rows. Rings were refused before."""
+        ordered: dict[str, Workflow] = {}
+
+        def visit(name: str, waiting: tuple[str, ...]) -> None:
+            workflow = self.workflows.get(name)
+            if workflow is None or name in ordered or name in waiting:
+                return
+            visit(feeder_of(workflow) or "", (*waiting, name))
+            ordered[name] = workflow
+
+        for name in self.workflows:
+            visit(name, ())
+        return list(ordered.items())
+
+    @property
+    def first(self) -> list[str]:
+        """The workflows that take no rows of another here: what they start follows by itself."""
+        return [name for name, each in self.workflows.items() if feeder_of(each) not in self.workflows]
+
+    def lineage(self, name: str) -> list[str]:
+        """Return a workflow behind those whose rows it needs, the first of them first."""
+        line: list[str] = []
+        while name in self.workflows and name not in line:
+            line.insert(0, name)
+            name = feeder_of(self.workflows[name]) or ""
+        return line
 
     @property
     def secrets(self) -> dict[str, list[str]]:

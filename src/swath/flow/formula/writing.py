@@ -76,9 +76,16 @@ def describe_proxy(kind: str, location: str, url: str | None) -> dict[str, Json]
 def _describe_mapping(mapping: VariableMapping) -> dict[str, Json]:
     described = _bare(mapping)
     described.pop("id", None)
-    return {
-        ("source_collection" if key == "source_collection_id" else key): v for key, v in described.items()
-    }
+    return _call(described, {"source_collection_id": "source_collection"}) | (
+        {"from_result": _call(_bare(mapping.from_result), {"workflow_id": "workflow"})}
+        if mapping.from_result
+        else {}
+    )
+
+
+def _call(described: Mapping[str, Json], names: Mapping[str, str]) -> dict[str, Json]:
+    """Return fields under the names that a formula has for them."""
+    return {names.get(key, key): value for key, value in described.items()}
 
 
 def _bare(value: Any) -> dict[str, Json]:

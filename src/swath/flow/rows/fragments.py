@@ -75,6 +75,11 @@ def quote(text: str) -> str:
     return f'"{text}"' if "," in text or "\n" in text or "\r" in text else text
 
 
+def unquote(cell: str) -> str:
+    """Return the text of a cell that is quoted and escaped."""
+    return unescape_marks(cell[1:-1].replace('""', '"') if cell.startswith('"') else cell)
+
+
 def escape_marks(text: str) -> str:
     return _MARK.sub(lambda mark: _ESCAPES[mark[0]], text)
 

@@ -212,3 +212,24 @@ def test_C5_the_budget_is_exact_over_three_workers(
         assert execution["counters"]["attempts"] == 1_000
         assert execution["counters"]["attempts_unknown"] == 0
         assert execution["truncated"]
+
+
+def test_C5_a_limit_set_amid_the_run_is_exact_over_three_workers(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """Nobody counted before; all let go, and what they had sent counts. Then raised, it is exact again."""
+    upstream.behaviour = Behaviour(delay=0.1, hiccup_every=0, limit=None)
+    with Fleet(tmp_path / "fleet", database_url, workers=3) as fleet:
+        users = [str(n) for n in range(1_200)]
+        workflow = define_posts(fleet.server, upstream.url, users, concurrency=32)["workflow"]
+        execution_id = fleet.server.trigger(workflow)
+        place = f"/workflows/executions/{execution_id}"
+        wait_until(lambda: len(upstream.seen()) >= 100, "requests are sent")
+        changes = {"maximum_requests_count": 900, "priority": 9, "limits": {"seconds": 3_600}}
+        answer = fleet.server.ask("PATCH", place, json=changes)
+        assert answer.json()["object"]["limits"]["requests"] == 900, answer.text
+        assert fleet.server.ask("PATCH", place, json={"maximum_requests_count": 1_000}).ok
+        execution = fleet.server.wait(execution_id)
+        assert len(upstream.seen()) == execution["counters"]["attempts"] == 1_000
+        assert execution["counters"]["attempts_unknown"] == 0
+        assert (execution["truncated_by"], execution["priority"]) == ("requests", 9)

@@ -13,7 +13,7 @@ from swath.cli import app
 
 EXPECTED = {
     "serve", "worker", "demo", "run", "apply", "preview", "trigger", "status", "cancel", "pause", "resume",
-    "retry", "download", "import", "proxies", "tokens",
+    "change", "retry", "download", "import", "proxies", "tokens",
 }  # fmt: skip
 
 
@@ -36,6 +36,9 @@ def test_a_formula_is_applied_triggered_and_downloaded(remote: Swath, folder: Pa
     assert (folder / "out" / "posts.csv").read_text().count("ada") == 4
     again = remote("retry", execution)
     assert again.returncode == 0
+    assert "Say what to change" in remote("change", execution).stderr
+    late = remote("change", execution, "--priority", "9", "--max-rows", "5", "--rate", "0.5")
+    assert (late.returncode, "goes on" in late.stderr) == (1, True), late.stderr
     assert remote("cancel", again.stdout.strip(), "--wait").returncode == 0
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from swath.engine.budget import Budget
 from swath.engine.times import Clock
 from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
 from swath.operations import endpoints, executions, results, triggers, workflows
@@ -127,9 +126,10 @@ class House:
     async def show(self, execution_id: str) -> Mapping[str, Json]:
         return await executions.show(self.context, self.user, execution_id)
 
-    def budget(self, execution_id: str) -> Budget:
-        """Return what is left to send for an execution that is being worked on."""
-        return self.context.engine._worker.live[execution_id].budget  # type: ignore[no-any-return]
+    def knows_limit(self, execution_id: str, limit: int) -> bool:
+        """Tell whether an execution that is being worked on heeds a limit of requests, or stops for it."""
+        live = self.context.engine._worker.live[execution_id]
+        return bool(live.unsettled or live.budget.limit == limit)
 
     async def end(self, execution_id: str, read: Callable[[Any], Any] | None = None) -> Ended:
         """Wait for an execution's end and return all that can be learnt of it.

@@ -10,9 +10,10 @@ from tests.hostile.test_control import ITEMS, Pages, arrived, paged
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Play, Scripted
 
-from swath.errors import InvalidInput
+from swath.errors import Conflict, InvalidInput
 from swath.flow.definition import Paginator
 from swath.operations import executions
+from swath.operations.adjustments import Changes, adjust
 from swath.operations.retries import Retry, retry
 from swath.operations.triggers import Bounds
 from swath.store import limits
@@ -67,9 +68,9 @@ async def test_no_more_bytes(house: House, upstream: Scripted) -> None:
 
 async def move_clock(house: House, execution_id: str, seconds: float) -> None:
     """Let so much of an execution's time be over."""
-    earlier = limits.executions.c.deadline_at - round(seconds * 1000)
+    earlier = limits.executions.c.started_at - round(seconds * 1000)
     move = limits.update(limits.executions).where(limits.executions.c.id == execution_id)
-    await house.context.database.write(lambda c: c.execute(move.values(deadline_at=earlier)) and None)
+    await house.context.database.write(lambda c: c.execute(move.values(started_at=earlier)) and None)
 
 
 async def test_its_time_is_over(house: House, upstream: Scripted) -> None:
@@ -105,3 +106,111 @@ async def test_what_is_no_limit(house: House, upstream: Scripted, wrong: dict[st
     with pytest.raises(InvalidInput) as told:
         await house.begin(*paged(upstream), inputs={"user": ITEMS}, limits=Bounds(**wrong))
     assert told.value.fields[0][0] == f"limits.{next(iter(wrong))}"
+
+
+# --- limits that are set and changed while it runs
+
+
+@pytest.mark.parametrize("before", [None, 1_000, 60])
+@pytest.mark.parametrize("kind", ["rows", "bytes"])
+async def test_a_limit_set_while_it_runs_is_exact(
+    house: House, upstream: Scripted, kind: str, before: int | None
+) -> None:
+    """What was taken before counts, also what no limit had counted; each change is an event."""
+    pages = Pages(upstream, 3)
+    pages.hold_after = 40
+    unit = 1 if kind == "rows" else len(page(rows(2, 2)).body or b"") // 2
+    endpoint, workflow = paged(upstream, concurrency=8)
+    first = None if before is None else Bounds(**{kind: before * unit})
+    execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS}, limits=first)
+    await arrived(upstream, 40)
+    wanted = Changes(limits=Bounds(**{kind: 101 * unit}))
+    view = await adjust(house.context, house.user, execution_id, wanted)
+    assert view["limits"][kind] == 101 * unit
+    pages.hold_after = None
+    ended = await house.end(execution_id)
+    assert (ended.status, ended.view["truncated_by"]) == ("succeeded", kind)
+    taken = len(ended.rows()) if kind == "rows" else ended.view["counters"]["bytes"]
+    assert taken <= 101 * unit < taken + 3 * unit
+    assert ended.attempts == len(upstream.asked)
+    (change,) = [event["data"] for event in ended.events if event["kind"] == "adjusted"]
+    told = (change["field"], change["from"], change["to"])
+    assert told == (f"limits.{kind}", None if before is None else before * unit, 101 * unit)
+
+
+async def test_time_can_be_given_and_taken_while_it_runs(house: House, upstream: Scripted) -> None:
+    """Seconds count from the start, and those of pauses before the change do not."""
+    pages = Pages(upstream, 3)
+    pages.hold_after = 30
+    known = house.context, house.user
+    execution_id = await house.begin(*paged(upstream), inputs={"user": ITEMS})
+    await arrived(upstream, 30)
+    await executions.pause(*known, execution_id)
+    await move_pause(house, execution_id, 5_000)
+    await executions.resume(*known, execution_id)
+    await move_clock(house, execution_id, 5_500)  # of which it was paused for 5,000
+    await adjust(*known, execution_id, Changes(limits=Bounds(seconds=3_000)))
+    assert (await house.show(execution_id))["truncated"] is False
+    await adjust(*known, execution_id, Changes(limits=Bounds(seconds=400.5)))
+    ended = await house.end(execution_id)
+    assert (ended.status, ended.view["truncated_by"]) == ("succeeded", "seconds")
+    pages.hold_after = None
+
+
+async def move_pause(house: House, execution_id: str, seconds: float) -> None:
+    """Let an execution be paused for so much longer."""
+    earlier = limits.executions.c.paused_at - round(seconds * 1000)
+    move = limits.update(limits.executions).where(limits.executions.c.id == execution_id)
+    await house.context.database.write(lambda c: c.execute(move.values(paused_at=earlier)) and None)
+
+
+async def test_a_limit_that_is_raised_in_time_lets_it_go_on(house: House, upstream: Scripted) -> None:
+    """Reached, and raised while its last requests are under way: it goes on to the new one."""
+    pages = Pages(upstream, 3)
+    pages.hold_after = 20
+    endpoint, workflow = paged(upstream, concurrency=8)
+    execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS}, maximum_requests_count=28)
+    await arrived(upstream, 28)
+    pages.hold_after = 27
+    async with asyncio.timeout(10):
+        while not (await house.show(execution_id))["truncated"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await adjust(house.context, house.user, execution_id, Changes(maximum_requests_count=70))
+    pages.hold_after = None
+    ended = await house.end(execution_id)
+    assert len(upstream.asked) == ended.attempts == 70
+    assert ended.view["truncated_by"] == "requests"
+
+
+async def test_rows_that_nobody_counts_cannot_be_limited_later(house: House, upstream: Scripted) -> None:
+    """Where nothing looks into answers, a limit of rows has to be known from the start; it says so."""
+    pages = Pages(upstream, 3)
+    pages.hold_after = 3
+    endpoint, workflow = paged(upstream, concurrency=2)
+    workflow = replace(workflow, paginator=Paginator())
+    execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS, "page": 1})
+    await arrived(upstream, 4)
+    with pytest.raises(InvalidInput) as told:
+        await adjust(house.context, house.user, execution_id, Changes(limits=Bounds(rows=10)))
+    assert told.value.fields[0][0] == "limits.rows"
+    pages.hold_after = None
+    await house.end(execution_id)
+    with pytest.raises(Conflict):
+        await adjust(house.context, house.user, execution_id, Changes(priority=9))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (Changes(limits=Bounds(rows=0)), "limits.rows"),
+        (Changes(maximum_requests_count=0), "maximum_requests_count"),
+        (Changes(priority=10), "priority"),
+    ],
+)
+async def test_what_nothing_can_be_changed_to(
+    house: House, upstream: Scripted, wrong: Changes, field: str
+) -> None:
+    """It is refused by its name."""
+    with pytest.raises(InvalidInput) as told:
+        await adjust(house.context, house.user, "whatever", wrong)
+    assert told.value.fields[0][0] == field

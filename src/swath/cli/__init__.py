@@ -36,6 +36,7 @@ for command in (
     executions.cancel,
     executions.pause,
     executions.resume,
+    executions.change,
     executions.retry,
     executions.download,
 ):

@@ -1,4 +1,4 @@
-"""Commands of executions on a server: trigger, status, cancel, pause, resume, retry, download."""
+"""Commands of executions on a server: trigger, status, cancel, pause, resume, change, retry, download."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swath.cli.connection import connect
-from swath.cli.failures import BY_STATUS, FAILED
+from swath.cli.failures import BY_STATUS, FAILED, Wrong
 from swath.cli.options import AsJson, Format, MaxRequests, Params, ProxyWish, read_params, read_proxy
 from swath.cli.screen import print_json, print_table, say, write_size
 
@@ -144,6 +144,41 @@ def pause(execution: Id, as_json: AsJson = False) -> None:
 def resume(execution: Id, wait: Wait = False, as_json: AsJson = False) -> None:
     """Let a paused execution go on."""
     _steered(connect().executions[execution].resume(), wait, as_json)
+
+
+def change(
+    execution: Id,
+    priority: Annotated[int | None, typer.Option(help="1 to 9, the highest first.")] = None,
+    max_requests: MaxRequests = None,
+    max_rows: Annotated[int | None, typer.Option(help="Take at most so many rows.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Take at most so many bytes of answers.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Run for at most so long, pauses aside.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests per second to the target.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Items side by side.")] = None,
+    proxy: ProxyWish = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an execution while it goes on; what is not given stays as it is."""
+    limits = {"rows": max_rows, "bytes": max_bytes, "seconds": max_seconds}
+    changes = {
+        "priority": priority,
+        "maximum_requests_count": max_requests,
+        "limits": {kind: value for kind, value in limits.items() if value is not None} or None,
+        "rate_limits": None if rate is None else [_read_rate(rate)],
+        "concurrency": concurrency,
+        "proxy": read_proxy(proxy),
+    }
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    if not wanted:
+        raise Wrong("Say what to change, such as --priority 9 or --max-requests 5000.")
+    _steered(connect().executions[execution].change(**wanted), False, as_json)
+
+
+def _read_rate(rate: float) -> dict[str, Json]:
+    """Return a rate limit: of a rate below one, a request in so many seconds."""
+    if rate <= 0:
+        raise Wrong(f"--rate {rate:g}: must be above 0.")
+    return {"requests": int(rate)} if rate == int(rate) else {"requests": 1, "per_seconds": 1 / rate}
 
 
 def _steered(execution: "Execution", wait: bool, as_json: bool) -> None:

@@ -322,6 +322,11 @@ class AsyncExecution:
         """Let it go on."""
         return await self._steer("resume")
 
+    async def change(self, **changes: Json) -> "AsyncExecution":
+        """Change it while it goes on: `priority`, `maximum_requests_count`, `limits`, `rate_limits`, ..."""
+        self.view = await self._client.ask("PATCH", self._path, changes)
+        return self
+
     async def _steer(self, verb: str) -> "AsyncExecution":
         self.view = await self._client.ask("POST", f"{self._path}/{verb}")
         return self

@@ -320,6 +320,11 @@ class Execution:
         """Let it go on."""
         return self._steer("resume")
 
+    def change(self, **changes: Json) -> "Execution":
+        """Change it while it goes on: `priority`, `maximum_requests_count`, `limits`, `rate_limits`, ..."""
+        self.view = self._client.ask("PATCH", self._path, changes)
+        return self
+
     def _steer(self, verb: str) -> "Execution":
         self.view = self._client.ask("POST", f"{self._path}/{verb}")
         return self

@@ -18,9 +18,23 @@ class Allowance:
         self._execution_id = execution_id
         self._kind = kind
         self._block = block
-        self.limited = limit is not None
+        self._limit = limit
         self._held = 0
         self._lock = asyncio.Lock()
+
+    @property
+    def limit(self) -> int | None:
+        return self._limit
+
+    @property
+    def limited(self) -> bool:
+        return self._limit is not None
+
+    async def change(self, limit: int | None) -> None:
+        """Go on with another limit; what is held of the old one is given back first."""
+        if limit != self._limit:
+            await self.close()
+            self._limit = limit
 
     async def take(self, wanted: int) -> int:
         """Take up to so much; return how much it was."""

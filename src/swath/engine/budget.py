@@ -1,7 +1,6 @@
 """The attempts that an execution may still make: taken from the database in blocks, before sending."""
 
 import asyncio
-from collections.abc import Callable
 
 from swath.engine.outages import outlast
 from swath.store import executions
@@ -55,26 +54,20 @@ class Budget:
             self._held += 1
             self.exhausted = False
 
-    async def change(self, limit: int | None, unrecorded: Callable[[], int]) -> None:
-        """Go on with another limit; `unrecorded` counts the attempts that no checkpoint has recorded.
-
-        Whoever wants an attempt waits until the database knows of all that were made without a limit.
-        """
-        async with self._lock:
-            before, held = self._limit, self._held
-            self._limit, self._held = limit, 0
-            if before is None:
-                await self._database.write(executions.reserve_sent, self._execution_id, unrecorded())
-            elif held:
-                await self._database.write(executions.return_attempts, self._execution_id, held)
-            self.exhausted = False
+    async def change(self, limit: int | None) -> None:
+        """Go on with another limit; what is held of the old one is given back first."""
+        if limit != self._limit:
+            await self.close()
+            self._limit, self.exhausted = limit, False
 
     async def close(self) -> None:
         """Give back what was reserved and not used."""
         async with self._lock:
-            if self._held:
-                await self._database.write(executions.return_attempts, self._execution_id, self._held)
-                self._held = 0
+            held, self._held = self._held, 0
+            if held:
+                await outlast(
+                    lambda: self._database.write(executions.return_attempts, self._execution_id, held)
+                )
 
     async def _reserve(self) -> None:
         """Reserve a block; goes on when whoever wanted it is cancelled, for the database counts it."""

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -114,6 +114,11 @@ class Checkpoints:
     def open(self, shard: OpenShard) -> None:
         self._shards[shard.number] = shard
 
+    def clear_out(self) -> None:
+        """Have all shards make way."""
+        for shard in self._shards.values():
+            shard.make_way.set()
+
     def oldest(self) -> OpenShard | None:
         """Return the shard that was opened before the others, of those that do not make way already."""
         held = (shard for shard in self._shards.values() if not shard.make_way.is_set())
@@ -145,12 +150,6 @@ class Checkpoints:
                 await self.commit()
                 due = time.monotonic() + pause
             await every()
-
-    @contextlib.asynccontextmanager
-    async def held_back(self) -> AsyncIterator[Callable[[], int]]:
-        """Have no checkpoint made; gives what counts the attempts that none has recorded."""
-        async with self._one_at_a_time:
-            yield lambda: sum(shard.attempts for shard in self._shards.values())
 
     async def commit(self) -> None:
         """Record all that has gathered. Tries for as long as it takes: what was fetched is not given up.

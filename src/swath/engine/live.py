@@ -61,8 +61,7 @@ class LiveExecution:
         self.decode = decoder(float, self.workflow.answer_format, list_paths(self.workflow))
         self.judge = Judge(definition.workflow.response_rules)
         #: Whether paging or a rule needs to know what an answer says that came as a success.
-        counts_rows = row.maximum_rows is not None
-        self.looks_inside = self.judge.looks_inside or counts_rows or self.workflow.paginator != Paginator()
+        self.looks_inside = row.maximum_rows is not None or counts_rows(self.workflow)
         self.inputs = Inputs(worker.objects, definition)
         #: What filters and rules may be filled with.
         self.parameters = {**definition.constants, **definition.parameters}
@@ -81,11 +80,19 @@ class LiveExecution:
         self.budget = Budget(worker.database, self.id, row.maximum_requests_count)
         self.rows = Allowance(worker.database, self.id, "rows", row.maximum_rows, ROWS)
         self.bytes = Allowance(worker.database, self.id, "bytes", row.maximum_bytes, BYTES)
-        self.limited = self.rows.limited or self.bytes.limited
         self.checkpoints = Checkpoints(worker.database, worker.objects, self.id)
         self.stopping = asyncio.Event()
         self.users = 0
+        #: The limit that was reached, as it was noted.
+        self._reached: tuple[str, int | None] | None = None
+        #: Whether shards are to make way until all that was taken without a limit is recorded.
+        self.unsettled = False
         self._committing: asyncio.Task[None] | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether rows or bytes are counted before they are taken."""
+        return self.rows.limited or self.bytes.limited
 
     def _use_exits(self, exits: Sequence[tuple[str, ProxyType, str, Json]]) -> None:
         self.exits = ExitPool(
@@ -120,7 +127,7 @@ class LiveExecution:
         self.inputs.close()
         await self.checkpoints.commit()
         await self._write_health(0.0)
-        await outlast(self.budget.close)
+        await self.budget.close()
         await self.rows.close()
         await self.bytes.close()
 
@@ -142,9 +149,14 @@ class LiveExecution:
         if row.adjustments != self._adjusted:
             self._adjusted = row.adjustments
             self._heed(self.worker.opened.adjustments(row))
-        if row.maximum_requests_count != self.budget.limit:
-            async with self.checkpoints.held_back() as unrecorded:
-                await self.budget.change(row.maximum_requests_count, unrecorded)
+        self.unsettled = row.unsettled is not None
+        if self.unsettled:
+            self.checkpoints.clear_out()
+            self.gate.recheck()
+            return
+        await self.budget.change(row.maximum_requests_count)
+        await self.rows.change(row.maximum_rows)
+        await self.bytes.change(row.maximum_bytes)
         await self._make_way(row.priority)
 
     async def _make_way(self, priority: int) -> None:
@@ -183,9 +195,24 @@ class LiveExecution:
         told = self.masker.mask(reason)
         await outlast(lambda: self.worker.fail(self.id, told))
 
-    async def run_out(self, by: str) -> None:
-        """Note that a limit is reached: no further shard is handed out."""
-        await outlast(lambda: self.worker.database.write(limits.set_truncated, self.id, by, now_ms()))
+    async def run_out(self, by: str) -> bool:
+        """Note that a limit is reached: no further shard is handed out. False where it is another by now."""
+        counts: dict[str, Budget | Allowance] = {
+            "requests": self.budget,
+            "rows": self.rows,
+            "bytes": self.bytes,
+        }
+        limit = counts[by].limit
+        if self._reached == (by, limit):
+            return True
+        told = await outlast(
+            lambda: self.worker.database.write(limits.set_truncated, self.id, by, limit, now_ms())
+        )
+        if told:
+            self._reached = by, limit
+        else:
+            await self.look()
+        return told
 
     def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
         """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""
@@ -261,6 +288,11 @@ class LiveExecution:
     def visible(self, inputs: dict[str, Json]) -> dict[str, Json]:
         """Return the inputs without the secret ones."""
         return visible(inputs, self.definition.endpoint)
+
+
+def counts_rows(workflow: Workflow) -> bool:
+    """Tell whether answers are looked into while a workflow runs, or only when their rows are extracted."""
+    return Judge(workflow.response_rules).looks_inside or workflow.paginator != Paginator()
 
 
 def _adjust(workflow: Workflow, changes: Adjustments) -> Workflow:

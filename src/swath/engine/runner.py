@@ -70,6 +70,8 @@ async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, 
     progress = ShardProgress.decode(stored) if stored else ShardProgress.new(row.first, row._mapping["count"])
     shard = OpenShard(number, row.claim, progress, opened=live.clock.steady())
     live.checkpoints.open(shard)
+    if live.unsettled:
+        shard.make_way.set()
     runner = ShardRunner(live, shard)
     try:
         if row.fruitless > shards.MOST_FRUITLESS_CLAIMS:
@@ -144,8 +146,8 @@ class ShardRunner:
         except Stopped:
             return
         except LimitReached as limit:
-            self._shard.end(item, LIMITS[limit.by])
-            await self._live.run_out(limit.by)
+            if await self._live.run_out(limit.by):
+                self._shard.end(item, LIMITS[limit.by])
         except ExecutionFailed as failed:
             self._fail(item, failed.cause, going)
             await self._live.fail(str(failed.cause))

@@ -31,7 +31,7 @@ from swath.settings import Settings
 from swath.store import admission, executions, ledger, limits, retries, shards
 from swath.store import torn as torn_pages
 from swath.store.admission import Room
-from swath.store.database import Database, Row
+from swath.store.database import Connection, Database, Row
 from swath.store.objects import Objects
 
 log = structlog.get_logger()
@@ -161,16 +161,20 @@ class Worker:
             await self._wait(change)
 
     async def _try_hand_out(self, execution_id: str, batch: int) -> tuple[list[int], bool]:
-        row = await self.database.read(executions.find, execution_id)
-        assert row is not None
-        if row.status != Status.RUNNING or row.truncated:
+        row, counts = await self.database.read(_look, execution_id)
+        if row.status != Status.RUNNING or row.truncated or row.unsettled:
             await self.database.write(shards.withdraw, execution_id)
-        counts = await self.database.read(shards.count_shards, execution_id)
+            row, counts = await self.database.read(_look, execution_id)
         handed = sum(counts.get(state, 0) for state in shards.OUT)
         if row.status == Status.STOPPING or row.truncated:
             return [], handed == 0
         if row.status != Status.RUNNING:
             return [], row.status in TERMINAL
+        if row.unsettled:
+            if not handed:
+                await self.database.write(limits.settle, execution_id)
+                self.signal(execution_id)
+            return [], False
         total = count_shards(row.items_total, row.shard_size)
         left = total - counts.get("done", 0) - handed
         room = 2 * self.slots_of_all - handed
@@ -201,8 +205,8 @@ class Worker:
 
     async def expire(self) -> None:
         """End the executions whose time is over."""
-        for execution_id in await self.database.read(limits.find_expired, now_ms()):
-            await self.database.write(limits.set_truncated, execution_id, "seconds", now_ms())
+        for execution_id, limit in await self.database.read(limits.find_expired, now_ms()):
+            await self.database.write(limits.set_truncated, execution_id, "seconds", limit, now_ms())
             self.signal(execution_id)
 
     async def combine(self, execution_id: str, revision: int) -> int:
@@ -290,6 +294,8 @@ class Worker:
                 row = await self.database.read(executions.find_whole, execution_id)
                 assert row is not None
                 live = self.live[execution_id] = await LiveExecution.open(self, row)
+            else:
+                await live.look()  # a limit that was set since must hold from the first request on
             live.users += 1
             self._idle.clear()
             return live
@@ -342,3 +348,10 @@ class Worker:
             await asyncio.wait_for(change.wait(), LOOK_AGAIN)
         except TimeoutError:
             return
+
+
+def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:
+    """Return an execution's row and the numbers of its shards by state, of one moment."""
+    row = executions.find(connection, execution_id)
+    assert row is not None
+    return row, shards.count_shards(connection, execution_id)

@@ -65,8 +65,9 @@ def commit_checkpoint(
     )
     add_tallies(connection, execution_id, counts)
     record_events(connection, execution_id, events)
-    if any(line.attempts for line in kept):
-        pace.add(connection, execution_id, now // 1000, _measure(kept, counts))
+    measured = _measure(kept, counts)
+    if any(measured.values()):
+        pace.add(connection, execution_id, now // 1000, measured)
     return fenced
 
 

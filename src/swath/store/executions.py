@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
-from swath.store import webhooks
+from swath.store import limits, webhooks
 from swath.store.database import upsert
 from swath.store.schema import executions, idempotency_keys, results, tallies
 
@@ -115,8 +115,7 @@ def remember_key(connection: Connection, owner_id: str, key: str, digest: str, e
 
 def start(connection: Connection, execution_id: str, now: int, shard_size: int) -> None:
     """Mark a queued execution as running, in shards of so many items; one already further stays as it is."""
-    deadline = now + executions.c.maximum_ms
-    begun = {"status": Status.RUNNING, "started_at": now, "deadline_at": deadline, "shard_size": shard_size}
+    begun = {"status": Status.RUNNING, "started_at": now, "shard_size": shard_size}
     connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status == Status.QUEUED)
@@ -154,6 +153,7 @@ def end(
 
     One that has ended before keeps the files that it has, for two workers may come to its end: then False.
     """
+    limits.settle(connection, execution_id)
     ended = connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status.not_in([str(s) for s in TERMINAL]))
@@ -177,38 +177,9 @@ def end(
     return True
 
 
-def adjust(
-    connection: Connection, execution_id: str, adjustments: str, maximum_requests_count: int | None
-) -> None:
-    """Change what an execution is worked on by; `maximum_requests_count` of None stays what it is.
-
-    Where there was no limit, what is recorded as sent counts against the new one. One that was reached
-    no longer is, if it is raised.
-    """
-    here = executions.c.id == execution_id
-    connection.execute(update(executions).where(here).values(adjustments=adjustments))
-    if maximum_requests_count is None:
-        return
-    connection.execute(
-        update(executions)
-        .where(here, executions.c.maximum_requests_count.is_(None))
-        .values(attempts_reserved=executions.c.attempts)
-    )
-    connection.execute(update(executions).where(here).values(maximum_requests_count=maximum_requests_count))
-    connection.execute(
-        update(executions)
-        .where(here, executions.c.truncated_by == "requests")
-        .where(executions.c.attempts_reserved < maximum_requests_count)
-        .values(truncated=False, truncated_by=None)
-    )
-
-
-def reserve_sent(connection: Connection, execution_id: str, unrecorded: int) -> None:
-    """Count as reserved what was sent without a reservation: what is recorded, and what is not yet."""
-    reserved = executions.c.attempts + unrecorded
-    connection.execute(
-        update(executions).where(executions.c.id == execution_id).values(attempts_reserved=reserved)
-    )
+def adjust(connection: Connection, execution_id: str, values: Mapping[str, Any]) -> None:
+    """Change what an owner may change of an execution while it goes on."""
+    connection.execute(update(executions).where(executions.c.id == execution_id).values(dict(values)))
 
 
 def read_tallies(connection: Connection, execution_id: str) -> dict[str, dict[str, int]]:
@@ -284,7 +255,7 @@ def write_off_attempts(connection: Connection) -> None:
     connection.execute(
         update(executions)
         .where(executions.c.status.not_in([str(s) for s in TERMINAL]))
-        .where(executions.c.maximum_requests_count.is_not(None))
+        .where(executions.c.maximum_requests_count.is_not(None), executions.c.unsettled.is_(None))
         .values(attempts_unknown=executions.c.attempts_reserved - executions.c.attempts)
     )
 

@@ -18,6 +18,12 @@ def add(connection: Connection, execution_id: str, second: int, counts: Mapping[
     connection.execute(row.on_conflict_do_update(index_elements=paces.primary_key, set_=grown))
 
 
+def count_rows(connection: Connection, execution_id: str) -> int:
+    """Count the rows of an execution's records' lists so far."""
+    query = select(func.sum(paces.c.rows)).where(paces.c.execution_id == execution_id)
+    return int(connection.execute(query).scalar() or 0)
+
+
 def find(connection: Connection, execution_id: str, width: int) -> Sequence[Row[Any]]:
     """Return sums over `width` seconds each, oldest first; spans in which nothing happened are left out."""
     begin = (paces.c.second - paces.c.second % width).label("begin")

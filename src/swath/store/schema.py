@@ -220,10 +220,13 @@ executions = Table(
     Column("rows_reserved", BigInteger, nullable=False, server_default="0"),
     Column("maximum_bytes", BigInteger),
     Column("bytes_reserved", BigInteger, nullable=False, server_default="0"),
-    #: How long it may run, and when that is over; while it is paused, since when that is put off.
+    #: How long it may run; how long it was paused in all, and while it is paused, since when.
     Column("maximum_ms", BigInteger),
-    Column("deadline_at", BigInteger),
+    Column("paused_ms", BigInteger, nullable=False, server_default="0"),
     Column("paused_at", BigInteger),
+    #: Kinds of limits that were set where there was none, as a JSON list, until all that was taken without
+    #: them is recorded; nothing is handed out so long.
+    Column("unsettled", Text),
     Column("maximum_requests_count", BigInteger),
     #: Attempts taken from the budget, whether or not a checkpoint has confirmed them.
     Column("attempts_reserved", BigInteger, nullable=False),

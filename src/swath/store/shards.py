@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
+from swath.flow import plan
 from swath.flow.execution import DONE, Status, StopReason
 from swath.flow.shard import ShardProgress
 from swath.store.schema import executions, frames, shards
@@ -43,6 +44,14 @@ def count_shards(connection: Connection, execution_id: str) -> dict[str, int]:
         .group_by(shards.c.state)
     )
     return {row.state: row.shards for row in connection.execute(query)}
+
+
+def is_all_fetched(connection: Connection, row: Row[Any]) -> bool:
+    """Tell whether of a started execution all is fetched that will be: what is left is to combine it."""
+    counts = count_shards(connection, row.id)
+    if any(counts.get(state) for state in OUT):
+        return False
+    return bool(row.truncated) or counts.get("done", 0) == plan.count_shards(row.items_total, row.shard_size)
 
 
 def hand_out(

@@ -204,9 +204,11 @@ def list_frames(rows: Iterable[Any], progress: ShardProgress | None) -> list[Fra
 
 
 def _open(objects: Objects, frame: Frame) -> Iterator[PageRecord]:
-    """Yield a frame's pages. Raises Torn where they are not as they were recorded."""
+    """Yield a frame's pages that count. Raises Torn where they are not as they were recorded."""
     try:
-        yield from open_frame(objects.read_range(frame.object, frame.offset, frame.length))
+        for record in open_frame(objects.read_range(frame.object, frame.offset, frame.length)):
+            if record.item not in frame.without:
+                yield record
     except Damaged as damage:
         raise Torn(frame.object, frame.offset, str(damage)) from None
 
@@ -217,11 +219,7 @@ def merge_frames(objects: Objects, frames: Sequence[Frame]) -> Iterator[PageReco
     opened: list[tuple[tuple[int, int], int, PageRecord, Iterator[PageRecord]]] = []
     while waiting or opened:
         while waiting and (not opened or waiting[-1].first <= opened[0][0]):
-            frame = waiting.pop()
-            records = _open(objects, frame)
-            if frame.without:
-                records = (record for record in records if record.item not in frame.without)
-            _push(opened, records, len(waiting))
+            _push(opened, _open(objects, waiting.pop()), len(waiting))
         if opened:
             _, number, record, records = heapq.heappop(opened)
             _push(opened, records, number)

@@ -195,24 +195,28 @@ class LiveExecution:
         told = self.masker.mask(reason)
         await outlast(lambda: self.worker.fail(self.id, told))
 
-    async def run_out(self, by: str) -> bool:
-        """Note that a limit is reached: no further shard is handed out. False where it is another by now."""
-        counts: dict[str, Budget | Allowance] = {
-            "requests": self.budget,
-            "rows": self.rows,
-            "bytes": self.bytes,
-        }
-        limit = counts[by].limit
+    async def run_out(self, by: str) -> None:
+        """Note that a limit is reached: no further shard is handed out; not where it is another by now."""
+        limit = self._limit_of(by)
         if self._reached == (by, limit):
-            return True
-        told = await outlast(
+            return
+        if await outlast(
             lambda: self.worker.database.write(limits.set_truncated, self.id, by, limit, now_ms())
-        )
-        if told:
+        ):
             self._reached = by, limit
         else:
             await self.look()
-        return told
+
+    @property
+    def goes_no_further(self) -> bool:
+        """Tell whether no further item is to be begun: it stops, or a limit is reached and was not raised."""
+        over = self._reached is not None and self._reached[1] == self._limit_of(self._reached[0])
+        return over or self.stopping.is_set()
+
+    def _limit_of(self, by: str) -> int | None:
+        if by == "requests":
+            return self.budget.limit
+        return (self.rows if by == "rows" else self.bytes).limit
 
     def _note_exit(self, kind: str, data: dict[str, Json]) -> None:
         """Note what became of an exit; a rest of its own, whatever the target, is the proxy's health."""

@@ -26,7 +26,7 @@ from swath.engine.times import now_ms
 from swath.errors import FetchFault, ItemFailed
 from swath.flow.clip import clip
 from swath.flow.definition import Json
-from swath.flow.execution import DONE, LIMITS, PARTIAL, StopReason
+from swath.flow.execution import DONE, PARTIAL, StopReason
 from swath.flow.paging import (
     Page,
     Progress,
@@ -123,7 +123,7 @@ class ShardRunner:
 
     async def _work_through(self, pending: Iterator[int]) -> None:
         for item in pending:
-            if self._shard.fenced or self._shard.make_way.is_set() or self._live.stopping.is_set():
+            if self._shard.fenced or self._shard.make_way.is_set() or self._live.goes_no_further:
                 return
             await self._work(item)
 
@@ -146,8 +146,7 @@ class ShardRunner:
         except Stopped:
             return
         except LimitReached as limit:
-            if await self._live.run_out(limit.by):
-                self._shard.end(item, LIMITS[limit.by])
+            await self._live.run_out(limit.by)  # the item stays as it is, for the limit may be raised
         except ExecutionFailed as failed:
             self._fail(item, failed.cause, going)
             await self._live.fail(str(failed.cause))

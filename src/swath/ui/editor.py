@@ -11,9 +11,10 @@ from swath.errors import FieldError, InvalidInput
 from swath.flow.formula import SourceText
 from swath.operations import drafts, formulas, previews
 from swath.operations.formulas import Applied
+from swath.ui.draft import Draft
 from swath.ui.form import FormulaForm
-from swath.ui.frame import Visit, button, describe, show
-from swath.ui.markup import join, tag
+from swath.ui.frame import Visit, button, describe, now, show
+from swath.ui.markup import join, moment, tag
 from swath.ui.sheet import Sheet
 from swath.ui.trial import write_start, write_trial
 
@@ -26,11 +27,14 @@ class Editor:
 
     def __init__(self, visit: Visit, sheet: Sheet, workflow_id: str = "") -> None:
         self.visit, self.sheet, self.workflow_id = visit, sheet, workflow_id
+        self._draft = Draft(f"{visit.user.id}/{workflow_id or 'new'}")
         self.secrets: dict[str, Any] = {}
         self._typing = False
         self._form = FormulaForm(visit, sheet, self._form_changed)
 
     async def draw(self) -> None:
+        self._restored = ui.element("div").classes("line warning")
+        self._restored.set_visibility(False)
         with ui.element("div").classes("pair editor"):
             with ui.element("section").classes("stack").props('aria-label="Definition"'):
                 self._draw_switch()
@@ -52,6 +56,28 @@ class Editor:
                 self._result = show(write_start(), "stack")
                 self._result.props('role="region" aria-live="polite" aria-label="What came"')
         await self._check()
+        ui.timer(0.05, self._restore, once=True)
+
+    async def _restore(self) -> None:
+        """Show again what was written here and not saved, if this browser has kept any."""
+        kept = await self._draft.find()
+        if kept is None or kept.text == self.sheet.text:
+            return
+        self.set_text(kept.text)
+        self._restored.set_visibility(True)
+        with self._restored:
+            told = "Unsaved changes from ", moment(kept.at, now()), " were restored."
+            also = None if kept.saved == self.sheet.saved else " What is saved has changed since."
+            show(join([*told, also])).props('role="status"')
+            button("Discard them", self._discard)
+
+    def _discard(self) -> None:
+        self.set_text(self.sheet.saved)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._draft.forget()
+        self._restored.set_visibility(False)
 
     def _draw_switch(self) -> None:
         with ui.element("div").classes("switch").props('role="group" aria-label="How to see it"'):
@@ -87,7 +113,11 @@ class Editor:
         if self._typing or event.value == self.sheet.text:
             return
         self.sheet.set_text(event.value)
-        if not self.sheet.fault:
+        # What cannot be read cannot be changed by the form: it would take the text's place.
+        if self.sheet.fault:
+            self._form_place.props("inert")
+        else:
+            self._form_place.props(remove="inert")
             self._form.fill()
         self._quiet.activate()
 
@@ -95,11 +125,14 @@ class Editor:
         """Show another formula."""
         self.sheet.set_text(text)
         self._form_changed()
+        self._form_place.props(remove="inert")
         self._form.fill()
 
     async def _check(self) -> None:
         """Say what is wrong with the formula, and ask for the secrets that it declares."""
         self._quiet.deactivate()
+        if self.sheet.text != self.sheet.saved:
+            self._draft.keep(self.sheet.text, self.sheet.saved)
         faults = await asyncio.to_thread(self.sheet.find_faults)
         self._faults.set_content(str(join([tag("p", each, class_="alert") for each in faults])))
         self._ask_secrets()
@@ -150,4 +183,5 @@ class Editor:
             raise InvalidInput("body", "\n".join(faults))
         applied = await self.visit.ask(formulas.apply, SourceText(self.sheet.text), self.given())
         self.sheet.saved = self.sheet.text
+        self._forget()
         return applied

@@ -1,15 +1,16 @@
 """The formula that is being edited: one text, and what it says. The form reads and changes it here."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
+from yaml import YAMLError
 
-from swath.errors import FieldError
+from swath.errors import FieldError, InvalidInput
 from swath.flow.definition import Json
 from swath.flow.formula import SourceText, read_formula
-from swath.flow.formula.text import literal_dumper
+from swath.ui.amend import amend, dump, rename
 
 Edit = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -40,31 +41,30 @@ class Sheet:
         """Take a text; where it is no formula at all, the values of before stay beside its fault."""
         self.text, self.fault = text, ""
         try:
-            value = SourceText(text).value or {}
+            self.value = _read(text)
         except FieldError as error:
             self.fault = "\n".join(message for _, message in error.fields)
-            return
-        if isinstance(value, dict):
-            self.value = {name: _by_name(part) for name, part in value.items()}
-        else:
-            self.fault = "A formula has sections: endpoints, workflows, collections."
 
     def change(self, edit: Edit) -> None:
-        """Change the endpoint and the workflow, and write the text anew."""
-        endpoint, workflow = self.endpoint, self.workflow
-        edit(endpoint, workflow)
-        self.write()
-
-    def write(self) -> None:
-        self.text = yaml.dump(
-            self.value, Dumper=literal_dumper(), sort_keys=False, allow_unicode=True, width=110
-        )
+        """Change the endpoint and the workflow, and of the text the lines that say so."""
+        edit(self.endpoint, self.workflow)
+        self._write(lambda: amend(self.text, _read(self.text), self.value))
 
     def rename(self, name: str) -> None:
         """Give the workflow another name, in its place."""
-        known = self.value.setdefault("workflows", {})
-        self.value["workflows"] = {name if each == self.name else each: part for each, part in known.items()}
-        self.write()
+        old, known = self.name, self.value.setdefault("workflows", {})
+        self.value["workflows"] = {name if each == old else each: part for each, part in known.items()}
+        self._write(lambda: rename(self.text, ("workflows", old), name))
+
+    def _write(self, amended: Callable[[], str]) -> None:
+        """Take the amended text; where the text's way of saying it cannot be amended, write all anew."""
+        with contextlib.suppress(
+            FieldError, YAMLError, LookupError, ValueError, StopIteration, AttributeError
+        ):
+            if _read(text := amended()) == self.value:
+                self.text = text
+                return
+        self.text = dump(self.value)
 
     def find_faults(self) -> list[str]:
         """Return everything that is wrong with the text, each with its line."""
@@ -105,6 +105,14 @@ class Sheet:
         return [name for name, each in variables.items() if isinstance(each, dict) and each.get("secret")]
 
 
+def _read(text: str) -> dict[str, Any]:
+    """Return what a text says, its sections by name. Raises FieldError."""
+    value = SourceText(text).value or {}
+    if not isinstance(value, dict):
+        raise InvalidInput("formula", "A formula has sections: endpoints, workflows, collections.")
+    return {name: _by_name(part) for name, part in value.items()}
+
+
 def _by_name(part: Json) -> Json:
     """Return a section by name, also where it is written as a list."""
     if isinstance(part, list) and all(isinstance(each, dict) and "name" in each for each in part):
@@ -141,8 +149,7 @@ def write_value(value: Json) -> str:
     """Return a value as YAML; nothing as nothing."""
     if value is None:
         return ""
-    text = yaml.dump(value, Dumper=literal_dumper(), sort_keys=False, allow_unicode=True, width=110)
-    return str(text).rstrip("\n")
+    return dump(value).removesuffix("...\n").rstrip("\n")
 
 
 def _write_value(value: Json) -> str:

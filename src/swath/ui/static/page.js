@@ -43,3 +43,43 @@ document.addEventListener("click", (event) => {
   document.documentElement.dataset.theme = next;
   if (globalThis.Quasar) Quasar.Dark.set(next === "dark");
 });
+
+// What was written and not saved, by whom and where. Whoever signs out takes it along.
+const DRAFT = "swath:draft:";
+
+function findDraft(name) {
+  const kept = localStorage.getItem(DRAFT + name);
+  return kept && JSON.parse(kept);
+}
+
+function keepDraft(name, text, saved) {
+  try {
+    localStorage.setItem(DRAFT + name, JSON.stringify({ text, saved, at: new Date().toISOString() }));
+  } catch {
+    // A full or forbidden storage keeps nothing; the text is still on the page.
+  }
+}
+
+function forgetDraft(name) {
+  localStorage.removeItem(DRAFT + name);
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches?.("form[action='/sign-out']")) return;
+  for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFT)) localStorage.removeItem(key);
+});
+
+// While the server is away, what one typed would be lost with the view: fields wait for it.
+let typing = null;
+
+addEventListener("DOMContentLoaded", () => {
+  const away = document.getElementById("popup");
+  if (!away) return;
+  new MutationObserver(() => {
+    const view = document.getElementById("content");
+    if (!view) return;
+    if (away.ariaHidden === "false") typing = view.contains(document.activeElement) ? document.activeElement : null;
+    view.inert = away.ariaHidden === "false";
+    if (!view.inert) typing?.focus();
+  }).observe(away, { attributes: true, attributeFilter: ["aria-hidden"] });
+});

@@ -1,0 +1,100 @@
+"""Nothing that one wrote is lost: not by a change in the form, not by a reload, not by a server's restart."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.acceptance.server import Server
+from tests.ui.browser import Person
+from tests.ui.test_story import fill, press
+
+FORMULA = """\
+# What we know of numbers.
+endpoints:
+  A number:
+    url: http://127.0.0.1:9/{{number}}  # a port where nobody is
+    variables: {number: {default: 1}}
+workflows:
+  Counted:
+    endpoint: A number
+    concurrency: 8  # side by side
+"""
+
+
+@pytest.fixture
+def workflow(server: Server) -> str:
+    answer = server.ask("POST", "/formulas", data=FORMULA.encode(), headers={"Content-Type": "text/yaml"})
+    answer.raise_for_status()
+    return str(server.get("/workflows")["objects"][0]["id"])
+
+
+def read_text(page: Page) -> str:
+    """Return what the editor of the text shows."""
+    page.get_by_role("button", name="Formula", exact=True).click()
+    lines = page.locator(".cm-line")
+    expect(lines.first).to_be_visible()
+    text = "\n".join(lines.all_text_contents())
+    page.get_by_role("button", name="Form", exact=True).click()
+    return text
+
+
+def test_a_change_in_the_form_keeps_the_comments(admin: Person, server: Server, workflow: str) -> None:
+    page = admin.open(f"/workflows/{workflow}")
+    fill(page, "Items side by side", "4")
+    expect(page.locator(".cm-content")).to_contain_text("concurrency: 4")
+    assert read_text(page).rstrip() == FORMULA.replace("concurrency: 8", "concurrency: 4").rstrip()
+    press(page, "Save")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    kept = server.ask("GET", f"/formulas/{workflow}").text
+    assert "# What we know of numbers." in kept
+    assert "concurrency: 4  # side by side" in kept
+
+
+def test_unsaved_changes_survive_a_reload_and_a_restart(admin: Person, server: Server, workflow: str) -> None:
+    """They are shown again and said to be, until they are saved or discarded; signing out forgets them."""
+    page = admin.open(f"/workflows/{workflow}")
+    change(page, "5")
+    page.reload()
+    expect(page.get_by_text(re.compile("Unsaved changes from .* were restored"))).to_be_visible()
+    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("5")
+    port = server.url.rsplit(":", 1)[1]
+    server.stop()
+    expect(page.locator("#content")).to_have_attribute("inert", "")
+    server.start(port)
+    page.wait_for_function(
+        "window.did_handshake && performance.getEntriesByType('navigation')[0].type === 'reload'"
+    )
+    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("5")
+    press(page, "Discard them")
+    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+    page.reload()
+    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+    change(page, "6")
+    press(page, "Sign out")
+    admin.sign_in(server.token)
+    page = admin.open(f"/workflows/{workflow}")
+    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+
+
+def change(page: Page, number: str) -> None:
+    """Change the form, and wait until the browser has kept it."""
+    fill(page, "Items side by side", number)
+    page.wait_for_function(
+        "number => Object.values(localStorage).some(kept => kept.includes(`concurrency: ${number}`))",
+        arg=number,
+    )
+
+
+def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: str) -> None:
+    """The form waits until the text says something again."""
+    page = admin.open(f"/workflows/{workflow}")
+    page.get_by_role("button", name="Formula", exact=True).click()
+    editor = page.locator(".cm-content")
+    editor.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  oops: @here")
+    expect(page.get_by_text(re.compile("Line .*: not YAML"))).to_be_visible()
+    page.get_by_role("button", name="Form", exact=True).click()
+    field = page.get_by_label("Items side by side", exact=True)
+    expect(field.locator("xpath=ancestor::*[@inert]")).to_have_count(1)
+    assert "oops" in read_text(page)

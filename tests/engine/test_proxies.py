@@ -185,7 +185,7 @@ async def test_a_proxy_that_nobody_here_wrote(upstream: Scripted, safe: Scripted
         assert await body_of(fetcher, f"{safe.url}/x", right) == b"x"
         plain = await fault_of(fetcher, f"{upstream.url}/x", wrong, LIMITS)
         tunnel = await fault_of(fetcher, f"{safe.url}/x", wrong, LIMITS)
-        assert await fetcher.is_alive(right)
+        assert await fetcher.proxies.is_alive(right)
     assert told(plain) == ("proxy_auth_required", True, "exit")
     assert told(tunnel) == ("proxy_auth_required", False, "exit")
     assert len(upstream.asked) == len(safe.asked) == 1
@@ -201,8 +201,8 @@ async def test_X1_a_page_of_a_real_proxys_own_is_told_from_the_targets(
         own = await fetcher.fetch(Request("GET", f"http://{nobody()}/", ()), exit, LIMITS)
         targets = await fetcher.fetch(Request("GET", f"{upstream.url}/bad", ()), exit, LIMITS)
         assert (own.status >= 500, targets.status) == (True, 502)
-        assert await fetcher.is_own_answer(exit, own)
-        assert not await fetcher.is_own_answer(exit, targets)
+        assert await fetcher.proxies.is_own_answer(exit, own)
+        assert not await fetcher.proxies.is_own_answer(exit, targets)
 
 
 @contextlib.contextmanager
@@ -373,15 +373,15 @@ async def test_signs_of_life(fetcher: Fetcher, scheme: str) -> None:
         with running(scheme=scheme, credentials=credentials or None) as proxy:
             proxy.way.mood = mood  # type: ignore[assignment]
             exit = through(proxy.url.replace("demo:pw@", ""))
-            alive.append(await fetcher.is_alive(exit))
+            alive.append(await fetcher.proxies.is_alive(exit))
     assert alive == [True, True, True, False, False]
-    assert not await fetcher.is_alive(through(f"{scheme}://{nobody()}"))
-    assert not await fetcher.is_alive(through(f"{scheme}://no-such-proxy.invalid:1"))
+    assert not await fetcher.proxies.is_alive(through(f"{scheme}://{nobody()}"))
+    assert not await fetcher.proxies.is_alive(through(f"{scheme}://no-such-proxy.invalid:1"))
 
 
 async def test_signs_of_life_are_asked_for_once(proxy: ForwardProxy, fetcher: Fetcher) -> None:
     """Sixty-four timeouts at once are one question."""
-    assert all(await asyncio.gather(*[fetcher.is_alive(through(proxy)) for _ in range(64)]))
+    assert all(await asyncio.gather(*[fetcher.proxies.is_alive(through(proxy)) for _ in range(64)]))
     assert len(targets(proxy)) == 1
 
 

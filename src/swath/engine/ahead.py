@@ -6,7 +6,7 @@ Only about as many as have proved right: two pages at first, one more after each
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from swath.engine.exchange import Obtained
+from swath.engine.tried import Obtained
 from swath.flow.paging import State
 
 Ask = Callable[[State], Awaitable[Obtained]]

@@ -65,11 +65,19 @@ class Clients(Generic[Client]):
         self, exit: Exit, host: str, limits: Limits, tls: Tls | None = None
     ) -> tuple[Client, Route]:
         """Return the client for a host through an exit. Raises AddressBlocked, FetchFault."""
-        key = (exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout, tls)
-        known = self._known.get(key)
-        if known is None or known[1] <= self._guard.now():
-            known = await self._judge_anew(key, exit, host, limits, tls)
-        return await self.of(known[0]), known[0]
+        route = self._route(exit, host, limits, tls) or await self._judge_anew(exit, host, limits, tls)
+        return await self.of(route), route
+
+    def ready(
+        self, exit: Exit, host: str, limits: Limits, tls: Tls | None = None
+    ) -> tuple[Client, Route] | None:
+        """Return what `find` would, where nobody need be asked and nothing built for it."""
+        route = self._route(exit, host, limits, tls)
+        client = self._clients.get(route) if route is not None else None
+        if route is None or client is None:
+            return None
+        self._clients.move_to_end(route)
+        return client, route
 
     async def of(self, route: Route) -> Client:
         """Return the client of a route; it is built in a thread, once for all who want the same."""
@@ -124,17 +132,20 @@ class Clients(Generic[Client]):
             await client.close()
         self._thread.shutdown(wait=False)
 
-    async def _judge_anew(
-        self, key: tuple[object, ...], exit: Exit, host: str, limits: Limits, tls: Tls | None
-    ) -> tuple[Route, float]:
+    def _route(self, exit: Exit, host: str, limits: Limits, tls: Tls | None) -> Route | None:
+        """Return the route that the guard found good a moment ago."""
+        route, until = self._known.get(_key(exit, host, limits, tls), (None, 0.0))
+        return route if until > self._guard.now() else None
+
+    async def _judge_anew(self, exit: Exit, host: str, limits: Limits, tls: Tls | None) -> Route:
         until = self._guard.now() + KNOWN_AGE
         most = CONNECT_SHARE * min(limits.timeout, limits.read_timeout)
         connect = min(limits.connect_timeout, most)
         route = Route(exit.url, await self.judge(exit, host), connect, limits.read_timeout, tls)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        known = self._known[key] = route, until
-        return known
+        self._known[_key(exit, host, limits, tls)] = route, until
+        return route
 
     async def _build(self, route: Route) -> Client:
         client = await asyncio.get_running_loop().run_in_executor(self._thread, self._make, route)
@@ -143,3 +154,7 @@ class Clients(Generic[Client]):
             # Dropped, not closed: what is under way on it ends as it would have.
             self._clients.popitem(last=False)
         return client
+
+
+def _key(exit: Exit, host: str, limits: Limits, tls: Tls | None) -> tuple[object, ...]:
+    return exit.url, exit.exempt, host, limits.connect_timeout, limits.timeout, limits.read_timeout, tls

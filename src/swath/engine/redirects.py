@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as change
+
 from swath.engine.guard import Url, is_allowed, read_url
 from swath.errors import FetchFault
 from swath.flow.request import Request
@@ -46,8 +48,8 @@ def next_request(request: Request, status: int, to: Url, own: str, allowed: Sequ
     moved = _without(_rewrite(request, status), _HOST)
     if to.origin_ascii != before.origin_ascii:
         moved = _without(moved, _SECRET)
-        moved = replace(moved, tls=moved.tls and replace(moved.tls, client=None))
-    return replace(moved, url=str(to))
+        moved = change(moved, tls=moved.tls and replace(moved.tls, client=None))
+    return change(moved, url=str(to))
 
 
 def refused(reason: str) -> FetchFault:
@@ -65,9 +67,9 @@ def _rewrite(request: Request, status: int) -> Request:
     rewritten = request.method == "POST" if status in (301, 302) else status == 303
     if not rewritten or request.method in ("GET", "HEAD"):
         return request
-    return replace(_without(request, _OF_BODY), method="GET", body=None)
+    return change(_without(request, _OF_BODY), method="GET", body=None)
 
 
 def _without(request: Request, names: re.Pattern[str]) -> Request:
     kept = tuple(header for header in request.headers if not names.search(header[0]))
-    return replace(request, headers=kept)
+    return change(request, headers=kept)

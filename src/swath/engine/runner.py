@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,17 +13,10 @@ import structlog
 
 from swath.engine.ahead import Ahead
 from swath.engine.checkpoint import OpenShard
-from swath.engine.exchange import (
-    NOTHING,
-    Exchange,
-    ExecutionFailed,
-    LimitReached,
-    Obtained,
-    Patience,
-    Stopped,
-)
+from swath.engine.exchange import Exchange
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
+from swath.engine.tried import NOTHING, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
 from swath.errors import FetchFault, ItemFailed
 from swath.flow.clip import clip
 from swath.flow.definition import Json
@@ -137,7 +131,8 @@ class ShardRunner:
     async def _work(self, item: int) -> None:
         """Fetch the pages of one item until it ends."""
         going = self._take_up(item)
-        ahead = Ahead(lambda state: self._ask(item, going, state), self._most_ahead())
+        most = self._most_ahead()
+        ahead = Ahead(partial(self._ask, item, going), most) if most else None
         try:
             going.inputs = await self._live.inputs.of(item)
             while not await self._take_page(item, going, ahead):
@@ -161,16 +156,19 @@ class ShardRunner:
             message = "An error of Swath's own; the log has it."
             self._fail(item, ItemFailed("internal_error", message, retryable=True), going)
         finally:
-            ahead.close()
+            if ahead is not None:
+                ahead.close()
             self._leave(item, going.patience)
             self._live.exits.forget(item)
 
     def _take_up(self, item: int) -> "Going":
         """Return an item as it was left, or as it begins."""
-        workflow, progress = self._live.workflow, self._shard.progress
-        left, *carried = progress.tried.pop(item, (workflow.retry.item_deadline, *NOTHING))
-        begun = progress.begun.get(item) or begin(workflow.paginator)
-        return Going({}, begun, Patience(left, (carried[0], carried[1], carried[2])))
+        progress = self._shard.progress
+        begun = progress.begun.get(item) or Progress(self._pager.first())
+        tried = progress.tried.pop(item, None)
+        if tried is None:
+            return Going({}, begun, Patience(self._live.workflow.retry.item_deadline))
+        return Going({}, begun, Patience(tried[0], tried[1:]))
 
     def _leave(self, item: int, patience: Patience) -> None:
         """Keep what was tried for the page of an item that is left, or it could be tried for ever."""
@@ -199,14 +197,15 @@ class ShardRunner:
             item, lambda more: template.render({**values, **more} if more else values, url), going.patience
         )
 
-    async def _take_page(self, item: int, going: "Going", ahead: Ahead) -> bool:
+    async def _take_page(self, item: int, going: "Going", ahead: Ahead | None) -> bool:
         """Fetch the next page and take its rows if they are new; return whether it was the last.
 
         Between settling and adding nothing is awaited: a checkpoint sees both or neither.
         """
         if self._live.limited:
             await self._check_allowance()
-        got = await ahead.take(going.progress.state)
+        state = going.progress.state
+        got = await (self._ask(item, going, state) if ahead is None else ahead.take(state))
         page = Page(got.answer.status, got.answer.headers, got.value, got.answer.url)
         number = going.progress.page
         progress = copy(going.progress) if self._live.limited else going.progress
@@ -218,7 +217,8 @@ class ShardRunner:
             self._shard.add(self._record(item, number, got, step))
         if step.stop is None:
             self._shard.progress.begun[item] = going.progress
-            self._look_ahead(going.progress, ahead)
+            if ahead is not None:
+                self._look_ahead(going.progress, ahead)
         else:
             self._end(item, step, going, number, got)
         if step.stop is StopReason.ROW_LIMIT:

@@ -69,7 +69,7 @@ def _check_url(url: str) -> None:
 async def _try(fetcher: Fetcher, exit: Exit, url: str | None) -> tuple[int | None, FetchFault | None]:
     """Return the status that came back, and what went wrong."""
     if url is None:
-        return None, await fetcher.knock(exit)
+        return None, await fetcher.proxies.knock(exit)
     try:
         answer = await fetcher.fetch(Request("GET", url, ()), exit, LIMITS)
     except FetchFault as fault:

@@ -6,9 +6,9 @@ rendering the address is compared with the template's: no value changes where a 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import orjson
 from pyreqwest.http import Url
 
@@ -28,8 +28,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OF_THE_CLIENT: Final = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
+    """One request, ready to be sent."""
+
     method: str
     url: str
     headers: tuple[Header, ...]

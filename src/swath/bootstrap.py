@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import gc
 import os
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -171,7 +172,7 @@ def _clear_scratch(scratch: Path, before: float) -> None:
     for left in scratch.iterdir():
         with suppress(FileNotFoundError):  # others may clear it, too
             if left.stat().st_mtime < before:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ SwathError
 │   └── AddressBlocked       the guard refused the address it would have connected to
 ├── Damaged                  stored bytes do not match their checksum
 │   └── Torn                 those of recorded pages: they are fetched again
+├── WorkerDied               a process that does heavy work died over it, again and again
 └── SetupError               the process cannot start as configured; says what to do
 """
 
@@ -124,6 +125,10 @@ class Torn(Damaged):
 
     def __str__(self) -> str:
         return f"Segment {self.segment} is damaged at {self.offset}: {self.reason}"
+
+
+class WorkerDied(SwathError):
+    """A process that does heavy work died over it, again and again."""
 
 
 class SetupError(SwathError):

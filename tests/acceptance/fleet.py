@@ -24,16 +24,27 @@ class Member:
         self.name = ""
 
     def start(self) -> Self:
+        self.begin()
+        return self.ready()
+
+    def begin(self) -> None:
+        """Start it, without waiting until it is up."""
+        self.name = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "swath", "worker"],
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
         )
+
+    def ready(self) -> Self:
+        """Wait until it is up."""
+        assert self.process is not None
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert "works as" in line, f"The worker did not start: {line!r}"
-        self.name = line.split()[3]
+        if not self.name:
+            line = self.process.stdout.readline()
+            assert "works as" in line, f"The worker did not start: {line!r}"
+            self.name = line.split()[3]
         return self
 
     def send(self, number: signal.Signals) -> None:

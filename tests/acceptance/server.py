@@ -44,17 +44,28 @@ class Server:
         self._session = requests.Session()
 
     def start(self, port: str = "0") -> Self:
+        self.begin(port)
+        return self.ready()
+
+    def begin(self, port: str = "0") -> None:
+        """Start it, without waiting until it is up."""
+        self.url = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "swath", "serve", "--port", port, *self._options],
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
         )
+
+    def ready(self) -> Self:
+        """Wait until it is up."""
+        assert self.process is not None
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert "http://" in line, f"The server did not start: {line!r}"
-        self.url = next(word for word in line.split() if word.startswith("http://"))
-        self._session.headers["Token"] = self.token
+        if not self.url:
+            line = self.process.stdout.readline()
+            assert "http://" in line, f"The server did not start: {line!r}"
+            self.url = next(word for word in line.split() if word.startswith("http://"))
+            self._session.headers["Token"] = self.token
         return self
 
     @property

@@ -16,6 +16,7 @@ from swath.engine.checkpoint import OpenShard
 from swath.engine.exchange import Exchange
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
+from swath.engine.trial import note_survived, work_with_care
 from swath.engine.tried import NOTHING, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
 from swath.errors import FetchFault, ItemFailed
 from swath.flow.clip import clip
@@ -27,7 +28,6 @@ from swath.flow.paging import (
     State,
     Step,
     ahead,
-    begin,
     depth_cap,
     lookahead,
     pager_for,
@@ -46,6 +46,8 @@ REASONS = {
     "blocked_address": StopReason.BLOCKED_ADDRESS,
     "rate_limited": StopReason.RATE_LIMITED,
 }
+#: The error code of what workers die or come to nothing with.
+DEADLY = "worker_failed"
 #: What the ledger says of items that end early without a failure.
 TOLD = {
     StopReason.LOOP_DETECTED: "The upstream repeats itself; what it repeated was not taken.",
@@ -56,7 +58,18 @@ COUNTED = ("page_number", "offset")
 
 
 async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, bool]:
-    """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have."""
+    """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have.
+
+    With care where workers died with it, and then with no other such at the same time: one's deadly item
+    would be taken for the other's.
+    """
+    if await live.worker.database.read(shards.is_suspect, live.id, number):
+        async with live.worker.trial:
+            return await _work_on(live, number, batch, careful=True)
+    return await _work_on(live, number, batch, careful=False)
+
+
+async def _work_on(live: LiveExecution, number: int, batch: int, *, careful: bool) -> tuple[int, bool]:
     row = await live.worker.database.write(shards.take_shard, live.id, number, batch)
     if row is None:
         return 0, False
@@ -70,8 +83,10 @@ async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, 
     try:
         if row.fruitless > shards.MOST_FRUITLESS_CLAIMS:
             runner.give_up()
+        elif careful:
+            await work_with_care(live, shard, runner.run, runner.fail_deadly)
         else:
-            await runner.run()
+            await runner.run(progress.unfinished())
     finally:
         await live.checkpoints.close(shard)
     done = not any(True for _ in progress.unfinished())
@@ -90,9 +105,8 @@ class ShardRunner:
         self._pager = pager_for(live.workflow.paginator)
         self._exchange = Exchange(live, shard)
 
-    async def run(self) -> None:
-        """Work until every item has ended, or the execution stops, or the shard is somebody else's."""
-        pending = self._shard.progress.unfinished()
+    async def run(self, pending: Iterator[int]) -> None:
+        """Work until these items have ended, or the execution stops, or the shard is somebody else's."""
         lines: set[asyncio.Task[Any]] = set()
         begun = 0
         stop = asyncio.create_task(self._live.stopping.wait())
@@ -125,8 +139,14 @@ class ShardRunner:
         """End what is left of a shard that no worker gets any further with."""
         message = "Workers that took this shard came to nothing again and again."
         for item in list(self._shard.progress.unfinished()):
-            going = Going({}, begin(), Patience(0))
-            self._fail(item, ItemFailed("worker_failed", message, retryable=True), going)
+            self._fail(item, ItemFailed(DEADLY, message, retryable=True), self._take_up(item))
+
+    async def fail_deadly(self, item: int) -> None:
+        """End an item that workers died with, though they worked at nothing else of the shard."""
+        message = "Workers died while they worked at this item, again and again; they may lack memory for it."
+        going = self._take_up(item)
+        going.inputs = await self._live.inputs.of(item)
+        self._fail(item, ItemFailed(DEADLY, message, retryable=True), going)
 
     async def _work(self, item: int) -> None:
         """Fetch the pages of one item until it ends."""
@@ -180,9 +200,11 @@ class ShardRunner:
         """Return how many pages of one item may be under way: what other items leave of the concurrency.
 
         None ahead where attempts are counted: one for a page that turns out not to be there would be
-        missing elsewhere.
+        missing elsewhere. None of items on trial, of which one answer at a time is there.
         """
         if self._live.budget.limited or self._live.workflow.paginator.type not in COUNTED:
+            return 0
+        if self._shard.progress.doubt:
             return 0
         most = self._live.gate.limit // max(1, len(self._shard.progress.outcomes))
         return most if most > 1 else 0
@@ -223,7 +245,11 @@ class ShardRunner:
             self._end(item, step, going, number, got)
         if step.stop is StopReason.ROW_LIMIT:
             await self._live.run_out("rows")
-        await self._live.checkpoints.make_room()
+        if self._shard.progress.doubt.get(item):
+            note_survived(self._shard, item)
+            await self._live.checkpoints.commit()
+        else:
+            await self._live.checkpoints.make_room()
         return step.stop is not None
 
     async def _check_allowance(self) -> None:

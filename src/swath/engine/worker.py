@@ -64,6 +64,8 @@ class Worker:
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)
     draining: bool = False
+    #: Held by the one shard that is worked on with care.
+    trial: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Where several workers share the database.
     lease: Lease | None = None
     joint: JointPace | None = None

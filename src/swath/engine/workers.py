@@ -7,34 +7,57 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+import structlog
+
 from swath.engine.extract import start_worker
+from swath.errors import WorkerDied
 from swath.store.disk import naming_ailments
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
+#: Deaths of worker processes that a piece of work may see: another one's death ends those of all.
+MOST_DEATHS = 4
+
 
 class Workers:
-    """As many processes as there are cores, started when first needed."""
+    """As many processes as there are cores, started when first needed, and anew when one of them has died."""
 
     def __init__(self) -> None:
         self.count = os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
 
     async def run(self, work: Callable[[Any], T], job: Any) -> T:
-        """Have a process do it. Raises Unavailable where the disk fails it."""
+        """Have a process do a piece of work that can be repeated.
+
+        Raises Unavailable where the disk fails it, and WorkerDied where it kills whoever does it.
+        """
+        for _ in range(MOST_DEATHS):
+            pool = self._open()
+            try:
+                with naming_ailments():
+                    return await asyncio.get_running_loop().run_in_executor(pool, work, job)
+            except BrokenExecutor:  # one of them was killed, perhaps for want of memory
+                self._forget(pool)
+        raise WorkerDied(
+            f"The processes that write files died {MOST_DEATHS} times over the same work; "
+            "this machine may lack memory for it."
+        )
+
+    def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self.count, mp_context=get_context("spawn"), initializer=start_worker
             )
-        pool = self._pool
-        try:
-            with naming_ailments():
-                return await asyncio.get_running_loop().run_in_executor(pool, work, job)
-        except BrokenExecutor:  # one of them was killed, perhaps for want of memory
-            if self._pool is pool:
-                self._pool = None
-                pool.shutdown(wait=False)
-            raise
+        return self._pool
+
+    def _forget(self, pool: ProcessPoolExecutor) -> None:
+        """Take no more from a pool of which a process died; the first to notice does it."""
+        if self._pool is pool:
+            log.warning("worker_process_died")
+            self._pool = None
+            pool.shutdown(wait=False)
 
     async def close(self) -> None:
         """Let the processes end what they are at, and go."""

@@ -28,6 +28,9 @@ class ShardProgress(msgspec.Struct):
     #: such an item has do not count.
     generation: int = 0
     renewed: dict[int, int] = {}
+    #: Items on trial, for a worker may have died with them; and how much speaks for it, after deaths of
+    #: workers that had no other item of the shard.
+    doubt: dict[int, int] = {}
 
     @classmethod
     def new(cls, first: int, count: int) -> "ShardProgress":
@@ -43,15 +46,15 @@ class ShardProgress(msgspec.Struct):
     def end(self, item: int, reason: StopReason) -> None:
         """Note that `item` ended; where it stood is forgotten."""
         self.outcomes[item - self.first] = _CODES[reason]
-        self.begun.pop(item, None)
-        self.tried.pop(item, None)
+        for kept in (self.begun, self.tried, self.doubt):
+            kept.pop(item, None)
 
     def renew(self, items: Collection[int]) -> None:
         """Begin items anew: what was fetched of them so far no longer counts."""
         self.generation += bool(items)
         for item in items:
             self.outcomes[item - self.first] = 0
-            for kept in (self.begun, self.declared, self.cuts, self.tried):
+            for kept in (self.begun, self.declared, self.cuts, self.tried, self.doubt):
                 kept.pop(item, None)
             self.renewed[item] = self.generation
 

@@ -12,7 +12,8 @@ from swath.flow.execution import DONE, Status, StopReason
 from swath.flow.shard import ShardProgress
 from swath.store.schema import executions, frames, shards
 
-#: A shard that was claimed so often without getting any further is given up.
+#: A shard that was claimed so often without getting any further is worked on with care, and given up.
+FRUITLESS_CLAIMS = 3
 MOST_FRUITLESS_CLAIMS = 12
 UNDONE = frozenset(StopReason) - DONE
 #: States of a shard that is handed out.
@@ -98,6 +99,17 @@ def withdraw(connection: Connection, execution_id: str) -> None:
     """Take back the shards that wait for a worker: what is held or ends need not wait for one."""
     here = and_(shards.c.execution_id == execution_id, shards.c.state == "handed")
     connection.execute(update(shards).where(here).values(state="yielded"))
+
+
+def is_suspect(connection: Connection, execution_id: str, number: int) -> bool:
+    """Tell whether workers may have died with a shard: it came no further, or it has items on trial."""
+    query = select(shards.c.fruitless, shards.c.progress).where(
+        shards.c.execution_id == execution_id, shards.c.number == number
+    )
+    for row in connection.execute(query):
+        doubted = row.progress is not None and ShardProgress.decode(row.progress).doubt
+        return bool(doubted) or row.fruitless >= FRUITLESS_CLAIMS
+    return False
 
 
 def take_shard(connection: Connection, execution_id: str, number: int, batch: int) -> Row[Any] | None:

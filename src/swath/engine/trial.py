@@ -1,0 +1,77 @@
+"""Items on trial: where workers died with a shard again and again, the item that kills them is found.
+
+Before anything is sent for an item, a checkpoint notes that it is on trial, so whoever takes the shard next
+knows with what the last one died. Those are then tried alone, each page recorded at once. The longer nobody
+dies, the more items are tried together: a shard whose workers died for reasons of their own is soon as quick
+as any other.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
+
+from swath.engine.checkpoint import ANSWERED, ASKED, OpenShard
+from swath.engine.live import LiveExecution
+
+#: When an item is given up: four workers died with its answer, or a dozen while they asked for it. Of the
+#: latter whoever kills workers one after another may be the cause.
+ENOUGH = 12
+
+Run = Callable[[Iterator[int]], Awaitable[None]]
+GiveUp = Callable[[int], Awaitable[None]]
+
+
+async def work_with_care(live: LiveExecution, shard: OpenShard, run: Run, give_up: GiveUp) -> None:
+    """Have what is left of a shard worked through, so that what a worker dies with is known.
+
+    `run` works on items, `give_up` ends one with which workers died.
+    """
+    doubt = shard.progress.doubt
+    for item in [item for item, against in doubt.items() if against >= ENOUGH]:
+        await give_up(item)
+    together = 1
+    while some := _choose(shard, together):
+        together = 1 if doubt else min(2 * together, live.gate.limit)
+        await _put_on_trial(live, shard, some)
+        await run(iter(some))
+        if not doubt.keys().isdisjoint(some):
+            _acquit(shard, some)
+            break
+
+
+def _choose(shard: OpenShard, together: int) -> Sequence[int]:
+    """Return the items to try next: one that a worker may have died with, else some that are new."""
+    suspects = sorted(shard.progress.doubt)[:1]
+    return suspects or list(islice(shard.progress.unfinished(), together))
+
+
+async def _put_on_trial(live: LiveExecution, shard: OpenShard, items: Sequence[int]) -> None:
+    """Record with what a death of this process will have to do; that says something only of a single one."""
+    for item in items:
+        shard.progress.doubt[item] = shard.progress.doubt.get(item, 0) + (ASKED if len(items) == 1 else 0)
+    shard.answered = False
+    shard.changed = True
+    await live.checkpoints.commit()
+
+
+async def note_answer(live: LiveExecution, shard: OpenShard, item: int) -> None:
+    """Record that an item on trial has its answer: whoever dies from here on may do so of that."""
+    if shard.progress.doubt.get(item) and not shard.answered:
+        shard.progress.doubt[item] += ANSWERED - ASKED
+        shard.answered = shard.changed = True
+        await live.checkpoints.commit()
+
+
+def note_survived(shard: OpenShard, item: int) -> None:
+    """Take that back: the answer was read, and there will be another one."""
+    if shard.answered and shard.progress.doubt.get(item):
+        shard.progress.doubt[item] -= ANSWERED - ASKED
+        shard.answered, shard.changed = False, True
+
+
+def _acquit(shard: OpenShard, items: Sequence[int]) -> None:
+    """Take back a trial that ended because the shard is left, and not because the process died."""
+    for item in items:
+        note_survived(shard, item)
+        if shard.progress.doubt.get(item):
+            shard.progress.doubt[item] -= ASKED
+    shard.changed = True

@@ -1,0 +1,55 @@
+"""Killed at the worst of moments, it goes on as if nothing had been: each moment is waited for."""
+
+import os
+import signal
+from pathlib import Path
+
+from server import Server, define_posts, wait_until
+from storm import list_children
+
+from swath.demo.upstream import Upstream
+
+USERS = [str(1000 + n) for n in range(40)]
+
+
+def freeze_children(server: Server) -> list[int]:
+    """Stop the processes that extract and write files, as soon as there are any; return their ids."""
+    children = wait_until(lambda: list_children(server), "there are children")
+    for child in children:
+        os.kill(child, signal.SIGSTOP)
+    return list(children)
+
+
+def run_calmly(folder: Path, upstream: Upstream) -> dict[str, bytes]:
+    with Server(folder) as server:
+        return server.download(
+            server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
+        )
+
+
+def test_killed_amid_the_combination(tmp_path: Path, upstream: Upstream) -> None:
+    """What it had on the disk until then keeps it neither from starting nor from the same bytes."""
+    calm = run_calmly(tmp_path / "calm", upstream)
+    with Server(tmp_path / "killed") as server:
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+        children = freeze_children(server)
+        scratch = server.folder / "scratch"
+        wait_until(lambda: any(left.is_dir() for left in scratch.iterdir()), "shards are gathered")
+        server.kill()
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        server.start()
+        assert server.download(server.wait(execution_id)) == calm
+        assert list(scratch.iterdir()) == []
+
+
+def test_a_child_that_is_killed_is_replaced(tmp_path: Path, upstream: Upstream) -> None:
+    """A lack of memory takes one of the processes that write files: its work is done again by another."""
+    calm = run_calmly(tmp_path / "calm", upstream)
+    with Server(tmp_path / "killed") as server:
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+        for child in freeze_children(server):
+            os.kill(child, signal.SIGKILL)
+        execution = server.wait(execution_id)
+        assert execution["status"] == "succeeded"
+        assert server.download(execution) == calm

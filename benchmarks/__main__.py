@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import extraction, growth, memory, page, report, whole_way, workers
+from benchmarks import control, extraction, growth, memory, page, report, whole_way, workers
 from benchmarks.choice import Choice
 
 #: Each part measures, and returns its section of RESULTS.md.
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Choice], str]] = {
     "growth": growth.measure,
     "page": page.measure,
     "workers": workers.measure,
+    "control": control.measure,
 }
 
 

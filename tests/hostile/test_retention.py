@@ -1,5 +1,6 @@
 """What is removed after its time, what is not, and what an owner removes."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ from tests.hostile.test_control import Pages, arrived, paged
 from tests.hostile.test_retry import ILLS, Hospital, again, archive, run
 from tests.upstreams.scripted import Scripted
 
+from swath.engine.inputs import freeze
 from swath.engine.times import now_ms
 from swath.errors import Conflict, NotFound
 from swath.flow.definition import VariableMapping
 from swath.flow.items import digest_text
 from swath.operations import collections, executions, responses, retention, rows
+from swath.store import collections as store
 from swath.store.schema import frames, inputs, shards, snapshots
 from swath.store.spool import Spool
 
@@ -106,6 +109,23 @@ def spool(house: House, *values: str) -> Spool:
         filled.add(digest_text(value), value)
     filled.finish()
     return filled
+
+
+async def test_a_list_is_not_copied_for_what_was_cancelled(house: House) -> None:
+    """Told to stop amid the copying, it keeps nothing; who wants the list later has it copied whole."""
+    known, context = (house.context, house.user), house.context
+    with spool(house, *(f"name-{number}" for number in range(5_000))) as items:
+        made = await collections.create(*known, "many", "text", items)
+    row = await context.database.read(store.find, made.id)
+    assert row is not None
+    await context.database.write(store.pin, row.number, row.version)
+    scratch = context.settings.data_dir / "scratch"
+    stop = threading.Event()
+    stop.set()
+    for each, kept in ((stop, 0), (threading.Event(), 1)):
+        await freeze(context.database, context.objects, row.number, row.version, scratch, each)
+        assert len(await context.objects.names(f"inputs/{row.number}/")) == kept
+        assert list(scratch.iterdir()) == []
 
 
 async def find_snapshots(house: House) -> list[Any]:

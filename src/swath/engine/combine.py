@@ -29,7 +29,7 @@ from swath.engine.manifest import MOST_REMARKS, Findings, Told, write_manifest
 from swath.engine.times import now_ms
 from swath.engine.workers import Workers
 from swath.flow.definition import Definition
-from swath.flow.execution import TERMINAL, Status, judge_end
+from swath.flow.execution import TERMINAL, Status, StopReason, judge_end
 from swath.flow.files.output import Written
 from swath.flow.files.packing import ARCHIVE, ENDINGS
 from swath.flow.recipe import Recipe, apply_recipe
@@ -190,7 +190,9 @@ class Combiner:
     ) -> None:
         """Write the manifest, then make the end true in one transaction."""
         counts = await self._database.read(executions.count_reasons, subject.row)
-        cancelled = subject.row.status == Status.STOPPING and subject.row.error is None
+        # One that is cancelled when all is fetched ends as it would have.
+        cut = bool(counts.get(StopReason.CANCELLED))
+        cancelled = cut and subject.row.status == Status.STOPPING and subject.row.error is None
         warnings = await self._describe(subject, revision, files, findings)
         status = Status.FAILED if subject.row.error else judge_end(counts, cancelled=cancelled)
         await self._database.write(

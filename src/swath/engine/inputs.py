@@ -1,6 +1,7 @@
 """The inputs of an execution: collections as they were when it was triggered, copied once, then read."""
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,26 +24,33 @@ from swath.store.disk import naming_ailments
 from swath.store.objects import Objects
 
 
-async def freeze(database: Database, objects: Objects, number: int, version: int, scratch: Path) -> None:
-    """Copy a collection as it was at `version` into the object store, unless that has been done."""
+async def freeze(
+    database: Database, objects: Objects, number: int, version: int, scratch: Path, stop: threading.Event
+) -> None:
+    """Copy a collection as it was at `version` into the object store, unless that has been done.
+
+    Nothing is kept where it is told to `stop` meanwhile.
+    """
     if await database.read(collections.find_snapshot, number, version) is not None:
         return
     with naming_ailments(), NamedTemporaryFile(dir=scratch, suffix=".items") as file:
-        await asyncio.to_thread(_copy, database, number, version, file)
+        await asyncio.to_thread(_copy, database, number, version, file, stop)
+        if stop.is_set():
+            return
         file.flush()
         await objects.put_file(snapshot_name(number, version), Path(file.name))
     await database.write(collections.set_snapshot, number, version, snapshot_name(number, version))
 
 
-def _copy(database: Database, number: int, version: int, out: IO[bytes]) -> None:
+def _copy(database: Database, number: int, version: int, out: IO[bytes], stop: threading.Event) -> None:
     with database.snapshot() as connection:
-        write_blocks(_values(connection, number, version), out)
+        write_blocks(_values(connection, number, version, stop), out)
 
 
-def _values(connection: Connection, number: int, version: int) -> Iterator[Json]:
+def _values(connection: Connection, number: int, version: int, stop: threading.Event) -> Iterator[Json]:
     position = -1
     kind = collections.kind_of(connection, number)
-    while rows := collections.read_slice(connection, number, version, position, BLOCK):
+    while rows := not stop.is_set() and collections.read_slice(connection, number, version, position, BLOCK):
         for _, value in rows:
             yield value if kind == "text" else msgspec.json.decode(value)
         position = rows[-1][0]

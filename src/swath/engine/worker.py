@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import structlog
 
+from swath.engine.beginning import Beginning
 from swath.engine.changes import Changes
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
@@ -14,7 +14,6 @@ from swath.engine.ending import conclude, end_begun
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.health import Health
-from swath.engine.inputs import freeze
 from swath.engine.joint import JointPace
 from swath.engine.lease import Lease
 from swath.engine.live import LiveExecution
@@ -23,12 +22,11 @@ from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
 from swath.engine.times import Clock, now_ms
-from swath.errors import Damaged, FetchFault, SwathError, Torn, Unavailable
-from swath.flow.execution import TERMINAL, USUAL, Status, rank, reason_left
+from swath.errors import FetchFault, SwathError, Torn, Unavailable
+from swath.flow.execution import TERMINAL, USUAL, Status, rank
 from swath.flow.plan import SMALLEST_SHARD, choose_shard_size, count_shards, shard_bounds
-from swath.flow.renewal import Choice
 from swath.settings import Settings
-from swath.store import admission, executions, ledger, limits, retries, shards
+from swath.store import admission, executions, ledger, limits, shards
 from swath.store import torn as torn_pages
 from swath.store.admission import Room
 from swath.store.database import Connection, Database, Row
@@ -75,6 +73,8 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.changes = Changes(self.database)
+        scratch = self.settings.data_dir / "scratch"
+        self._beginning = Beginning(self.database, self.objects, self.changes, scratch)
         if self.database.shared:
             self.joint = JointPace(self.database, self.changes)
             self.pacer.share(self.joint.reserve)
@@ -100,17 +100,15 @@ class Worker:
         try:
             row = await self.combiner.draw_lists(row)
             definition = self.opened.of(row).definition
-            for axis in definition.axes:
-                if axis.snapshot is not None:
-                    scratch = self.settings.data_dir / "scratch"
-                    await freeze(self.database, self.objects, *axis.snapshot, scratch)
+            await self._beginning.copy_inputs(execution_id, definition)
             if row.parent_id is not None:
-                await self._take_over(row)
+                await self._beginning.take_over(row)
         except Unavailable:
             raise  # it is begun again before long
         except SwathError as error:
             await self.fail(execution_id, str(error))
             return False
+        await self._beginning.outlast_pause(execution_id)
         size = await self._shard_size(row, definition.workflow.concurrency)
         await self.database.write(executions.start, execution_id, now_ms(), size)
         return True
@@ -126,17 +124,6 @@ class Worker:
         places = max(self.slots_of_all, WORKERS_TO_COME * self.slots)
         smallest = min(-(-concurrency // self.slots), SMALLEST_SHARD)
         return min(int(row.shard_size), choose_shard_size(row.items_total, places, smallest))
-
-    async def _take_over(self, row: Row[Any]) -> None:
-        """Lay the shards of a retry as its parent left them; again where that was done in part."""
-        parent = await self.database.read(executions.find, row.parent_id)
-        if parent is None:
-            raise Damaged("The execution that this one is a retry of is gone.")
-        choice = msgspec.json.decode(row.choice, type=Choice)
-        left = reason_left(parent.truncated_by)
-        numbers = range(count_shards(row.items_total, row.shard_size))
-        for some in (numbers[at : at + retries.SLICE] for at in numbers[:: retries.SLICE]):
-            await self.database.write(retries.take_over, row, some, choice, left)
 
     async def fail(self, execution_id: str, reason: str) -> None:
         """Stop an execution for a reason of its own; what was fetched is still combined."""

@@ -15,7 +15,7 @@ from swath.flow.definition import Json
 from swath.flow.execution import STATUS_GROUPS, TERMINAL, Status
 from swath.operations.context import Context, User
 from swath.operations.listing import LAST_POSITION, read_number
-from swath.store import admission, chains, executions, ledger, limits, webhooks
+from swath.store import admission, chains, executions, ledger, limits, shards, webhooks
 from swath.store.admission import Room
 from swath.store.database import Connection, Row
 
@@ -229,18 +229,19 @@ async def cancel(context: Context, user: User, execution_id: str) -> ExecutionVi
 
 
 async def pause(context: Context, user: User, execution_id: str) -> ExecutionView:
-    """Hold a running execution: nothing more is sent until it is resumed."""
-    allowed = frozenset({Status.RUNNING})
+    """Hold an execution that is queued or runs: nothing more is sent until it is resumed."""
+    allowed = frozenset({Status.QUEUED, Status.RUNNING})
     if not await _steer(context, user, execution_id, allowed, Status.PAUSED, "paused"):
-        await _refuse(context, user, execution_id, Status.PAUSED, "Only a running execution can be paused")
+        await _refuse(context, user, execution_id, {Status.PAUSED}, "Only what goes on can be paused")
     return await show(context, user, execution_id)
 
 
 async def resume(context: Context, user: User, execution_id: str) -> ExecutionView:
-    """Let a paused execution go on."""
+    """Let a paused execution go on; one that had not started is queued again."""
     allowed = frozenset({Status.PAUSED})
     if not await _steer(context, user, execution_id, allowed, Status.RUNNING, "resumed"):
-        await _refuse(context, user, execution_id, Status.RUNNING, "Only a paused execution can be resumed")
+        goes_on = {Status.QUEUED, Status.RUNNING}
+        await _refuse(context, user, execution_id, goes_on, "Only a paused execution can be resumed")
     return await show(context, user, execution_id)
 
 
@@ -258,17 +259,23 @@ async def _steer(
 ) -> bool:
     changed = await context.database.write(_move, user, execution_id, allowed, to, event)
     context.engine.signal(execution_id)
+    if changed and to == Status.RUNNING:
+        context.engine.wake()  # it may not have been let in yet
     return changed
 
 
 def _move(
     connection: Connection, user: User, execution_id: str, allowed: frozenset[Status], to: Status, event: str
 ) -> bool:
-    own(connection, user, execution_id)
+    row = own(connection, user, execution_id)
+    if to == Status.PAUSED and row.status == Status.RUNNING and shards.is_all_fetched(connection, row):
+        raise Conflict("status", "Nothing is left to hold: all is fetched, and its files are being made.")
+    if to == Status.RUNNING and row.started_at is None:
+        to = Status.QUEUED
     changed = executions.move(connection, execution_id, allowed, to)
     if changed:
         now = now_ms()
-        if to in (Status.PAUSED, Status.RUNNING):
+        if to != Status.STOPPING:
             (limits.stop_clock if to == Status.PAUSED else limits.start_clock)(connection, execution_id, now)
         ledger.record_event(connection, execution_id, event, {"by": user.name}, now)
     if changed and to == Status.PAUSED:
@@ -276,10 +283,10 @@ def _move(
     return changed
 
 
-async def _refuse(context: Context, user: User, execution_id: str, wanted: Status, message: str) -> None:
+async def _refuse(context: Context, user: User, execution_id: str, wanted: set[Status], message: str) -> None:
     """Raise Conflict, unless the execution is already as it was to become."""
     row = await context.database.read(own, user, execution_id)
-    if row.status != wanted:
+    if row.status not in wanted:
         raise Conflict("status", f"{message}; this one is {row.status}.")
 
 

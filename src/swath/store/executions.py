@@ -115,7 +115,7 @@ def remember_key(connection: Connection, owner_id: str, key: str, digest: str, e
 
 def start(connection: Connection, execution_id: str, now: int, shard_size: int) -> None:
     """Mark a queued execution as running, in shards of so many items; one already further stays as it is."""
-    begun = {"status": Status.RUNNING, "started_at": now, "shard_size": shard_size}
+    begun = {"status": Status.RUNNING, "started_at": now, "paused_ms": 0, "shard_size": shard_size}
     connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status == Status.QUEUED)

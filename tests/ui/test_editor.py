@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
-from tests.ui.test_story import fill, press
+from tests.ui.test_story import choose, fill, press
 
 FORMULA = """\
 # What we know of numbers.
@@ -98,3 +98,30 @@ def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: 
     field = page.get_by_label("Items side by side", exact=True)
     expect(field.locator("xpath=ancestor::*[@inert]")).to_have_count(1)
     assert "oops" in read_text(page)
+
+
+def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: str) -> None:
+    """A variable takes a range of numbers, many in one request; or a column of another workflow's rows."""
+    page = admin.open(f"/workflows/{workflow}")
+    choose(page, "Values from", "A range of numbers")
+    fill(page, "To", "500")
+    fill(page, "Values in one request", "50")
+    expect(page.locator(".cm-content")).to_contain_text("size: 50")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    kept = server.get(f"/workflows/{workflow}")["object"]
+    assert [(each["variable"], each["first"], each["last"]) for each in kept["ranges"]] == [
+        ("number", 1, 500)
+    ]
+    press(page, "Run…")
+    expect(page.get_by_role("dialog").get_by_text("10 input items.")).to_be_visible()
+    press(page, "Close")
+    body = FORMULA.replace("Counted", "Others").replace("A number", "Another number")
+    server.ask("POST", "/formulas", data=body.encode()).raise_for_status()
+    page.reload()
+    choose(page, "Values from", "Rows of Others")
+    fill(page, "Column", "id")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    (mapping,) = server.get(f"/workflows/{workflow}")["object"]["mappings"]
+    assert mapping["from_result"]["column"] == "id"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swath.ui.edits import edit_filters, read_rate, set_endpoint_lines, write_filters
+from swath.ui.edits import edit_filters, set_endpoint_lines, write_filters
 from swath.ui.sheet import NEW, Sheet, leave_out_items, write_lines
 
 FILTERS = [
@@ -42,13 +42,6 @@ def test_a_text_that_is_broken_keeps_what_it_said_before() -> None:
     sheet.set_text(NEW + "  broken: [\n")
     assert "Line" in sheet.find_faults()[0]
     assert sheet.endpoint["url"] == before
-
-
-def test_only_one_plain_limit_is_a_rate() -> None:
-    """What a field cannot say stays the text's own."""
-    assert read_rate({"rate_limits": [{"requests": 5, "per_seconds": 2}]}) == 2.5
-    assert read_rate({"rate_limits": [{"requests": 5, "scope": "exit"}]}) is None
-    assert read_rate({}) is None
 
 
 def test_long_collections_are_left_out_of_the_text() -> None:

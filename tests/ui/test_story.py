@@ -48,7 +48,7 @@ def fill(page: Page, label: str, text: str) -> None:
     field.blur()
 
 
-def choose(page: Page, label: str, option: str, place: int = 0) -> None:
+def choose(page: Page, label: str, option: str | re.Pattern[str], place: int = 0) -> None:
     page.get_by_role("combobox", name=label).nth(place).click()
     page.get_by_role("option", name=option, exact=True).click()
 

@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server, wait_until
 from tests.ui.browser import Person
+from tests.ui.test_story import choose, fill, press
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 #: Items that are answered, that are not there and that are gone; the last item waits for the test.
@@ -44,13 +45,67 @@ def test_views_tell_of_all_items(server: Server, admin: Person) -> None:
             wait_until(lambda: len(server.get(f"{path}/columns")["objects"]) == 2, "rows of both collections")
             page = admin.open(f"/executions/{execution_id}/rows")
             look_at_children(page)
+            change_while_it_runs(page, server, execution_id)
+            reading = somebody_reads(admin.context.new_page(), f"{server.url}/executions/{execution_id}/rows")
+            page = admin.open(f"/executions/{execution_id}/rows")
+            choice = page.get_by_role("navigation", name="Result collections")
+            told = choice.get_by_role("link", name=re.compile("^rows "))
+            before = told.text_content()
             assert server.execution(execution_id)["completed_at"] is None
         finally:
             held.set_result(None)
         server.wait(execution_id)
+        expect(told).not_to_have_text(before or "")
+        expect(told).to_have_text(f"rows {len(GOOD) + ITEMS - GONE.stop}")
+        see_more(reading)
     see_columns(admin.open(f"/executions/{execution_id}/rows"))
     see_kinds(admin.open(f"/executions/{execution_id}/failures"))
     see_health(admin.open("/workflows"))
+
+
+def change_while_it_runs(page: Page, server: Server, execution_id: str) -> None:
+    """The dialog shows what holds; several limits of pace, and only what was changed is."""
+    page.goto(f"/executions/{execution_id}")
+    press(page, "Change…")
+    dialog = page.get_by_role("dialog", name="Change how it runs")
+    expect(dialog.get_by_label("Items side by side")).to_have_value("16")
+    for place, (requests, seconds) in enumerate([("100", "1"), ("9000", "3600")]):
+        press(page, "Add a limit")
+        line = dialog.get_by_role("group", name=f"Limit {place + 1}")
+        line.get_by_label("Requests", exact=True).fill(requests)
+        line.get_by_label("in seconds").fill(seconds)
+        line.get_by_label("in seconds").blur()
+    fill(page, "Priority, 9 goes first", "7")
+    press(page, "Change")
+    expect(page.get_by_text("Changed; in force within a second.")).to_be_visible()
+    held = server.get(f"/workflows/executions/{execution_id}/adjustments")["object"]
+    assert [(each["requests"], each["per_seconds"]) for each in held["rate_limits"]] == [
+        (100, 1),
+        (9000, 3600),
+    ]
+    assert (held["concurrency"], server.execution(execution_id)["priority"]) == (16, 7)
+    events = server.get(f"/workflows/executions/{execution_id}/events")["objects"]
+    assert {each["data"]["field"] for each in events if each["kind"] == "adjusted"} == {
+        "rate_limits",
+        "priority",
+    }
+
+
+def somebody_reads(page: Page, address: str) -> Page:
+    """Open the rows in a window so low that there is something further down, and go there."""
+    page.set_viewport_size({"width": 900, "height": 360})
+    page.goto(address)
+    expect(page.locator(".ag-center-cols-container .ag-row").first).to_be_visible()
+    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 64")
+    return page
+
+
+def see_more(page: Page) -> None:
+    """Who reads further down is not moved, but told; the rows come when he says so."""
+    press(page, "Show them")
+    expect(page.get_by_role("button", name="Show them")).to_be_hidden()
+    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
+    expect(page.locator(".ag-row").get_by_text("199", exact=True).first).to_be_visible()
 
 
 def look_at_children(page: Page) -> None:
@@ -89,3 +144,48 @@ def see_health(page: Page) -> None:
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="Looked at", exact=True))
     said = "Last executions, the newest to the right: 1 partially failed"
     expect(row.get_by_role("group", name=said)).to_be_visible()
+
+
+def test_rows_become_the_items_of_a_collection_and_of_a_workflow(server: Server, admin: Person) -> None:
+    """By hand from a result; or by itself, and the executions lead to each other."""
+    with Scripted() as upstream:
+        upstream.on("/people", Play.json({"people": [{"id": n, "name": f"P {n}"} for n in range(3)]}))
+        upstream.on("/of/*", Play.json({"posts": [{"title": "x"}]}))
+        people = define_chain(server, upstream.url)
+        execution = server.wait(server.trigger(people, execution_name="People of June"))
+        (follower,) = execution["started"]
+        server.wait(follower)
+    page = admin.open(f"/executions/{execution['id']}")
+    page.get_by_role("link", name="an execution", exact=True).click()
+    page.wait_for_url(f"**/{follower}")
+    page.get_by_role("link", name="Started by").click()
+    page.wait_for_url(f"**/{execution['id']}")
+    made = server.post("/collections", {"name": "By hand"})
+    page = admin.open(f"/collections/{made['id']}")
+    press(page, "From a result…")
+    dialog = page.get_by_role("dialog", name="Take items from a result")
+    choose(page, "Execution", re.compile(r"^People of June \(People\), succeeded"))
+    dialog.get_by_role("combobox", name="Columns").click()
+    page.get_by_role("option", name="people.name", exact=True).click()
+    page.keyboard.press("Escape")
+    press(page, "Take them")
+    expect(page.locator("pre.code")).to_have_text("P 0\nP 1\nP 2")
+
+
+def define_chain(server: Server, url: str) -> str:
+    """Define a workflow, and one that takes its rows; return the first one's id."""
+    formula = {
+        "endpoints": {"People": {"url": f"{url}/people"}, "Posts of one": {"url": f"{url}/of/{{{{id}}}}"}},
+        "workflows": {
+            "People": {"endpoint": "People"},
+            "Posts": {
+                "endpoint": "Posts of one",
+                "mappings": [
+                    {"target_variable_name": "id", "from_result": {"workflow": "People", "column": "id"}}
+                ],
+            },
+        },
+    }
+    server.ask("POST", "/formulas", json=formula).raise_for_status()
+    made = {each["name"]: each["id"] for each in server.get("/workflows")["objects"]}
+    return str(made["People"])

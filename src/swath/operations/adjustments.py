@@ -51,6 +51,28 @@ class Changes:
         return {kind: value for kind, value in kinds.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What an execution is worked on by, after all changes; its limits and priority it tells itself."""
+
+    rate_limits: tuple[RateLimit, ...]
+    concurrency: int
+    proxy: ProxyChoice
+
+
+async def show_in_force(context: Context, user: User, execution_id: str) -> InForce:
+    """Return what holds of what `adjust` can change. Raises NotFound."""
+    row = await context.database.read(own_whole, user, execution_id)
+    frozen = msgspec.json.decode(row.definition, type=Frozen)
+    changed = msgspec.json.decode(row.adjustments or "{}", type=Adjustments)
+    workflow, options = frozen.definition.workflow, frozen.definition.options
+    return InForce(
+        rate_limits=workflow.rate_limits if changed.rate_limits is None else changed.rate_limits,
+        concurrency=workflow.concurrency if changed.concurrency is None else changed.concurrency,
+        proxy=changed.proxy or options.proxy,
+    )
+
+
 async def adjust(context: Context, user: User, execution_id: str, changes: Changes) -> ExecutionView:
     """Change an execution; in force within a second, for what is sent from then on.
 

@@ -19,6 +19,7 @@ from swath.operations.collections import CollectionView, Method
 from swath.operations.context import Context
 from swath.operations.executions import iso
 from swath.store.spool import Spool
+from swath.ui.derived import ask_result
 from swath.ui.dialogs import Form
 from swath.ui.frame import Visit, button, describe, now, say, show, upload, view
 from swath.ui.markup import code, facts, join, link, moment, nothing, number, table, tag
@@ -195,7 +196,7 @@ def _scratch(context: Context) -> Path:
 
 
 def _draw_upload(visit: Visit, kept: CollectionView) -> None:
-    show(tag("h2", "Upload"))
+    show(tag("h2", "From a file, or from rows"))
 
     async def take(event: Any) -> None:
         file = NamedTemporaryFile(dir=_scratch(visit.context), suffix=".upload", delete=False)  # noqa: SIM115
@@ -205,7 +206,13 @@ def _draw_upload(visit: Visit, kept: CollectionView) -> None:
         ui.context.client.on_delete(lambda: place.unlink(missing_ok=True))
         _ask_columns(visit, kept, place, event.file.name)
 
-    upload("Upload CSV, JSON lines or plain lines…", take, LARGEST)
+    def done(new: CollectionView) -> None:
+        say(f"{number(kept.count)} items before, {number(new.count)} now.")
+        ui.navigate.to(f"/collections/{kept.id}")
+
+    with ui.element("div").classes("line"):
+        upload("Upload CSV, JSON lines or plain lines…", take, LARGEST)
+        button("From a result…", lambda: ask_result(visit, kept, WAYS, done))
 
 
 def _ask_columns(visit: Visit, kept: CollectionView, place: Path, name: str) -> None:

@@ -3,17 +3,19 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 from nicegui import ui
 
 from swath.flow.definition import RateLimit
-from swath.flow.execution import TERMINAL
+from swath.flow.execution import HIGHEST, TERMINAL
 from swath.flow.renewal import Which
 from swath.operations import adjustments, executions, retries
 from swath.operations.adjustments import Changes
 from swath.operations.retries import Retry
+from swath.operations.triggers import Bounds
 from swath.ui.dialogs import Form, choose_proxy
 from swath.ui.frame import Visit, button, say
-from swath.ui.options import whole
+from swath.ui.rates import Rates
 
 
 def add_controls(visit: Visit, execution: Mapping[str, Any]) -> None:
@@ -33,7 +35,7 @@ def add_controls(visit: Visit, execution: Mapping[str, Any]) -> None:
                 "Pause", lambda: act(executions.pause, "Paused. Nothing more is sent until you resume it.")
             ),
             "resume": button("Resume", lambda: act(executions.resume, "It goes on."), "primary"),
-            "change": button("Change pace…", lambda: _ask_changes(visit, execution_id)),
+            "change": button("Change…", lambda: _ask_changes(visit, execution_id)),
             "cancel": button("Cancel", lambda: _ask_cancel(visit, act), "danger"),
             "retry": button("Retry failed…", lambda: _ask_retry(visit, execution_id), "primary"),
         }
@@ -70,30 +72,50 @@ def _ask_cancel(visit: Visit, act: Callable[..., Awaitable[None]]) -> None:
         )
 
 
-def _ask_changes(visit: Visit, execution_id: str) -> None:
+async def _ask_changes(visit: Visit, execution_id: str) -> None:
+    held = await visit.ask(adjustments.show_in_force, execution_id)
+    shown = await visit.ask(executions.show, execution_id)
+    before = [msgspec.to_builtins(each) for each in held.rate_limits]
+
     async def change() -> None:
-        limits = None
-        if rate.value is not None:
-            limits = (RateLimit(requests=int(rate.value), per_seconds=float(per.value or 1)),)
+        limits = tuple(RateLimit(**each) for each in rates.read())
         changes = Changes(
-            rate_limits=limits,
-            concurrency=whole(concurrency.value),
-            maximum_requests_count=whole(most.value),
+            rate_limits=limits if limits != held.rate_limits else None,
+            concurrency=_differing(concurrency.value, held.concurrency),
+            maximum_requests_count=_differing(requests.value, shown["limits"]["requests"]),
+            limits=_bounds(rows.value, seconds.value, shown["limits"]),
+            priority=_differing(priority.value, shown["priority"]),
             proxy=proxy(),
         )
         await visit.ask(adjustments.adjust, execution_id, changes)
         say("Changed; in force within a second.")
 
     with Form("Change how it runs", "Change", change):
-        ui.label(
-            "What you leave empty stays as it is. Each change is one of the execution's events."
-        ).classes("hint")
+        ui.label("Each change is one of the execution's events.").classes("hint")
+        rates = Rates()
+        rates.fill(before)
         with ui.element("div").classes("fields"):
-            rate = ui.number("Requests", min=1).props("outlined dense")
-            per = ui.number("per seconds", value=1, min=0.001).props("outlined dense")
-            concurrency = ui.number("Items side by side", min=1).props("outlined dense")
-            most = ui.number("Most requests in all", min=1).props("outlined dense")
+            concurrency = _number("Items side by side", held.concurrency)
+            requests = _number("Most requests in all", shown["limits"]["requests"])
+            rows = _number("Most rows in all", shown["limits"]["rows"])
+            seconds = _number("Most seconds in all", shown["limits"]["seconds"])
+            priority = _number("Priority, 9 goes first", shown["priority"], HIGHEST)
         proxy = choose_proxy(visit, keep=True)
+
+
+def _number(label: str, value: float | None, most: float | None = None) -> ui.number:
+    return ui.number(label, value=value, min=1, max=most).props("outlined dense")
+
+
+def _differing(value: float | None, before: int | None) -> int | None:
+    return None if value is None or int(value) == before else int(value)
+
+
+def _bounds(rows: float | None, seconds: float | None, before: Mapping[str, Any]) -> Bounds | None:
+    bounds = Bounds(
+        rows=_differing(rows, before["rows"]), seconds=seconds if seconds != before["seconds"] else None
+    )
+    return bounds if bounds != Bounds() else None
 
 
 def _ask_retry(visit: Visit, execution_id: str) -> None:

@@ -57,20 +57,6 @@ def whole(value: Any) -> int | None:
     return None if value in (None, "") else int(value)
 
 
-def read_rate(workflow: dict[str, Any]) -> float | None:
-    """Return the target's rate where it is one plain limit; more is for the text."""
-    limits = workflow.get("rate_limits") or []
-    if len(limits) != 1 or not isinstance(limits[0], dict) or limits[0].get("scope", "target") != "target":
-        return None
-    return float(limits[0].get("requests", 0)) / float(limits[0].get("per_seconds", 1))
-
-
-def edit_rate(value: Any) -> Edit:
-    whole = value is not None and float(value) == int(value)
-    limit = {"requests": int(value)} if whole else {"requests": 1, "per_seconds": 1 / float(value or 1)}
-    return lambda _, workflow: put(workflow, "rate_limits", [limit] if value else None)
-
-
 def write_filters(filters: list[Any]) -> str:
     """Return filters as lines: path, operator, value."""
     return "\n".join(_write_filter(each) for each in filters if isinstance(each, dict))

@@ -55,6 +55,8 @@ async def open_execution(visit: Visit, execution_id: str, part: str) -> dict[str
     trail = [link("Executions", "/executions")]
     if execution.get("parent_id"):
         trail.append(link("Retry of", f"/executions/{execution['parent_id']}"))
+    if execution.get("triggered_by"):
+        trail.append(link("Started by", f"/executions/{execution['triggered_by']}"))
     show(join(trail, " / "), "crumbs")
     with ui.element("div").classes("heading"):
         ui.html(str(tag("h1", name)), sanitize=False)
@@ -203,6 +205,8 @@ def _write_about(execution: Mapping[str, Any], workflow: Markup) -> Markup:
         ("Triggered", moment(execution["created_at"], now())),
         ("Started", moment(execution["started_at"], now(), "not yet")),
         ("Completed", moment(execution["completed_at"], now(), "not yet")),
+        ("Rows taken from", _link_execution(execution["source_execution_id"], "this execution")),
+        ("Its end started", _write_started(execution["started"])),
         ("Id", tag("code", execution["id"], class_="id")),
         (
             "Truncated",
@@ -211,6 +215,19 @@ def _write_about(execution: Mapping[str, Any], workflow: Markup) -> Markup:
         ("Parameters", code(parameters) if parameters != "{}" else None),
     ]
     return join([tag("h2", "About"), facts((name, value) for name, value in pairs if value is not None)])
+
+
+def _link_execution(execution_id: str | None, word: str) -> Markup | None:
+    return link(word, f"/executions/{execution_id}") if execution_id else None
+
+
+def _write_started(started: Sequence[Any]) -> Markup | None:
+    """Return links to the executions that an execution's end has started."""
+    links = [
+        _link_execution(each, "an execution" if len(started) == 1 else f"execution {place}")
+        for place, each in enumerate(started, 1)
+    ]
+    return join(links, ", ") if links else None
 
 
 def has_ended(execution: Mapping[str, Any]) -> bool:

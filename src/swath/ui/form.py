@@ -1,19 +1,15 @@
 """A formula as a form: the request, where its variables come from, pages, filters, limits."""
 
-import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 from nicegui import ui
 
 from swath.flow.definition import LoopGuard, PaginatorType
-from swath.operations import collections
 from swath.ui.edits import (
     edit_body,
     edit_filters,
-    edit_rate,
     put,
-    read_rate,
     set_endpoint,
     set_endpoint_lines,
     set_workflow,
@@ -23,7 +19,9 @@ from swath.ui.edits import (
 )
 from swath.ui.frame import Visit, show
 from swath.ui.markup import tag
+from swath.ui.rates import Rates
 from swath.ui.sheet import Edit, Sheet, write_lines, write_value
+from swath.ui.variables import Variables
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 #: The fields that each kind of paginator asks for.
@@ -37,26 +35,22 @@ PAGING: dict[str, tuple[str, ...]] = {
     "header_cursor": ("header", "variable"),
 }
 NUMBERS = frozenset({"start", "limit", "concurrency", "max_pages_per_item"})
-_USED = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
-NOWHERE = "Not from a collection"
 
 
 class FormulaForm:
     """The form over a sheet. `changed` is called when the visitor has changed something in it."""
 
     def __init__(self, visit: Visit, sheet: Sheet, changed: Callable[[], None]) -> None:
-        self._visit, self._sheet, self._changed = visit, sheet, changed
+        self._sheet, self._changed = sheet, changed
         self._filling = False
         self._fields: list[tuple[Any, Callable[[], Any]]] = []
-        self._collections: list[str] = []
+        self._variables = Variables(visit, sheet, changed)
 
     async def draw(self) -> None:
         """Draw the form, and fill it."""
-        page = await self._visit.ask(collections.list_for, limit=1_000, cursor=None)
-        self._collections = sorted({each.name for each in page.objects})
         self._draw_request()
         show(tag("h3", "Variables"))
-        self._variables = ui.element("div").classes("stack")
+        await self._variables.draw()
         show(tag("h3", "Pages"))
         self._draw_paging()
         show(tag("h3", "Filters and limits"))
@@ -69,8 +63,13 @@ class FormulaForm:
         for field, read in self._fields:
             field.value = read()
         self._shape()
-        self._draw_variables()
+        self._variables.fill()
+        self._rates.fill(self._sheet.workflow.get("rate_limits") or [])
         self._filling = False
+
+    def _limit(self, limits: list[dict[str, Any]]) -> None:
+        self._sheet.change(set_workflow("rate_limits")([dict(each) for each in limits]))
+        self._changed()
 
     def _shape(self) -> None:
         kind = self._paginator().get("type", "none")
@@ -88,7 +87,7 @@ class FormulaForm:
             self._changed()
             self._filling = True
             self._shape()
-            self._draw_variables()
+            self._variables.fill()
             self._filling = False
 
         field.on_value_change(take)
@@ -123,95 +122,6 @@ class FormulaForm:
         if not self._filling and event.value and event.value != self._sheet.name:
             self._sheet.rename(event.value)
             self._changed()
-
-    # --- variables
-
-    def _names(self) -> list[str]:
-        """Return the variables that are declared or used."""
-        endpoint = self._sheet.endpoint
-        used = _USED.findall(str([endpoint.get(key) for key in ("url", "query", "headers", "body")]))
-        return list(dict.fromkeys([*used, *(endpoint.get("variables") or {})]))
-
-    def _mapping(self, name: str) -> dict[str, Any]:
-        mappings = self._sheet.workflow.get("mappings") or []
-        return next((each for each in mappings if each.get("target_variable_name") == name), {})
-
-    def _draw_variables(self) -> None:
-        """Draw a line for each variable, anew only where they are others than before."""
-        state = [(name, str(self._declared(name)), str(self._mapping(name))) for name in self._names()]
-        if getattr(self, "_drawn", None) == state:
-            return
-        self._drawn = state
-        self._variables.clear()
-        with self._variables:
-            for name in self._names():
-                self._draw_variable(name)
-            if not state:
-                show(
-                    tag(
-                        "p",
-                        "None. Write {{user_id}} into the URL, the query or a header to have one.",
-                        class_="hint",
-                    )
-                )
-
-    def _declared(self, name: str) -> dict[str, Any]:
-        found = (self._sheet.endpoint.get("variables") or {}).get(name)
-        return found if isinstance(found, dict) else {}
-
-    def _draw_variable(self, name: str) -> None:
-        mapping, declared = self._mapping(name), self._declared(name)
-        own = list((self._sheet.value.get("collections") or {}).keys())
-        source = mapping.get("source_collection") or mapping.get("source_collection_id") or ""
-        options = dict.fromkeys([*own, *self._collections, *([source] if source else [])])
-        with ui.element("div").classes("variable"):
-            show(tag("code", name))
-            choice = ui.select({"": NOWHERE, **{each: each for each in options}}, value=source)
-            choice.props('outlined dense options-dense label="Values from"')
-            key = ui.input("Key", value=mapping.get("source_collection_json_key") or "").props(
-                "outlined dense debounce=300"
-            )
-            key.set_visibility(bool(source))
-            default = ui.input(
-                "Default", value="" if declared.get("default") is None else str(declared["default"])
-            )
-            default.props("outlined dense debounce=300").set_visibility(not source)
-            secret = ui.checkbox("Secret", value=bool(declared.get("secret")))
-        choice.on_value_change(lambda event: self._map(name, event.value, key.value))
-        key.on_value_change(lambda event: self._map(name, choice.value, event.value))
-        default.on_value_change(lambda event: self._declare(name, "default", event.value))
-        secret.on_value_change(lambda event: self._declare(name, "secret", event.value or None))
-
-    def _map(self, name: str, source: str, key: str) -> None:
-        def edit(_: dict[str, Any], workflow: dict[str, Any]) -> None:
-            kept = [
-                each for each in workflow.get("mappings") or [] if each.get("target_variable_name") != name
-            ]
-            if source:
-                mapping = {"target_variable_name": name, "source_collection": source}
-                kept.append(mapping | ({"source_collection_json_key": key} if key else {}))
-            put(workflow, "mappings", kept or None)
-
-        self._take(edit)
-
-    def _declare(self, name: str, field: str, value: Any) -> None:
-        def edit(endpoint: dict[str, Any], _: dict[str, Any]) -> None:
-            variables = endpoint.setdefault("variables", {})
-            if not isinstance(variables.get(name), dict):
-                variables[name] = {}
-            put(variables[name], field, value)
-
-        self._take(edit, redraw=field != "default")
-
-    def _take(self, edit: Edit, redraw: bool = True) -> None:
-        if self._filling:
-            return
-        self._sheet.change(edit)
-        self._changed()
-        if redraw:
-            self._draw_variables()
-        else:
-            self._drawn = [(n, str(self._declared(n)), str(self._mapping(n))) for n in self._names()]
 
     # --- pages, filters, limits
 
@@ -253,11 +163,10 @@ class FormulaForm:
         sheet = self._sheet
         filters = _lines("Filters, a line each", "results.created_at >= {{min_timestamp}}")
         self._bind(filters, lambda: write_filters(sheet.workflow.get("filters") or []), edit_filters)
+        self._rates = Rates(self._limit)
         with ui.element("div").classes("fields"):
             side = _number("Items side by side")
             self._bind(side, lambda: sheet.workflow.get("concurrency"), set_workflow_number("concurrency"))
-            rate = _number("Requests a second")
-            self._bind(rate, lambda: read_rate(sheet.workflow), edit_rate)
             most = _number("Most pages of an item")
             self._bind(
                 most,

@@ -1,7 +1,8 @@
 """What went wrong and what was done: failed items, one item's story, events."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from markupsafe import Markup
@@ -13,6 +14,8 @@ from swath.ui.frame import Visit, button, now, show, view
 from swath.ui.markup import badge, code, facts, join, link, moment, nothing, number, size, table, tag
 
 SHOWN = 100
+#: What took a moment to ask for is good for so many of them.
+WORTH = 20
 PAGES = 20
 _FAILURES = ("Item", "Error", "What happened", ("Attempts", "num"), "Last status", "Inputs", "When")
 _EVENTS = ("When", "Event", "What")
@@ -21,14 +24,29 @@ _EVENTS = ("When", "Event", "What")
 @view("/executions/{execution_id}/failures", "Failures", "/executions")
 async def show_failures(visit: Visit, execution_id: str, cursor: str | None = None) -> None:
     execution = await open_execution(visit, execution_id, "/failures")
-    place = show(Markup())
+    counted, place = Seldom(lambda: visit.ask(executions.count_failures, execution_id)), show(Markup())
 
     async def refresh(new: Mapping[str, Any]) -> None:
         found, more = await visit.ask(executions.failures, execution_id, SHOWN, cursor)
-        kinds = await visit.ask(executions.count_failures, execution_id)
+        kinds = await counted.ask(at_once=has_ended(new))
         place.set_content(str(join([_write_kinds(kinds), _write_failures(new, found, more)])))
 
     await watch(visit, execution, [refresh])
+
+
+class Seldom:
+    """Something that takes the longer the more there is, asked the more seldom for that."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Any]]) -> None:
+        self._ask, self._last, self._next = ask, None, 0.0
+
+    async def ask(self, *, at_once: bool = False) -> Any:
+        """Return what was answered, not too long ago; now, if it must be `at_once`."""
+        if at_once or (start := monotonic()) >= self._next:
+            start = monotonic()
+            self._last = await self._ask()
+            self._next = monotonic() + WORTH * (monotonic() - start)
+        return self._last
 
 
 def _write_kinds(kinds: list[dict[str, Any]]) -> Markup | None:

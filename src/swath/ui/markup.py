@@ -41,6 +41,11 @@ def moment(iso: str | None, now: float, missing: str = "–") -> Markup:
     return tag("time", relative(now - when.timestamp()), datetime=iso, title=exact)
 
 
+def ago(iso: str, now: float) -> str:
+    """Return a time relative to now, where only text can stand."""
+    return relative(now - datetime.fromisoformat(iso).timestamp())
+
+
 def relative(seconds: float) -> str:
     """Say how long ago something was: `now`, `12 s ago`, `3 h ago`."""
     if seconds < 5:

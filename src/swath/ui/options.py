@@ -10,6 +10,7 @@ from swath.flow.definition import Json, OutputFormat
 from swath.flow.execution import HIGHEST, LOWEST, USUAL
 from swath.operations.triggers import Bounds, Trigger
 from swath.ui.dialogs import choose_proxy
+from swath.ui.edits import whole
 from swath.ui.frame import Visit
 from swath.ui.sheet import read_lines, write_lines
 
@@ -65,10 +66,6 @@ class Options:
             execution_name=self._name.value or None,
             priority=whole(self._priority.value),
         )
-
-
-def whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _number(label: str, value: float | None, least: float = 1, most: float | None = None) -> ui.number:

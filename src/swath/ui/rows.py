@@ -1,6 +1,6 @@
 """The rows of an execution: a table that fetches what is looked at, of millions as of ten."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from swath.errors import FieldError, NotFound
 from swath.operations import rows, users
 from swath.ui.execution import has_ended, open_execution, watch
-from swath.ui.frame import Visit, show, view
+from swath.ui.frame import Visit, button, show, view
 from swath.ui.markup import join, link, nothing, number, table, tag
 from swath.ui.session import read_digest
 
@@ -42,7 +42,7 @@ async def fetch_rows(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = BLOCK,
 ) -> Response:
-    """Give the table some rows, each a list of its values in the order of the columns."""
+    """Give the table some rows, each its values by the columns' names; what is empty is left out."""
     context = request.app.state.house.context
     try:
         user = await users.recall(context, read_digest(context, request) or "")
@@ -50,7 +50,7 @@ async def fetch_rows(
     except FieldError as error:
         return Response(status_code=error.http_status)
     columns = found["columns"][:WIDEST]
-    values = [[_write(row.get(name)) for name in columns] for row in found["rows"]]
+    values = [{name: text for name in columns if (text := _write(row.get(name)))} for row in found["rows"]]
     body = msgspec.json.encode({"rows": values, "total": found["total"]})
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
@@ -67,17 +67,85 @@ def _write(value: Any) -> str | None:
 async def show_rows(visit: Visit, execution_id: str, collection: str | None = None) -> None:
     execution = await open_execution(visit, execution_id, "/rows")
     found = await visit.ask(rows.describe, execution_id)
-    shown = _choose(found, collection)
-    if shown is None or not shown["columns"]:
+    if (shown := _choose(found, collection)) is None or not shown["columns"]:
         _say_none(execution)
-    else:
-        show(_write_choice(execution_id, found, shown))
-        if len(shown["columns"]) > WIDEST:
-            text = f"{WIDEST} of {number(len(shown['columns']))} columns are shown; the files have them all."
-            show(tag("p", text, class_="hint"))
-        _draw_grid(execution_id, shown)
-        show(_write_columns(shown, ended=has_ended(execution)))
-    await watch(visit, execution)
+        await watch(visit, execution, [] if has_ended(execution) else [_load_when_there(visit)])
+        return
+    parts = RowsView(execution_id, shown["collection"])
+    parts.show(execution, found)
+
+    async def refresh(new: Mapping[str, Any]) -> None:
+        await parts.renew(new, await visit.ask(rows.describe, execution_id))
+
+    await watch(visit, execution, [] if has_ended(execution) else [refresh])
+
+
+def _load_when_there(visit: Visit) -> Callable[[Mapping[str, Any]], Awaitable[None]]:
+    async def look(new: Mapping[str, Any]) -> None:
+        if new["completed_at"] or any(
+            each["columns"] for each in await visit.ask(rows.describe, str(new["id"]))
+        ):
+            ui.navigate.reload()
+
+    return look
+
+
+class RowsView:
+    """The choice of a collection, its rows and its columns, kept up to date without a jump.
+
+    Rows that come while somebody reads further down are shown when he says so: they may be anywhere.
+    """
+
+    def __init__(self, execution_id: str, collection: str) -> None:
+        self._execution_id, self._collection = execution_id, collection
+        self._told: Any = None
+        self._choice = show(Markup())
+        self._hint = show(Markup())
+        with ui.element("div").classes("line warning") as self._more:
+            show(Markup("More rows have come.")).props('role="status"')
+            button("Show them", self._freshen)
+        self._more.set_visibility(False)
+        self._grid: ui.aggrid | None = None
+
+    def show(self, execution: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> None:
+        """Draw what there is now."""
+        shown = _choose(found, self._collection)
+        assert shown is not None
+        self._grid = _draw_grid(self._execution_id, shown)
+        with ui.element("details"):
+            self._heading = ui.html("", tag="summary", sanitize=False)
+            self._columns = show(Markup())
+        self._write(execution, found, shown)
+
+    async def renew(self, execution: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> None:
+        """Show what there is by now; its rows where nobody has gone further down."""
+        shown = _choose(found, self._collection)
+        if shown is None or self._told == (found, execution["status"]):
+            return
+        self._write(execution, found, shown)
+        at_top = await ui.run_javascript(f"return isAtTop({self._grid.id})") if self._grid else True
+        if at_top:
+            self._freshen()
+        else:
+            self._more.set_visibility(True)
+
+    def _write(
+        self, execution: Mapping[str, Any], found: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]
+    ) -> None:
+        self._told, self._shown = (found, execution["status"]), shown
+        self._choice.set_content(str(_write_choice(self._execution_id, found, shown)))
+        wide = len(shown["columns"])
+        told = f"{WIDEST} of {number(wide)} columns are shown; the files have them all."
+        self._hint.set_content(str(tag("p", told, class_="hint") if wide > WIDEST else Markup()))
+        self._hint.set_visibility(wide > WIDEST)
+        self._heading.set_content(str(_head_columns(shown)))
+        self._columns.set_content(str(_write_columns(shown, ended=has_ended(execution))))
+
+    def _freshen(self) -> None:
+        self._more.set_visibility(False)
+        if self._grid is not None:
+            self._grid.run_grid_method("setGridOption", "columnDefs", _define_columns(self._shown))
+            self._grid.run_grid_method("refreshInfiniteCache")
 
 
 def _say_none(execution: Mapping[str, Any]) -> None:
@@ -88,12 +156,7 @@ def _say_none(execution: Mapping[str, Any]) -> None:
             )
         )
     else:
-        show(
-            nothing(
-                "No rows yet",
-                "They appear as parts of the execution are finished; load this view again then.",
-            )
-        )
+        show(nothing("No rows yet", "They appear here as parts of the execution are finished."))
 
 
 def _choose(found: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[str, Any] | None:
@@ -117,16 +180,7 @@ def _write_choice(execution_id: str, found: Sequence[Mapping[str, Any]], shown: 
     return tag("nav", *links, class_="pills", aria_label="Result collections")
 
 
-def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> None:
-    columns = [
-        {
-            "headerName": column["name"],
-            "colId": f"c{place}",
-            ":valueGetter": f"params => params.data && params.data[{place}]",
-            "sortable": False,
-        }
-        for place, column in enumerate(shown["columns"][:WIDEST])
-    ]
+def _define_columns(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
     first = {
         "headerName": "#",
         "colId": "row",
@@ -136,10 +190,19 @@ def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> None:
         "sortable": False,
         "cellClass": "row-number",
     }
+    columns = [
+        {"headerName": column["name"], "field": column["name"], "colId": column["name"], "sortable": False}
+        for column in shown["columns"][:WIDEST]
+    ]
+    return [first, *columns]
+
+
+def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> ui.aggrid:
     name = msgspec.json.encode(shown["collection"]).decode().replace("<", "\\u003c")
-    ui.aggrid(
+    grid = ui.aggrid(
         {
-            "columnDefs": [first, *columns],
+            "columnDefs": _define_columns(shown),
+            "suppressFieldDotNotation": True,
             "defaultColDef": {"resizable": True, "width": 170, "minWidth": 60},
             "rowModelType": "infinite",
             "cacheBlockSize": BLOCK,
@@ -152,19 +215,24 @@ def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> None:
             "suppressColumnVirtualisation": False,
         },
         auto_size_columns=False,
-    ).props('aria-label="Rows"')
+    )
+    grid.props('aria-label="Rows"')
+    return grid
+
+
+def _head_columns(shown: Mapping[str, Any]) -> str:
+    more = f", and {number(len(shown['in_more']))} in the last of them" if shown["in_more"] else ""
+    return f"{number(len(shown['columns']))} columns{more}"
 
 
 def _write_columns(shown: Mapping[str, Any], *, ended: bool) -> Markup:
     """Return what is known of all columns; those that have none of their own in the files come last."""
-    heading = f"{number(len(shown['columns']))} columns"
     parts = [table("Columns", _COLUMNS, _describe(shown["columns"]), "columns")]
     if shown["in_more"]:
-        heading += f", and {number(len(shown['in_more']))} in the last of them"
         parts += [tag("h3", "Together in the last one"), _write_more(shown["in_more"])]
     about = "all rows" if ended else "the rows so far"
     hint = f"Of {about}: {number(shown['rows'])}. Missing: rows without such a value, not even null."
-    return tag("details", tag("summary", heading), tag("p", hint, class_="hint"), *parts)
+    return join([tag("p", hint, class_="hint"), *parts])
 
 
 def _write_more(columns: Sequence[Mapping[str, Any]]) -> Markup:

@@ -44,6 +44,12 @@ document.addEventListener("click", (event) => {
   if (globalThis.Quasar) Quasar.Dark.set(next === "dark");
 });
 
+// Whether a table shows its first row: then new rows move nothing that somebody reads.
+function isAtTop(id) {
+  const view = getElement(id).$el.querySelector(".ag-body-viewport");
+  return !view || view.scrollTop === 0;
+}
+
 // What was written and not saved, by whom and where. Whoever signs out takes it along.
 const DRAFT = "swath:draft:";
 

@@ -1,0 +1,164 @@
+"""The variables of a formula, as lines of a form: where each takes its values from."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from swath.operations import collections, workflows
+from swath.ui import sources
+from swath.ui.edits import put
+from swath.ui.frame import Visit, show
+from swath.ui.markup import tag
+from swath.ui.sheet import Edit, Sheet
+
+_USED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)")
+_NOWHERE = "One value, not a list"
+_RULES = {sources.RANGE: "A range of numbers", sources.WINDOWS: "Windows of dates"}
+
+
+class Variables:
+    """A line for each variable that is declared or used. `changed` is called when one has changed."""
+
+    def __init__(self, visit: Visit, sheet: Sheet, changed: Callable[[], None]) -> None:
+        self._visit, self._sheet, self._changed = visit, sheet, changed
+        self._offered: dict[str, str] = {}
+        self._drawn: list[Any] | None = None
+
+    async def draw(self) -> None:
+        """Make the place for the lines; `fill` draws them."""
+        lists = await self._visit.ask(collections.list_for, limit=1_000, cursor=None)
+        others = await self._visit.ask(workflows.list_for, limit=1_000, cursor=None)
+        names = sorted({each.name for each in lists.objects})
+        self._offered = {f"collection:{name}": name for name in names} | {
+            f"workflow:{each.name}": f"Rows of {each.name}" for each in others.objects
+        }
+        self._place = ui.element("div").classes("stack")
+
+    def fill(self) -> None:
+        """Draw the lines, anew only where they are others than before."""
+        if self._drawn == (state := self._state()):
+            return
+        self._drawn = state
+        self._place.clear()
+        with self._place:
+            for name in self._names():
+                self._draw_line(name)
+            if not state:
+                hint = "None. Write {{user_id}} into the URL, the query or a header to have one."
+                show(tag("p", hint, class_="hint"))
+
+    def _state(self) -> list[Any]:
+        workflow = self._sheet.workflow
+        return [
+            (
+                name,
+                str(self._declared(name)),
+                str(sources.find(workflow, name)),
+                sources.batch(workflow, name),
+            )
+            for name in self._names()
+        ]
+
+    def _names(self) -> list[str]:
+        """Return the variables that are declared or used."""
+        endpoint = self._sheet.endpoint
+        used = _USED.findall(str([endpoint.get(key) for key in ("url", "query", "headers", "body")]))
+        return list(dict.fromkeys([*used, *(endpoint.get("variables") or {})]))
+
+    def _declared(self, name: str) -> dict[str, Any]:
+        found = (self._sheet.endpoint.get("variables") or {}).get(name)
+        return found if isinstance(found, dict) else {}
+
+    def _draw_line(self, name: str) -> None:
+        declared = self._declared(name)
+        source, said = sources.find(self._sheet.workflow, name)
+        with ui.element("div").classes("variable").props("role=group") as line:
+            line.props["aria-label"] = name
+            show(tag("code", name))
+            if source == sources.UNTIL:
+                show(tag("span", f"The end of each window of {said.get('from_variable')}", class_="quiet"))
+                return
+            choice = ui.select(self._options(source), value=source)
+            choice.props('outlined dense options-dense label="Values from"')
+            secret = ui.checkbox("Secret", value=bool(declared.get("secret")))
+            self._draw_more(name, source, said, declared)
+        choice.on_value_change(lambda event: self._take(self._choosing(name, event.value)))
+        secret.on_value_change(lambda event: self._declare(name, "secret", event.value or None))
+
+    def _options(self, source: str) -> dict[str, str]:
+        own = {f"collection:{each}": each for each in self._sheet.value.get("collections") or {}}
+        rows_of_itself = f"workflow:{self._sheet.name}"
+        offered = {key: text for key, text in self._offered.items() if key != rows_of_itself}
+        known = {"": _NOWHERE, **own, **offered, **_RULES}
+        return known if source in known else {**known, source: source.partition(":")[2]}
+
+    def _draw_more(self, name: str, source: str, said: dict[str, Any], declared: dict[str, Any]) -> None:
+        with ui.element("div").classes("fields more-of"):
+            if not source:
+                default = declared.get("default")
+                text = "" if default is None else str(default)
+                self._draw_field("Default", text, False, "", lambda value: self._default(name, value))
+            for field, label, is_number in sources.FIELDS.get(source.partition(":")[0], ()):
+                blank = "" if is_number else sources.BLANK.get(field, "")
+                edit = self._setting(name, field, is_number)
+                self._draw_field(label, said.get(field), is_number, blank, edit)
+            if source:
+                size = sources.batch(self._sheet.workflow, name)
+                self._draw_field("Values in one request", size, True, "1", self._batching(name))
+
+    def _draw_field(
+        self, label: str, value: Any, is_number: bool, blank: str, set_to: Callable[[Any], None]
+    ) -> None:
+        if is_number:
+            field: Any = ui.number(label, value=value, placeholder=blank, format="%d")
+        else:
+            field = ui.input(label, value="" if value is None else str(value), placeholder=blank)
+        field.props("outlined dense debounce=300").on_value_change(lambda event: set_to(event.value))
+
+    # --- what a change does
+
+    def _choosing(self, name: str, source: str) -> Edit:
+        return lambda _, workflow: sources.choose(workflow, name, source)
+
+    def _setting(self, name: str, field: str, is_number: bool) -> Callable[[Any], None]:
+        def set_to(value: Any) -> None:
+            self._type(
+                lambda _, workflow: sources.set_field(workflow, name, field, value, is_number=is_number)
+            )
+
+        return set_to
+
+    def _batching(self, name: str) -> Callable[[Any], None]:
+        return lambda value: self._type(
+            lambda _, workflow: sources.set_batch(workflow, name, None if value == 1 else value)
+        )
+
+    def _default(self, name: str, value: Any) -> None:
+        self._type(lambda endpoint, _: _declare(endpoint, name, "default", value))
+
+    def _declare(self, name: str, field: str, value: Any) -> None:
+        self._take(lambda endpoint, _: _declare(endpoint, name, field, value))
+
+    def _take(self, edit: Edit) -> None:
+        self._sheet.change(edit)
+        self._changed()
+        self.fill()
+
+    def _type(self, edit: Edit) -> None:
+        """Take what is being typed, without drawing the field anew in which it is."""
+        names = self._names()
+        self._sheet.change(edit)
+        self._changed()
+        if names == self._names():
+            self._drawn = self._state()
+        else:
+            self.fill()
+
+
+def _declare(endpoint: dict[str, Any], name: str, field: str, value: Any) -> None:
+    variables = endpoint.setdefault("variables", {})
+    if not isinstance(variables.get(name), dict):
+        variables[name] = {}
+    put(variables[name], field, value)

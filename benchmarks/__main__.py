@@ -4,7 +4,19 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import control, extraction, growth, memory, page, report, whole_way, workers
+from benchmarks import (
+    control,
+    costs,
+    extraction,
+    growth,
+    idle,
+    memory,
+    million,
+    page,
+    report,
+    whole_way,
+    workers,
+)
 from benchmarks.choice import Choice
 
 #: Each part measures, and returns its section of RESULTS.md.
@@ -16,6 +28,9 @@ PARTS: dict[str, Callable[[Choice], str]] = {
     "page": page.measure,
     "workers": workers.measure,
     "control": control.measure,
+    "costs": costs.measure,
+    "idle": idle.measure,
+    "million": million.measure,
 }
 
 

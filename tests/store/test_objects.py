@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-from swath.store.objects import Objects
+import pytest
+
+from swath.store.objects import MOST_PIECES, SMALLEST_PIECE, Objects, choose_piece
 
 
 async def test_a_file_of_the_same_disk_is_not_copied(tmp_path: Path) -> None:
@@ -27,3 +29,11 @@ async def test_a_file_goes_where_links_do_not_lead(tmp_path: Path) -> None:
     assert objects.read("parts/1") == b"rows"
     await objects.move_file("results/a.csv", file)
     assert (await objects.get("results/a.csv"), file.exists()) == (b"rows", False)
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALLEST_PIECE, 50 << 30, (50 << 30) + 1, 1 << 40, 5 << 40])
+def test_a_file_of_any_size_is_stored_in_no_more_pieces_than_s3_takes(size: int) -> None:
+    """Ten thousand pieces of 5 MiB are 49 GiB: a larger file's are larger."""
+    piece = choose_piece(size)
+    assert piece >= SMALLEST_PIECE
+    assert piece * MOST_PIECES >= size

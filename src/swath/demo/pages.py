@@ -6,11 +6,12 @@ GET /users/{id}/followers?page=&per_page=                            numbered: p
 GET /search?q=&offset=&limit=                                        offset: total, offset, items
 GET /repos?page=&per_page=                                           a bare array and a Link header
 GET /feed?after=                                                     items and a relative next_url
-GET /sample/{n}                                                      20 rows ready-made, for benchmarks
+GET /sample/{n}?rows=                                                20 rows ready-made, for benchmarks
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,9 @@ from swath.demo import network
 #: Status, headers and body.
 Answer = tuple[int, tuple[tuple[str, str], ...], bytes]
 Query = Mapping[str, str]
+
+#: Rows of a page for benchmarks.
+SAMPLE_ROWS = 20
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -38,7 +42,7 @@ def page_at(path: str, query: Query) -> Answer:
     if parts[0] == "users" and len(parts) in (2, 3):
         return _users(parts, query)
     if parts[0] == "sample" and len(parts) == 2:
-        return _sample(parts[1])
+        return _sample(parts[1], _whole(query, "rows", SAMPLE_ROWS, 1, SAMPLE_ROWS))
     if len(parts) == 1 and parts[0] in _LISTS:
         return _LISTS[parts[0]](query)
     raise RefusedError(404, "no such page")
@@ -59,14 +63,16 @@ def _users(parts: list[str], query: Query) -> Answer:
     raise RefusedError(404, "no such page")
 
 
-#: A page of sample rows, cut where its number stands.
-_SAMPLE = _encoder.encode({"rows": network.sample_rows("@")}).split(b'"@"')
+@cache
+def _pieces(rows: int) -> list[bytes]:
+    """Return a page of sample rows, cut where its number stands."""
+    return _encoder.encode({"rows": network.sample_rows("@")[:rows]}).split(b'"@"')
 
 
-def _sample(number: str) -> Answer:
+def _sample(number: str, rows: int) -> Answer:
     if not number.isdigit():
         raise RefusedError(404, "no such page")
-    return 200, (), number.encode().join(_SAMPLE)
+    return 200, (), number.encode().join(_pieces(rows))
 
 
 def _posts(user_id: int, query: Query) -> Answer:

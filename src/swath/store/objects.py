@@ -20,8 +20,11 @@ from swath.errors import Damaged, Unavailable
 
 #: Bytes at a time when an object is streamed.
 CHUNK = 1 << 20
-#: Pieces of 5 MiB of a file that are on their way to the store at a time.
+#: Pieces of a file that are on their way to the store at a time; what one has at least, and how many a file
+#: may have: S3 takes no more, nor objects of more than 5 TiB.
 MOST_CHUNKS = 2
+SMALLEST_PIECE = 5 << 20
+MOST_PIECES = 10_000
 
 
 #: Of remote storage: how long one answer may take, and for how long a request is repeated before it fails.
@@ -47,7 +50,8 @@ class Objects:
     async def put_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, without holding them in memory."""
         with naming_outages():
-            await obstore.put_async(self._store, name, path, max_concurrency=MOST_CHUNKS)
+            piece = _piece_of(path)
+            await obstore.put_async(self._store, name, path, chunk_size=piece, max_concurrency=MOST_CHUNKS)
             await self._sync(name)
 
     async def move_file(self, name: str, path: Path) -> None:
@@ -111,7 +115,8 @@ class Objects:
         """Keep a file's bytes as `name`, synchronously and without a sync: for what can be made again."""
         if not self._link(name, path):
             with naming_outages():
-                obstore.put(self._store, name, path, max_concurrency=MOST_CHUNKS)
+                piece = _piece_of(path)
+                obstore.put(self._store, name, path, chunk_size=piece, max_concurrency=MOST_CHUNKS)
 
     async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes of an object from `start` to before `end`."""
@@ -149,6 +154,15 @@ class Objects:
     async def _sync(self, name: str) -> None:
         if self._root is not None:
             await asyncio.to_thread(_sync_file, self._root / name)
+
+
+def choose_piece(size: int) -> int:
+    """Return the bytes of the pieces in which a file of `size` bytes is stored."""
+    return max(SMALLEST_PIECE, -(-size // MOST_PIECES))
+
+
+def _piece_of(path: Path) -> int:
+    return choose_piece(path.stat().st_size)
 
 
 @contextmanager

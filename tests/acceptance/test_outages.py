@@ -1,69 +1,186 @@
-"""Database or storage away in the midst of an execution: it waits, goes on, and has lost nothing."""
+"""What an execution needs is away in its midst: it waits, says so, goes on, and has lost nothing.
 
+Each thing is away for some seconds in `make test`, and for longer than a minute in `make storm`;
+`docs/outages.md` has what came out.
+"""
+
+import contextlib
+import subprocess
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 import requests
 from fleet import Fleet
 from server import Server, define_posts, wait_until
 from tests.postgres import Postgres
-from tests.s3 import S3
+from tests.s3 import S3, Mood
 
 from swath.demo.upstream import Behaviour, Upstream
 
 USERS = [str(1000 + n) for n in range(60)]
-SLOW = Behaviour(delay=0.1, hiccup_every=0, limit=None)
+#: Seconds of an outage: a few, so that owners are told of it; and longer than all patience of libraries.
+SHORT, LONG = 4, 70
 
 
-def run_calmly(folder: Path, upstream: Upstream) -> dict[str, bytes]:
-    with Server(folder) as server:
-        files = server.download(
-            server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
-        )
-    upstream.reset()
-    upstream.behaviour = SLOW
+def long(*values: object) -> Any:
+    """A form of a test for `make storm`."""
+    return pytest.param(*values, marks=[pytest.mark.slow, pytest.mark.timeout(900)])
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of an undisturbed run."""
+    upstream = Upstream(Behaviour(hiccup_every=0, limit=None))
+    upstream.start()
+    with Server(tmp_path_factory.mktemp("calm")) as server:
+        defined = define_posts(server, upstream.url, USERS)
+        files = server.download(server.wait(server.trigger(defined["workflow"])))
+    upstream.stop()
     return files
 
 
-def test_C2_the_database_goes_away_and_comes_back(tmp_path: Path, upstream: Upstream) -> None:
-    """As by a loss of power; the API says so meanwhile, and the files are those of a calm run."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """An upstream that is slow enough for something to happen meanwhile."""
+    running = Upstream(Behaviour(delay=0.1, hiccup_every=0, limit=None))
+    running.start()
+    yield running
+    running.stop()
+
+
+def let_pass(seconds: float) -> None:
+    """Let time pass: how long something is away is what these tests are about."""
+    threading.Event().wait(seconds)
+
+
+def judge(server: Server, execution_id: str, calm: dict[str, bytes], upstream: Upstream) -> None:
+    """The execution ended as a calm one would have, and nothing was asked for twice."""
+    execution = server.wait(execution_id, 300)
+    assert execution["status"] == "succeeded", execution
+    assert execution["waiting_for"] is None
+    assert server.download(execution) == calm
+    seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
+    print(f"\n{len(seen)} pages, {seen.total() - len(seen)} repeats", flush=True)
+    assert execution["counters"]["pages"] == len(seen)
+    assert set(seen.values()) == {1}
+
+
+def find_events(server: Server, execution_id: str, kind: str) -> list[dict[str, Any]]:
+    events = server.get(f"/workflows/executions/{execution_id}/events?limit=1000")["objects"]
+    return [event["data"] for event in events if event["kind"] == kind]
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds"), [("immediate", SHORT), long("immediate", LONG), long("fast", LONG)]
+)
+def test_C2_the_database_goes_away_and_comes_back(
+    mode: str, seconds: int, tmp_path: Path, upstream: Upstream, calm: dict[str, bytes]
+) -> None:
+    """Stopped, or as by a loss of power; the API says so meanwhile, and events tell of it afterwards."""
     with Postgres() as postgres, Fleet(tmp_path / "fleet", postgres.create()) as fleet:
         server = fleet.server
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         fleet.wait_for_pages(execution_id, 30)
-        postgres.stop()
+        postgres.stop(mode)
         answer = requests.get(f"{server.url}/readyz", timeout=60)
         assert answer.status_code == 503
         refused = server.ask("GET", f"/workflows/executions/{execution_id}")
         assert refused.status_code == 503
         assert "database" in refused.json()["errors"][0]
+        let_pass(seconds)
         postgres.start()
         wait_until(lambda: requests.get(f"{server.url}/readyz", timeout=60).ok, "it answers again")
-        execution = server.wait(execution_id, 200)
-        assert execution["status"] == "succeeded"
-        assert server.download(execution) == calm
-        assert execution["counters"]["pages"] == len({e.path + "?" + e.query for e in upstream.seen()})
+        judge(server, execution_id, calm, upstream)
+        (told,) = find_events(server, execution_id, "went_on")
+        assert told["for"] == "database"
+        assert told["seconds"] >= seconds - 1
 
 
+@pytest.mark.parametrize(("mood", "seconds"), [("away", SHORT), long("away", LONG), long("refuse", LONG)])
 def test_C2_the_storage_goes_away_and_comes_back(
-    tmp_path: Path, upstream: Upstream, database_url: str
+    mood: Mood, seconds: int, tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str
 ) -> None:
-    """Segments and files are in S3; while it does not answer nothing is lost, and nothing asked for twice."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+    """It does not answer, or answers 503: what is fetched meanwhile is kept, and the owner is told."""
     # Remote checkpoints are some seconds apart: the first one must not record all there is.
     upstream.behaviour = Behaviour(delay=0.5, hiccup_every=0, limit=None)
     with S3() as s3, Fleet(tmp_path / "fleet", database_url, **s3.environment) as fleet:
         server = fleet.server
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         fleet.wait_for_pages(execution_id, 20)
-        s3.be("away")
-        recorded = server.execution(execution_id)["counters"]["pages"]
-        wait_until(lambda: upstream.total > recorded + 40, "more is fetched than is recorded")
+        s3.be(mood)
+        waiting = wait_until(lambda: server.execution(execution_id)["waiting_for"], "the owner is told")
+        assert waiting.startswith("Waiting for the storage since 20")
+        let_pass(seconds - SHORT)
         s3.be("well")
-        execution = server.wait(execution_id, 200)
-        assert execution["status"] == "succeeded"
-        assert server.download(execution) == calm
-        seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
-        assert set(seen.values()) == {1}
+        judge(server, execution_id, calm, upstream)
+        assert [told["for"] for told in find_events(server, execution_id, "waiting")] == ["storage"]
+        assert [told["for"] for told in find_events(server, execution_id, "went_on")] == ["storage"]
         assert not (tmp_path / "fleet" / "objects").exists()
+
+
+@pytest.mark.slow
+def test_C2_a_storage_that_has_become_slow(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str
+) -> None:
+    """Two seconds for each answer make an execution later, and nothing else."""
+    with S3() as s3, Fleet(tmp_path / "fleet", database_url, workers=1, **s3.environment) as fleet:
+        server = fleet.server
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+        fleet.wait_for_pages(execution_id, 10)
+        s3.be("slow")
+        wait_until(lambda: len(upstream.seen()) >= 100, "it goes on")
+        s3.be("well")
+        judge(server, execution_id, calm, upstream)
+        assert find_events(server, execution_id, "waiting") == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 32 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "swath-tests", str(place)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"A small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Write until nothing more fits; return the file to remove."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(0, SHORT), (30, SHORT), (210, SHORT), long(0, LONG), long(30, LONG), long(210, LONG)],
+)
+def test_C2_the_disk_is_full_for_a_while(
+    asked: int, seconds: int, small_disk: Path, upstream: Upstream, calm: dict[str, bytes]
+) -> None:
+    """As it begins, amid it, or at its end: the server says so, and goes on when there is room."""
+    with Server(small_disk / "data") as server:
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+        wait_until(lambda: upstream.total >= asked, f"{asked} requests were sent")
+        filler = fill(small_disk)
+        ready = f"{server.url}/readyz"
+        told = wait_until(lambda: requests.get(ready, timeout=60).json().get("waiting_for"), "it is told")
+        assert "full" in told[0] or "No space left" in told[0]
+        assert server.execution(execution_id)["completed_at"] is None
+        refused = server.ask("POST", "/collections", json={"name": "more", "items": ["1"]})
+        assert refused.status_code == 503
+        let_pass(seconds)
+        filler.unlink()
+        judge(server, execution_id, calm, upstream)
+        if asked:  # else it had not begun, and the server alone waited
+            assert find_events(server, execution_id, "went_on")

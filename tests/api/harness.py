@@ -10,6 +10,7 @@ import requests
 import uvicorn
 
 from swath.api.app import OpenHouse, build_app
+from swath.engine.outages import Outages
 from swath.operations.context import Context
 from swath.operations.users import ensure_admin
 from swath.settings import Settings
@@ -26,6 +27,7 @@ class IdleEngine:
     def __init__(self) -> None:
         self.woken = 0
         self.signals: list[str] = []
+        self.outages = Outages()
 
     def wake(self) -> None:
         self.woken += 1

@@ -11,6 +11,7 @@ from tests.s3 import S3
 
 from swath.engine.blocks import BLOCK, Elements, snapshot_name, write_blocks
 from swath.engine.inputs import Inputs
+from swath.engine.outages import Outages
 from swath.errors import ItemFailed
 from swath.flow.definition import Axis, Batch, Definition, Endpoint, Options, Source, Workflow
 from swath.flow.plan import Plan
@@ -47,6 +48,10 @@ def define(*axes: Axis) -> Definition:
     )
 
 
+def inputs_of(objects: Objects, *axes: Axis, kept: int = 8) -> Inputs:
+    return Inputs(objects, define(*axes), outlast=Outages().outlast, kept=kept)
+
+
 def stored(number: int, count: int = COUNT, batch: Batch | None = None) -> Axis:
     source = Source(variable="ab"[number - 1])
     return Axis(count=count, sources=(source,), snapshot=(number, 1), batch=batch, items=COUNT)
@@ -56,7 +61,7 @@ async def test_inputs_are_those_of_the_plan(objects: Objects) -> None:
     """Whoever asks side by side gets what a worker process would read one after another."""
     definition = define(stored(1), stored(2))
     plan = Plan(definition.axes, "product", {}, Elements(objects))
-    inputs = Inputs(objects, definition)
+    inputs = inputs_of(objects, *definition.axes)
     some = [0, 1, BLOCK, COUNT - 1, COUNT, COUNT * BLOCK + 7, COUNT * COUNT - 1]
     found = await asyncio.gather(*(inputs.of(item) for item in some))
     assert found == await asyncio.to_thread(lambda: [plan.inputs(item) for item in some])
@@ -64,14 +69,14 @@ async def test_inputs_are_those_of_the_plan(objects: Objects) -> None:
 
 async def test_an_item_may_need_more_blocks_than_are_kept(objects: Objects) -> None:
     """A batch of a whole list is one item."""
-    inputs = Inputs(objects, define(stored(1, 1, Batch(size=COUNT, separator=","))), kept=1)
+    inputs = inputs_of(objects, stored(1, 1, Batch(size=COUNT, separator=",")), kept=1)
     (values,) = (await inputs.of(0)).values()
     assert values == ",".join(f"1-{position}" for position in range(COUNT))
 
 
 async def test_who_needs_the_storage_waits_for_it_and_nobody_else_does(objects: Objects, s3: S3) -> None:
     """No item fails, the loop is free meanwhile, and what is at hand can be had."""
-    near, far = Inputs(objects, define(stored(1))), Inputs(objects, define(stored(2)))
+    near, far = inputs_of(objects, stored(1)), inputs_of(objects, stored(2))
     assert await near.of(3) == {"a": "1-3"}
     s3.be("away")
     with capture_logs() as logs:
@@ -86,7 +91,7 @@ async def test_who_needs_the_storage_waits_for_it_and_nobody_else_does(objects: 
 
 async def test_a_storage_that_refuses_is_waited_for_too(objects: Objects, s3: S3) -> None:
     """503 is no answer."""
-    inputs = Inputs(objects, define(stored(1)))
+    inputs = inputs_of(objects, stored(1))
     s3.be("refuse")
     with capture_logs() as logs:
         waiting = asyncio.create_task(inputs.of(COUNT - 1))
@@ -100,13 +105,13 @@ async def test_a_lost_copy_is_told(objects: Objects) -> None:
     """It is no outage: waiting brings nothing back."""
     await objects.delete([snapshot_name(1, 1)])
     with pytest.raises(ItemFailed) as caught:
-        await Inputs(objects, define(stored(1))).of(0)
+        await inputs_of(objects, stored(1)).of(0)
     assert cast(ItemFailed, caught.value).code == "input_damaged"
 
 
 async def test_nobody_reads_on_after_the_end(objects: Objects, s3: S3) -> None:
     """An execution that is held while the storage is away leaves nothing behind."""
-    inputs = Inputs(objects, define(stored(1)))
+    inputs = inputs_of(objects, stored(1))
     s3.be("away")
     waiting = asyncio.create_task(inputs.of(0))
     await asyncio.sleep(0)

@@ -33,7 +33,9 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Answer 200 once requests can be served, else 503."""
+    """Answer 200 once requests can be served, else 503; say what this process waits for meanwhile."""
     context: Context = request.app.state.context
-    missing = await check(context)
-    return respond(503 if missing else 200, dump({"status": "ok"} if not missing else {"status": missing}))
+    if missing := await check(context):
+        return respond(503, dump({"status": missing}))
+    waits = [str(wait) for wait in context.engine.outages]
+    return respond(200, dump({"status": "ok", "waiting_for": waits} if waits else {"status": "ok"}))

@@ -113,7 +113,8 @@ def describe(view: View, pace: float) -> str:
     told = f"{counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages"
     told += f", {pace:,.1f} requests/s"
     left = view["seconds_left"]
-    return told if left is None else f"{told}, {write_time(left)} left"
+    told = told if left is None else f"{told}, {write_time(left)} left"
+    return f"{told}. {view['waiting_for']}" if view["waiting_for"] else told
 
 
 def _trouble(view: View) -> list[str]:
@@ -123,7 +124,7 @@ def _trouble(view: View) -> list[str]:
     answers = {
         status: count for status, count in counters["statuses"].items() if not str(status).startswith("2")
     }
-    lines = []
+    lines = [str(view["waiting_for"])] if view["waiting_for"] else []
     if reasons:
         lines.append("ended otherwise: " + ", ".join(f"{count:,} {name}" for name, count in reasons.items()))
     if answers:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from swath.engine.outages import outlast
+from swath.engine.outages import Outlast
 from swath.store import limits
 from swath.store.database import Database
 from swath.store.limits import Kind
@@ -12,9 +12,17 @@ class Allowance:
     """One process's hold on what an execution may still take. Without a limit it grants all."""
 
     def __init__(
-        self, database: Database, execution_id: str, kind: Kind, limit: int | None, block: int
+        self,
+        database: Database,
+        execution_id: str,
+        kind: Kind,
+        limit: int | None,
+        block: int,
+        *,
+        outlast: Outlast,
     ) -> None:
         self._database = database
+        self._outlast = outlast
         self._execution_id = execution_id
         self._kind = kind
         self._block = block
@@ -61,7 +69,7 @@ class Allowance:
         async with self._lock:
             unused, self._held = self._held, 0
             if unused:
-                await outlast(lambda: self._reserve(-unused))
+                await self._outlast(lambda: self._reserve(-unused))
 
     async def _hold(self, wanted: int) -> None:
         """Have so much in hand if it is there; goes on when the caller is cancelled: the database counts."""
@@ -75,7 +83,7 @@ class Allowance:
             missing = wanted - self._held
             if missing <= 0:
                 return True
-            granted = await outlast(lambda: self._reserve(missing))
+            granted = await self._outlast(lambda: self._reserve(missing))
             self._held += granted  # not in one statement with the wait: others take in the meantime
             return granted >= missing
 

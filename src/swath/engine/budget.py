@@ -1,10 +1,14 @@
 """The attempts that an execution may still make: taken from the database in blocks, before sending."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
-from swath.engine.outages import outlast
+from swath.engine.outages import Outlast
 from swath.store import executions
-from swath.store.database import Database
+from swath.store.database import Connection, Database
+
+T = TypeVar("T")
 
 #: Attempts reserved at a time. After a crash the unconfirmed part of a block stays spent.
 BLOCK = 32
@@ -13,8 +17,9 @@ BLOCK = 32
 class Budget:
     """One process's hold on the budget of one execution. Without a limit it only ever says yes."""
 
-    def __init__(self, database: Database, execution_id: str, limit: int | None) -> None:
+    def __init__(self, database: Database, execution_id: str, limit: int | None, *, outlast: Outlast) -> None:
         self._database = database
+        self._outlast = outlast
         self._execution_id = execution_id
         self._limit = limit
         self._held = 0
@@ -65,9 +70,7 @@ class Budget:
         async with self._lock:
             held, self._held = self._held, 0
             if held:
-                await outlast(
-                    lambda: self._database.write(executions.return_attempts, self._execution_id, held)
-                )
+                await self._write(executions.return_attempts, held)
 
     async def _reserve(self) -> None:
         """Reserve a block; goes on when whoever wanted it is cancelled, for the database counts it."""
@@ -77,8 +80,10 @@ class Budget:
         async with self._lock:
             if self._held or self.exhausted or self._limit is None:
                 return
-            granted = await outlast(
-                lambda: self._database.write(executions.reserve_attempts, self._execution_id, BLOCK)
-            )
+            granted = await self._write(executions.reserve_attempts, BLOCK)
             self._held += granted  # not in one statement with the wait: others give back in the meantime
             self.exhausted = not self._held
+
+    async def _write(self, story: Callable[[Connection, str, int], T], amount: int) -> T:
+        """Run a story of the store on the execution's budget, however long the database is away."""
+        return await self._outlast(lambda: self._database.write(story, self._execution_id, amount))

@@ -8,12 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import structlog
-
 from swath.errors import Unavailable
 from swath.store.database import Database
-
-log = structlog.get_logger()
 
 #: What is said instead of an execution's id when something new is to be begun.
 NEW = ""
@@ -56,9 +52,7 @@ class Changes:
     async def listen(self, heard: Callable[[str], None]) -> None:
         """Call `heard` with all that other processes tell, until cancelled."""
         while self._database.shared:
-            try:
+            with contextlib.suppress(Unavailable):  # whoever needs the database tells of its outage
                 async for text in self._database.announcements():
                     heard(text)
-            except Unavailable as outage:
-                log.warning("not_listening", reason=str(outage))
             await asyncio.sleep(LISTEN_AGAIN)

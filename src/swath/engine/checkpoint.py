@@ -10,13 +10,14 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
+from swath.engine.outages import Outlast
 from swath.engine.times import now_ms
 from swath.flow.execution import StopReason
 from swath.flow.segment import NOT_COUNTED, FrameEntry, PageRecord, seal
@@ -32,6 +33,8 @@ log = structlog.get_logger()
 INTERVAL = 1.0
 #: The same where each is an object of remote storage.
 REMOTE_INTERVAL = 3.0
+#: Seconds between two attempts to record what cannot be, though nothing is away.
+INSIST_EVERY = 5.0
 #: Bytes of bodies that end the wait early, and that hold back whoever adds more.
 SEAL_AT = 4 * 1024 * 1024
 HOLD_AT = 32 * 1024 * 1024
@@ -103,8 +106,9 @@ class OpenShard:
 class Checkpoints:
     """The open segment of one execution in this process."""
 
-    def __init__(self, database: Database, objects: Objects, execution_id: str) -> None:
+    def __init__(self, database: Database, objects: Objects, execution_id: str, outlast: Outlast) -> None:
         self._database = database
+        self._outlast = outlast
         self._objects = objects
         self._execution_id = execution_id
         self._shards: dict[int, OpenShard] = {}
@@ -184,24 +188,27 @@ class Checkpoints:
         lines: Sequence[ShardLine],
         events: Sequence[Mapping[str, Any]],
     ) -> None:
-        wait = 0.1
         mark = uuid4().hex
         sealed = await asyncio.to_thread(seal, pages) if pages else None
+
+        async def record() -> list[int]:
+            if sealed is not None:
+                await self._keep_segment(f"segments/{self._execution_id}/{mark}.seg", *sealed, lines)
+            return await self._database.write(
+                checkpoints.commit_checkpoint, self._execution_id, lines, events, mark, now=now_ms()
+            )
+
+        for number in await self._insist(record):
+            self._shards[number].fenced = True
+
+    async def _insist(self, record: Callable[[], Awaitable[list[int]]]) -> list[int]:
+        """Record whatever comes between: an outage, or a fault of ours that a new version may mend."""
         while True:
             try:
-                if sealed is not None:
-                    await self._keep_segment(f"segments/{self._execution_id}/{mark}.seg", *sealed, lines)
-                fenced = await self._database.write(
-                    checkpoints.commit_checkpoint, self._execution_id, lines, events, mark, now=now_ms()
-                )
-            except Exception as error:
-                log.warning("checkpoint_delayed", execution=self._execution_id, error=str(error), wait=wait)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 5.0)
-            else:
-                break
-        for number in fenced:
-            self._shards[number].fenced = True
+                return await self._outlast(record)
+            except Exception:
+                log.exception("checkpoint_failed", execution=self._execution_id)
+                await asyncio.sleep(INSIST_EVERY)
 
     async def _keep_segment(
         self, name: str, data: bytes, entries: Sequence[FrameEntry], lines: Sequence[ShardLine]

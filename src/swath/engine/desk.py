@@ -2,6 +2,7 @@
 
 from swath.engine.changes import NEW
 from swath.engine.fetcher import Fetcher
+from swath.engine.outages import Outages
 from swath.engine.worker import Worker
 
 
@@ -15,6 +16,11 @@ class Desk:
     def fetcher(self) -> Fetcher:
         """For single requests, which are no executions."""
         return self._worker.fetcher
+
+    @property
+    def outages(self) -> Outages:
+        """What this process waits for."""
+        return self._worker.outages
 
     async def launch(self) -> None:
         """Nothing is begun here."""

@@ -9,10 +9,10 @@ import contextlib
 import os
 import socket
 import sqlite3
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -23,11 +23,13 @@ from swath.engine.courier import Courier
 from swath.engine.fetcher import Fetcher
 from swath.engine.joint import heed
 from swath.engine.lease import Lease
-from swath.engine.outages import outlast
+from swath.engine.outages import Outages
 from swath.engine.worker import REOPENED, Worker
-from swath.errors import Unavailable
 from swath.store import executions, recipes
 from swath.store.database import PostgresDatabase, sqlite_module
+from swath.store.sqlite import bear_ailments, try_disk
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -74,7 +76,7 @@ async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int
     """Queue shards for as long as any are handed out; return how many there have been, and the next batch."""
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
-            priority = await outlast(partial(_here().rank, execution_id, handed))
+            priority = await _outlast(partial(_here().rank, execution_id, handed), execution_id)
             name = f"{execution_id}:{number}:{batch}"
             with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
@@ -113,55 +115,59 @@ async def deliver(delivery_id: str, attempt: int) -> int:
     return attempt
 
 
+async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
+    return await _here().outages.outlast(call, whose)
+
+
 #: A step that fails is tried again with growing waits: a disk may be full for a while.
 _PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
 
 
 @DBOS.step(name="begin", **_PATIENT)
 async def _begin(execution_id: str) -> bool:
-    return await outlast(lambda: _here().begin(execution_id))
+    return await _outlast(lambda: _here().begin(execution_id), execution_id)
 
 
 @DBOS.step(name="hand_out", **_PATIENT)
 async def _hand_out(execution_id: str, batch: int) -> list[int]:
-    return await outlast(lambda: _here().hand_out(execution_id, batch))
+    return await _outlast(lambda: _here().hand_out(execution_id, batch), execution_id)
 
 
 @DBOS.step(name="work_shard", **_PATIENT)
 async def _work_shard(execution_id: str, number: int) -> int:
     assert DBOS.workflow_id is not None
     batch = int(DBOS.workflow_id.rsplit(":", 1)[1])
-    return await outlast(lambda: _here().work_shard(execution_id, number, batch))
+    return await _outlast(lambda: _here().work_shard(execution_id, number, batch), execution_id)
 
 
 @DBOS.step(name="drop_shard", **_PATIENT)
 async def _drop_shard(execution_id: str, number: int, reason: str) -> None:
-    await outlast(lambda: _here().drop_shard(execution_id, number, reason))
+    await _outlast(lambda: _here().drop_shard(execution_id, number, reason), execution_id)
 
 
 @DBOS.step(name="combine", **_PATIENT)
 async def _combine(execution_id: str, revision: int) -> int:
-    return await outlast(lambda: _here().combine(execution_id, revision))
+    return await _outlast(lambda: _here().combine(execution_id, revision), execution_id)
 
 
 @DBOS.step(name="give_up", **_PATIENT)
 async def _give_up(execution_id: str, reason: str) -> None:
-    await outlast(lambda: _here().give_up(execution_id, reason))
+    await _outlast(lambda: _here().give_up(execution_id, reason), execution_id)
 
 
 @DBOS.step(name="give_up_revision", **_PATIENT)
 async def _give_up_revision(execution_id: str, revision: int, reason: str) -> None:
-    await outlast(lambda: _here().give_up_revision(execution_id, revision, reason))
+    await _outlast(lambda: _here().give_up_revision(execution_id, revision, reason), execution_id)
 
 
 @DBOS.step(name="deliver", **_PATIENT)
 async def _deliver(delivery_id: str) -> None:
-    await outlast(lambda: _here().deliver(delivery_id))
+    await _outlast(lambda: _here().deliver(delivery_id))
 
 
 @DBOS.step(name="postpone", **_PATIENT)
 async def _postpone(delivery_id: str, reason: str) -> None:
-    await outlast(lambda: _here().courier.postpone(delivery_id, reason))
+    await _outlast(lambda: _here().courier.postpone(delivery_id, reason))
 
 
 class Engine:
@@ -185,6 +191,11 @@ class Engine:
         """For tests of webhooks, which somebody waits for."""
         return self._worker.courier
 
+    @property
+    def outages(self) -> Outages:
+        """What this process waits for."""
+        return self._worker.outages
+
     async def launch(self) -> None:
         """Take up unfinished work, then look for new."""
         global _worker
@@ -195,6 +206,7 @@ class Engine:
         else:
             path = self._worker.settings.data_dir / "engine.db"
             _switch_on_wal(path)
+            self._heed_disk(path)
             DBOS(config=_configuration(path))
         DBOS.launch()
         await DBOS.register_queue_async(
@@ -207,8 +219,9 @@ class Engine:
         )
         self._keep_doing(self._dispatch())
         self._keep_doing(self._worker.changes.listen(self._hear))
+        self._keep_doing(self.outages.keep_telling(database))
         if self._worker.lease is not None:
-            self._keep_doing(self._worker.lease.keep())
+            self._keep_doing(self._worker.lease.keep(self.outages))
 
     async def _join(self, database: PostgresDatabase) -> None:
         """Become one worker among others: each has a name of its own, and a lease before it has any work."""
@@ -217,6 +230,19 @@ class Engine:
         self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
         await self._worker.lease.take()
         DBOS(config=_shared_configuration(database, name))
+
+    def _heed_disk(self, path: Path) -> None:
+        """Have the durable engine wait for a disk that is full, and say so."""
+        loop = asyncio.get_running_loop()
+        watch: set[asyncio.Task[None]] = set()
+
+        def look() -> None:
+            if not watch:
+                call = self.outages.outlast(lambda: asyncio.to_thread(try_disk, path))
+                watch.add(task := asyncio.ensure_future(call))
+                task.add_done_callback(watch.discard)
+
+        bear_ailments(path, lambda: loop.call_soon_threadsafe(look))
 
     def _keep_doing(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -258,23 +284,25 @@ class Engine:
         while True:
             self._wake.clear()
             try:
-                await self._worker.admit()
-                await self._worker.expire()
-                found = await self._read(executions.find_waiting)
-                waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
-                for pair in await self._read(recipes.find_waiting):
-                    waiting[f"{pair[0]}:combine:{pair[1]}"] = (combine_again, *pair)
-                for pair in await self._worker.courier.find_due():
-                    waiting[f"{pair[0]}:deliver:{pair[1]}"] = (deliver, *pair)
-                self._worker.dispatched &= waiting.keys()
-                for name, work in waiting.items():
-                    await self._enqueue(name, *work)
-            except Unavailable as outage:
-                log.warning("dispatch_delayed", reason=str(outage))
+                await self.outages.outlast(self._look_for_work)
             except Exception:
                 log.exception("dispatch_failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), DISPATCH_EVERY)
+
+    async def _look_for_work(self) -> None:
+        """Queue whatever waits to be begun."""
+        await self._worker.admit()
+        await self._worker.expire()
+        found = await self._read(executions.find_waiting)
+        waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
+        for pair in await self._read(recipes.find_waiting):
+            waiting[f"{pair[0]}:combine:{pair[1]}"] = (combine_again, *pair)
+        for pair in await self._worker.courier.find_due():
+            waiting[f"{pair[0]}:deliver:{pair[1]}"] = (deliver, *pair)
+        self._worker.dispatched &= waiting.keys()
+        for name, work in waiting.items():
+            await self._enqueue(name, *work)
 
     async def _read(self, story: Any) -> Any:
         return await self._worker.database.read(story)

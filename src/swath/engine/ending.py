@@ -6,6 +6,7 @@ from typing import Any
 
 from swath.engine.frozen import Opened
 from swath.engine.inputs import Inputs
+from swath.engine.outages import Outlast
 from swath.engine.runner import describe
 from swath.engine.times import now_ms
 from swath.errors import ItemFailed
@@ -35,7 +36,9 @@ def conclude(
         follow(connection, row, status, now)
 
 
-async def end_begun(database: Database, objects: Objects, opened: Opened, execution_id: str) -> None:
+async def end_begun(
+    database: Database, objects: Objects, opened: Opened, execution_id: str, outlast: Outlast
+) -> None:
     """End the begun items of an execution that goes no further: a part of their rows must not look whole.
 
     Items that were not begun have no rows, and no line: their number is in the manifest. Repeatable.
@@ -43,22 +46,23 @@ async def end_begun(database: Database, objects: Objects, opened: Opened, execut
     row = await database.read(executions.find_whole, execution_id)
     if row is None or not (row.status == Status.STOPPING or row.truncated):
         return
+    inputs = Inputs(objects, opened.of(row).definition, outlast=outlast)
     for shard in await database.read(shards.find_shards, execution_id):
         stored = await database.read(shards.find_progress, execution_id, shard.number)
         progress = ShardProgress.decode(stored) if stored else None
         if progress is not None and progress.begun:
             claimed = await database.write(shards.claim_shard, execution_id, shard.number)
-            line = await _end(row, opened, objects, progress, claimed)
+            line = await _end(row, opened, inputs, progress, claimed)
             await database.write(checkpoints.commit_checkpoint, execution_id, [line], now=now_ms())
 
 
 async def _end(
-    row: Row[Any], opened: Opened, objects: Objects, progress: ShardProgress, claimed: Row[Any]
+    row: Row[Any], opened: Opened, inputs: Inputs, progress: ShardProgress, claimed: Row[Any]
 ) -> ShardLine:
     begun = dict(progress.begun)
     reason = reason_left(row.truncated_by)
     pages = {item: going.page for item, going in begun.items()}
-    lines = [] if reason in LIMITED else await _describe(row, opened, objects, pages)
+    lines = [] if reason in LIMITED else await _describe(row, opened, inputs, pages)
     for item in begun:
         progress.end(item, reason)
     return ShardLine(
@@ -72,12 +76,11 @@ async def _end(
 
 
 async def _describe(
-    row: Row[Any], opened: Opened, objects: Objects, pages: Mapping[int, int]
+    row: Row[Any], opened: Opened, inputs: Inputs, pages: Mapping[int, int]
 ) -> list[dict[str, Any]]:
-    definition = opened.of(row).definition
-    inputs = Inputs(objects, definition)
+    endpoint = opened.of(row).definition.endpoint
     lines = []
     for item, page in pages.items():
-        shown = visible(await inputs.of(item), definition.endpoint)
+        shown = visible(await inputs.of(item), endpoint)
         lines.append(describe(item, CANCELLED, StopReason.CANCELLED, shown, page))
     return lines

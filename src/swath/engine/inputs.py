@@ -14,7 +14,7 @@ import msgspec
 
 from swath.engine import blocks
 from swath.engine.blocks import BLOCK, TAIL, Block, Place, Spans, snapshot_name, write_blocks
-from swath.engine.outages import outlast
+from swath.engine.outages import Outlast
 from swath.errors import Damaged, ItemFailed
 from swath.flow.definition import Axis, Definition, Json
 from swath.flow.plan import Plan
@@ -63,8 +63,16 @@ class Inputs:
     they wait, and nobody else does. So many blocks are `kept` of each list.
     """
 
-    def __init__(self, objects: Objects, definition: Definition, kept: int = blocks.CACHED_BLOCKS) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        definition: Definition,
+        *,
+        outlast: Outlast,
+        kept: int = blocks.CACHED_BLOCKS,
+    ) -> None:
         self._objects = objects
+        self._outlast = outlast
         self._plan = Plan(
             definition.axes, definition.workflow.join, definition.constants, partial(self._draw, {})
         )
@@ -105,7 +113,7 @@ class Inputs:
         """Read a block; goes on when whoever asked is cancelled, for others may wait for it."""
         task = self._reading.get(place)
         if task is None:
-            task = self._reading[place] = asyncio.ensure_future(outlast(lambda: self._read(place)))
+            task = self._reading[place] = asyncio.ensure_future(self._outlast(lambda: self._read(place)))
             task.add_done_callback(lambda _: self._reading.pop(place))
         try:
             return await asyncio.shield(task)

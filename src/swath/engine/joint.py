@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from swath.engine.changes import Changes
-from swath.engine.outages import outlast
+from swath.engine.outages import Outages
 from swath.errors import Unavailable
 from swath.store import scopes
 from swath.store.database import Database
@@ -24,14 +24,15 @@ class Held(msgspec.Struct, kw_only=True):
 class JointPace:
     """Slots come from the database, and pauses are told to all who share it."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: Changes, outages: Outages) -> None:
         self._database = database
+        self._outlast = outages.outlast
         self._changes = changes
         self._telling: set[asyncio.Task[None]] = set()
 
     async def reserve(self, key: str, interval: float, count: int) -> float:
         """Take the next slots of a scope; return the seconds until the first of them is due."""
-        return await outlast(lambda: self._database.act(scopes.reserve, key, interval, count))
+        return await self._outlast(lambda: self._database.act(scopes.reserve, key, interval, count))
 
     def hold(self, key: str, seconds: float) -> None:
         """Hold a scope for some seconds in every process."""
@@ -48,7 +49,7 @@ class JointPace:
 
     async def _hold(self, key: str, seconds: float) -> None:
         self._changes.tell(msgspec.json.encode(Held(held=key, seconds=seconds)).decode())
-        await outlast(lambda: self._database.act(scopes.hold, key, seconds))
+        await self._outlast(lambda: self._database.act(scopes.hold, key, seconds))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from swath.errors import Unavailable
+from swath.engine.outages import Outages
 from swath.store import leases
 from swath.store.database import Database
 from swath.store.leases import Fleet
@@ -60,13 +60,11 @@ class Lease:
             await self._recover(dead)
             await self._database.write(leases.forget, dead, self.seconds)
 
-    async def keep(self) -> None:
+    async def keep(self, outages: Outages) -> None:
         """Beat until cancelled."""
         while True:
             try:
-                await self.beat()
-            except Unavailable as outage:
-                log.warning("lease_not_renewed", reason=str(outage))
+                await outages.outlast(self.beat)
             except Exception:
                 log.exception("lease_not_renewed")
             await asyncio.sleep(self.seconds / BEATS)

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -17,7 +17,6 @@ from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
 from swath.engine.health import EVERY
 from swath.engine.inputs import Inputs
-from swath.engine.outages import outlast
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
 from swath.engine.times import now_ms
@@ -32,6 +31,8 @@ from swath.store import executions, limits, proxies, shards
 
 if TYPE_CHECKING:  # the worker holds executions, each of which knows its worker
     from swath.engine.worker import Worker
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class LiveExecution:
         self.judge = Judge(definition.workflow.response_rules)
         #: Whether paging or a rule needs to know what an answer says that came as a success.
         self.looks_inside = row.maximum_rows is not None or counts_rows(self.workflow)
-        self.inputs = Inputs(worker.objects, definition)
+        self.inputs = Inputs(worker.objects, definition, outlast=self.outlast)
         #: What filters and rules may be filled with.
         self.parameters = {**definition.constants, **definition.parameters}
         self._secrets = secrets_of(definition)
@@ -77,10 +78,11 @@ class LiveExecution:
         self._use_exits(frozen.exits if changes.exits is None else changes.exits)
         self._scopes = self._lay_scopes()
         self.gate = Gate(worker.pacer, self.workflow.concurrency)
-        self.budget = Budget(worker.database, self.id, row.maximum_requests_count)
-        self.rows = Allowance(worker.database, self.id, "rows", row.maximum_rows, ROWS)
-        self.bytes = Allowance(worker.database, self.id, "bytes", row.maximum_bytes, BYTES)
-        self.checkpoints = Checkpoints(worker.database, worker.objects, self.id)
+        place = worker.database, self.id
+        self.budget = Budget(*place, row.maximum_requests_count, outlast=self.outlast)
+        self.rows = Allowance(*place, "rows", row.maximum_rows, ROWS, outlast=self.outlast)
+        self.bytes = Allowance(*place, "bytes", row.maximum_bytes, BYTES, outlast=self.outlast)
+        self.checkpoints = Checkpoints(worker.database, worker.objects, self.id, self.outlast)
         self.stopping = asyncio.Event()
         self.users = 0
         #: The limit that was reached, as it was noted.
@@ -126,10 +128,14 @@ class LiveExecution:
                 await self._committing
         self.inputs.close()
         await self.checkpoints.commit()
-        await self._write_health(0.0)
+        await self.outlast(lambda: self._write_health(0.0))
         await self.budget.close()
         await self.rows.close()
         await self.bytes.close()
+
+    async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a repeatable call again for as long as what it needs is away."""
+        return await self.worker.outages.outlast(call, self.id)
 
     def stop(self) -> None:
         """Have every shard record what it has and let go."""
@@ -137,11 +143,12 @@ class LiveExecution:
 
     async def look(self) -> None:
         """Stop if the execution is no longer to run; else heed what its owner has changed."""
+        with contextlib.suppress(Unavailable):  # it is looked again before long
+            await self._look()
+
+    async def _look(self) -> None:
         await self._write_health()
-        try:
-            row = await self.worker.database.read(executions.find, self.id)
-        except Unavailable:
-            return  # it is asked again before long
+        row = await self.worker.database.read(executions.find, self.id)
         over = row is None or row.status != Status.RUNNING or row.truncated_by == "seconds"
         if row is None or over or self.worker.draining:
             self.stop()
@@ -193,14 +200,14 @@ class LiveExecution:
     async def fail(self, reason: str) -> None:
         """End the whole execution for a reason of its own."""
         told = self.masker.mask(reason)
-        await outlast(lambda: self.worker.fail(self.id, told))
+        await self.outlast(lambda: self.worker.fail(self.id, told))
 
     async def run_out(self, by: str) -> None:
         """Note that a limit is reached: no further shard is handed out; not where it is another by now."""
         limit = self._limit_of(by)
         if self._reached == (by, limit):
             return
-        if await outlast(
+        if await self.outlast(
             lambda: self.worker.database.write(limits.set_truncated, self.id, by, limit, now_ms())
         ):
             self._reached = by, limit

@@ -1,13 +1,24 @@
-"""What to do while the database or the storage is away: wait, for what was fetched is not given up."""
+"""What to do while the database, the storage or a disk is away: wait, for what was fetched is not given up.
+
+The log says so once, and once more when it is over; owners are told of a wait that lasts by an event of
+their execution, by its `waiting_for`, and by webhooks.
+"""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import structlog
 
+from swath.engine.times import now_ms
 from swath.errors import Unavailable
+from swath.store import waits
+from swath.store.database import Database
+from swath.store.waits import Wait
 
 T = TypeVar("T")
 
@@ -15,15 +26,101 @@ log = structlog.get_logger()
 
 #: Seconds between two attempts: they grow up to the longest.
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
+#: Milliseconds of a wait from which on owners are told, and seconds between looks for such.
+NOTEWORTHY, LOOK = 3_000, 1.0
 
 
-async def outlast(call: Callable[[], Awaitable[T]]) -> T:
-    """Make a repeatable call again for as long as what it needs is unavailable."""
-    wait = FIRST_WAIT
-    while True:
+class Outlast(Protocol):
+    """Makes a repeatable call again for as long as what it needs is unavailable."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T: ...
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Something that is away, and how many calls of which executions wait for it ("" for none's)."""
+
+    wait: Wait
+    waiting: Counter[str] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
+
+
+class Outages:
+    """All that one process waits for."""
+
+    def __init__(self) -> None:
+        self._away: dict[str, _Outage] = {}
+        #: Waits of executions that are over, and of which they are still to be told.
+        self._over: list[tuple[str, Wait, int]] = []
+
+    def __iter__(self) -> Iterator[Wait]:
+        """Yield what is waited for now."""
+        return (outage.wait for outage in self._away.values())
+
+    async def outlast(self, call: Callable[[], Awaitable[T]], whose: str = "") -> T:
+        """Make a repeatable call again for as long as what it needs is unavailable.
+
+        `whose` is the execution that waits with it.
+        """
+        pause = FIRST_WAIT
+        away: str | None = None
         try:
-            return await call()
-        except Unavailable as outage:
-            log.warning("waiting_for_outage", reason=str(outage), seconds=wait)
-        await asyncio.sleep(random.uniform(wait / 2, wait))
-        wait = min(2 * wait, LONGEST_WAIT)
+            while True:
+                try:
+                    result = await call()
+                except Unavailable as outage:
+                    away = self._begin(outage, whose, away)
+                else:
+                    self._end(away, whose, is_back=True)
+                    away = None
+                    return result
+                await asyncio.sleep(random.uniform(pause / 2, pause))
+                pause = min(2 * pause, LONGEST_WAIT)
+        finally:
+            self._end(away, whose, is_back=False)
+
+    def _begin(self, error: Unavailable, whose: str, before: str | None) -> str:
+        """Note that a call waits; return for what."""
+        (thing, reason), *_ = error.fields
+        if thing == before:
+            return thing
+        self._end(before, whose, is_back=True)  # for something else now
+        if thing not in self._away:
+            log.warning("waiting", thing=thing, reason=reason)
+            self._away[thing] = _Outage(Wait(thing, reason, now_ms()))
+        self._away[thing].waiting[whose] += 1
+        return thing
+
+    def _end(self, thing: str | None, whose: str, *, is_back: bool) -> None:
+        """Note that a call waits no more, because the thing is back or because nobody wants it now."""
+        if thing is None:
+            return
+        outage, now = self._away[thing], now_ms()
+        outage.waiting[whose] -= 1
+        if not outage.waiting[whose]:
+            del outage.waiting[whose]
+            if whose and (whose in outage.told or now - outage.wait.since >= NOTEWORTHY):
+                outage.told.discard(whose)
+                self._over.append((whose, outage.wait, now))
+        if not outage.waiting:
+            del self._away[thing]
+            if is_back:
+                log.warning("going_on", thing=thing, seconds=(now - outage.wait.since) / 1e3)
+
+    async def keep_telling(self, database: Database) -> None:
+        """Tell executions what they wait for, until cancelled; as soon as that can be written."""
+        while True:
+            await asyncio.sleep(LOOK)
+            with contextlib.suppress(Unavailable):
+                await self.tell(database, now_ms())
+
+    async def tell(self, database: Database, now: int) -> None:
+        """Tell of the waits that have lasted, and of those that are over. Raises Unavailable."""
+        for outage in list(self._away.values()):
+            if now - outage.wait.since >= NOTEWORTHY:
+                for whose in outage.waiting.keys() - outage.told - {""}:
+                    await database.write(waits.begin, whose, outage.wait, now)
+                    outage.told.add(whose)
+        while self._over:
+            await database.write(waits.end, *self._over[0])
+            del self._over[0]

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from swath.engine.joint import JointPace
 from swath.engine.lease import Lease
 from swath.engine.live import LiveExecution
 from swath.engine.orphans import collect_orphans
+from swath.engine.outages import Outages
 from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos
@@ -58,6 +60,8 @@ class Worker:
     clock: Clock = field(default_factory=Clock)
     tempos: Tempos = field(default_factory=dict)
     health: Health = field(default_factory=Health)
+    #: What this process waits for.
+    outages: Outages = field(default_factory=Outages)
     live: dict[str, LiveExecution] = field(default_factory=dict)
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)
@@ -76,7 +80,7 @@ class Worker:
         scratch = self.settings.data_dir / "scratch"
         self._beginning = Beginning(self.database, self.objects, self.changes, scratch)
         if self.database.shared:
-            self.joint = JointPace(self.database, self.changes)
+            self.joint = JointPace(self.database, self.changes, self.outages)
             self.pacer.share(self.joint.reserve)
         self._idle.set()
 
@@ -203,7 +207,8 @@ class Worker:
         await self._pause_while_draining()
         if revision:
             return await self.combiner.combine_again(execution_id, revision)
-        await end_begun(self.database, self.objects, self.opened, execution_id)
+        patient = partial(self.outages.outlast, whose=execution_id)
+        await end_begun(self.database, self.objects, self.opened, execution_id, patient)
         try:
             files = await self.combiner.combine(execution_id, revision)
         except Torn as torn:

@@ -154,7 +154,9 @@ def _view(connection: Connection, row: Row[Any], files: list[dict[str, Any]], ro
 
 
 def _waiting_for(connection: Connection, row: Row[Any], room: Room) -> str | None:
-    """Say what keeps an execution from starting; None where nothing does."""
+    """Say what keeps an execution from starting or going on; None where nothing does."""
+    if row.waiting is not None and row.status not in TERMINAL:
+        return str(row.waiting)
     if row.status != Status.QUEUED or row.admitted_at is not None or room == Room():
         return None
     running = admission.count_running(connection)

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from swath.engine.times import now_ms
-from swath.errors import Conflict
+from swath.errors import Conflict, Unavailable
 from swath.flow.execution import TERMINAL
 from swath.operations import collections
 from swath.operations.context import Context, User
@@ -30,6 +30,8 @@ async def keep_tidy(context: Context) -> None:
         try:
             if await context.database.write(retention.claim, "retention", now_ms(), EVERY):
                 await sweep(context, now_ms())
+        except Unavailable as outage:
+            log.warning("sweep_put_off", reason=str(outage))
         except Exception:
             log.exception("sweep_failed")
 

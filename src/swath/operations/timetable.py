@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from swath.errors import FieldError
+from swath.errors import FieldError, Unavailable
 from swath.flow.cron import Cron
 from swath.flow.execution import TERMINAL
 from swath.operations import schedules, triggers
@@ -24,7 +24,7 @@ async def keep_time(context: Context) -> None:
     """Run what is due, for as long as the process lives."""
     while True:
         try:
-            await run_due(context)
+            await context.engine.outages.outlast(lambda: run_due(context))
         except Exception:
             log.exception("timetable_failed")
         await asyncio.sleep(EVERY)
@@ -35,6 +35,8 @@ async def run_due(context: Context) -> None:
     for row in await context.database.read(store.find_due, _now(context)):
         try:
             await _run(context, row)
+        except Unavailable:
+            raise  # it stays due
         except FieldError as error:
             await context.database.write(_fail, row, _next(context, row), str(error))
         except Exception as error:

@@ -29,6 +29,7 @@ Event = Literal[
     "execution.cancelled",
     "execution.paused",
     "execution.truncated",
+    "execution.waiting",
 ]
 #: The ends of an execution, of which webhooks are told that do not say of what.
 ENDS: tuple[Event, ...] = (

@@ -261,8 +261,9 @@ def write_off_attempts(connection: Connection) -> None:
 
 
 def add_to(connection: Connection, execution_id: str, **amounts: int) -> None:
-    """Add to counters of an execution."""
-    values = {name: executions.c[name] + amount for name, amount in amounts.items()}
+    """Add to counters of an execution, which waits for nothing then."""
+    values: dict[str, Any] = {name: executions.c[name] + amount for name, amount in amounts.items()}
+    values["waiting"] = None
     connection.execute(update(executions).where(executions.c.id == execution_id).values(values))
 
 

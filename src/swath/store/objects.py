@@ -6,6 +6,7 @@ folder, before `put` returns.
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -30,6 +31,9 @@ MOST_PIECES = 10_000
 #: Of remote storage: how long one answer may take, and for how long a request is repeated before it fails.
 REMOTE: Any = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5), "allow_http": True}
 RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+
+#: Of the client's messages: where it had asked, and how often. Owners need not know the place.
+_DETAILS = re.compile(r"Error performing .*? - ")
 
 
 class Objects:
@@ -173,7 +177,7 @@ def naming_outages() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (OSError, BaseError) as error:
-        told = str(error).strip().splitlines()[0][:200]
+        told = _DETAILS.sub("", str(error).strip().splitlines()[0])[:200]
         raise Unavailable("storage", f"It cannot be used: {told}") from error
 
 

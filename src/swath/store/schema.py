@@ -200,6 +200,8 @@ executions = Table(
     #: When it was let in, within the limits of executions that may run at a time.
     Column("admitted_at", BigInteger),
     Column("error", Text),
+    #: What it waits for through no doing of its own, in a sentence.
+    Column("waiting", Text),
     #: The frozen definition, secrets sealed.
     Column("definition", Text, nullable=False),
     #: What its owner has changed since it was triggered, as JSON, secrets sealed.

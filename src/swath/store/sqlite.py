@@ -9,12 +9,12 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Concatenate
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -33,7 +33,8 @@ PRAGMAS = (
     "wal_autocheckpoint=2000",
 )
 #: What the disk, and not the statement, is at fault for.
-AILMENTS = ("disk is full", "disk I/O error", "database is locked", "unable to open database file")
+LOCKED = "database is locked"
+AILMENTS = ("disk is full", "disk I/O error", LOCKED, "unable to open database file")
 
 
 def sqlite_module() -> ModuleType:
@@ -102,6 +103,33 @@ def _naming_ailments() -> Iterator[None]:
         if any(ailment in str(error.orig) for ailment in AILMENTS):
             raise Unavailable("database", f"It cannot be used: {error.orig}.") from error
         raise
+
+
+def bear_ailments(path: Path, note: Callable[[], object]) -> None:
+    """Have another's engine on the file at `path` take an ailing disk for a lock, which it waits for.
+
+    `note` is called by whichever thread meets it.
+    """
+
+    @event.listens_for(Engine, "handle_error", retval=True)
+    def soften(context: ExceptionContext) -> BaseException | None:
+        told = str(context.original_exception)
+        theirs = context.engine is not None and context.engine.url.database == str(path)
+        if not theirs or not any(ailment in told for ailment in AILMENTS):
+            return None
+        note()
+        lock = sqlite_module().OperationalError(f"{LOCKED}: {told}")
+        return OperationalError(context.statement, None, lock)
+
+
+def try_disk(path: Path) -> None:
+    """Write to the file at `path`, changing nothing. Raises Unavailable where that cannot be done."""
+    module = sqlite_module()
+    try:
+        with closing(module.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 1")
+    except module.OperationalError as error:
+        raise Unavailable("database", f"It cannot be used: {error}.") from error
 
 
 def _connect(path: Path, begin: str, pool: type[Any]) -> Engine:

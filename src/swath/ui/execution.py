@@ -133,7 +133,8 @@ async def _link_workflow(visit: Visit, execution: Mapping[str, Any]) -> Markup:
 
 def _write_warnings(execution: Mapping[str, Any]) -> Markup:
     error = [tag("p", execution["error"], class_="alert", role="alert")] if execution["error"] else []
-    return join([*error, *(tag("p", text, class_="warning") for text in execution["warnings"])])
+    waits = [execution["waiting_for"]] if execution["waiting_for"] else []
+    return join([*error, *(tag("p", text, class_="warning") for text in [*waits, *execution["warnings"]])])
 
 
 def _write_figures(execution: Mapping[str, Any]) -> Markup:

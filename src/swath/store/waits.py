@@ -1,0 +1,47 @@
+"""What executions wait for through no doing of their own, as their owners see it."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from swath.store import webhooks
+from swath.store.ledger import record_event
+from swath.store.schema import events, executions
+
+
+class Wait(NamedTuple):
+    """A thing that is away, what it is away for, and since when in milliseconds."""
+
+    thing: str
+    reason: str
+    since: int
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since // 1000, UTC)
+        return f"Waiting for the {self.thing} since {since:%Y-%m-%dT%H:%M:%SZ}: {self.reason}"
+
+
+def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> None:
+    """Note that an execution waits; several workers may see the same."""
+    changed = connection.execute(
+        update(executions)
+        .where(executions.c.id == execution_id, executions.c.waiting.is_(None))
+        .values(waiting=str(wait))
+    )
+    if changed.rowcount:
+        record_event(connection, execution_id, "waiting", {"for": wait.thing, "reason": wait.reason}, now)
+        webhooks.notify(connection, execution_id, "execution.waiting", now)
+
+
+def end(connection: Connection, execution_id: str, wait: Wait, now: int) -> None:
+    """Note that an execution goes on, unless another worker has done so already."""
+    here = executions.c.id == execution_id
+    connection.execute(update(executions).where(here).values(waiting=None))
+    query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == "went_on")
+    told = connection.execute(query.where(events.c.at >= wait.since)).scalars()
+    if not any(json.loads(data)["for"] == wait.thing for data in told):
+        data: Mapping[str, Any] = {"for": wait.thing, "seconds": (now - wait.since) / 1e3}
+        record_event(connection, execution_id, "went_on", data, now)

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-from tests.acceptance.fleet import Fleet
 from tests.acceptance.server import Server, wait_until
 from tests.postgres import Postgres
 from tests.upstreams.scripted import Asked, Play, Scripted
@@ -16,11 +15,12 @@ from tests.upstreams.scripted import Asked, Play, Scripted
 from benchmarks.choice import Choice
 from benchmarks.measure import fresh_folder
 from benchmarks.report import table
+from benchmarks.served import work
 
 #: Items of most executions, requests under way, and seconds that the upstream takes for each.
 COUNT, CONCURRENCY, DELAY = 20_000, 64, 0.05
-#: Items of a list that is being copied, and rows of files that are being made.
-MANY, ROWS = 1_000_000, 300_000
+#: Items of a list that is being copied.
+MANY = 1_000_000
 #: Seconds in which no request comes once an execution is held.
 QUIET = 0.5
 
@@ -32,8 +32,8 @@ def measure(choice: Choice) -> str:
     places = {"one process": _alone, "API and two workers": _fleet}
     found: dict[str, Found] = {}
     for name, place in places.items():
-        with place() as server, Scripted() as upstream:
-            stage = Stage(server, upstream, choice)
+        with place() as server, Scripted() as upstream, Scripted() as busy:
+            stage = Stage(server, upstream, busy, choice)
             found[name] = {moment: [] for moment in MOMENTS}
             for _ in range(choice.rounds):
                 for moment, play in MOMENTS.items():
@@ -61,22 +61,26 @@ def _alone() -> Iterator[Server]:
 @contextmanager
 def _fleet() -> Iterator[Server]:
     with Postgres() as postgres:
-        more = {"SWATH_MAX_RUNNING_PER_USER": "1", "SWATH_TOKEN": secrets.token_hex()}
-        with Fleet(fresh_folder("control"), postgres.create(), **more) as fleet:
-            yield fleet.server
+        more = {
+            "SWATH_DATABASE_URL": postgres.create(),
+            "SWATH_SECRET_KEY": secrets.token_hex(),
+            "SWATH_TOKEN": secrets.token_hex(),
+            "SWATH_MAX_RUNNING_PER_USER": "1",
+        }
+        folder = fresh_folder("control")
+        with Server(folder, "--no-worker", **more) as server, work(folder, **more), work(folder, **more):
+            yield server
 
 
 class Stage:
     """A server, an upstream, and what is done with them."""
 
-    def __init__(self, server: Server, upstream: Scripted, choice: Choice) -> None:
-        self.server, self.upstream = server, upstream
+    def __init__(self, server: Server, upstream: Scripted, busy: Scripted, choice: Choice) -> None:
+        self.server, self.upstream, self.busy = server, upstream, busy
         self.users = [str(number) for number in range(choice.amount(COUNT))]
         self.many = [str(number) for number in range(choice.amount(MANY))]
-        self.rows = [{"id": number} for number in range(choice.amount(ROWS) // 10)]
         upstream.on("/quick/*", lambda _: Play.json({"results": [{"id": 1}]}, delay=DELAY))
-        upstream.on("/waits/*", Play(status=429, headers=[("Retry-After", "3600")]))
-        upstream.on("/rows/*", Play.json({"results": self.rows}))
+        busy.on("*", Play(status=429, headers=[("Retry-After", "3600")]))
         upstream.on("/token", self._keep_waiting)
         self._never: Future[None] = Future()
 
@@ -84,7 +88,8 @@ class Stage:
         return Play.json({"access_token": "t"}, until=self._never)
 
     def begin(self, path: str, users: list[str] | None = None, **workflow: Any) -> str:
-        endpoint = {"name": "e", "url": f"{self.upstream.url}/{path}/{{{{user}}}}"}
+        host = self.busy.url if path == "waits" else self.upstream.url
+        endpoint = {"name": "e", "url": f"{host}/{path}/{{{{user}}}}"}
         variables = {"variables": {"user": {}, "token": {"default": ""}}}
         made = self.server.post("/endpoints", endpoint | variables)
         body = {"name": "w", "endpoint_id": made["id"], "concurrency": CONCURRENCY, **workflow}
@@ -92,7 +97,7 @@ class Stage:
         return self.server.trigger(self.server.post("/workflows", body)["id"], execution_parameters=given)
 
     def count(self) -> int:
-        return len(self.upstream.asked)
+        return len(self.upstream.asked) + len(self.busy.asked)
 
     def hold(self, execution_id: str) -> float:
         """Pause; return the seconds until the upstream saw the last request."""
@@ -102,7 +107,8 @@ class Stage:
         while last != self.count():
             last = self.count()
             time.sleep(QUIET)
-        return max(0.0, self.upstream.asked[-1].time - begun) if last else 0.0
+        times = [asked.time for each in (self.upstream, self.busy) for asked in each.asked[-1:]]
+        return max(0.0, *(at - begun for at in times))
 
     def end(self, execution_id: str) -> float:
         """Cancel; return the seconds until it had ended."""
@@ -141,9 +147,11 @@ def _hold_at_once(stage: Stage) -> float:
 
 
 def _waiting(stage: Stage) -> str:
-    before = stage.count()
+    """Its target was refused before, perhaps: then it waits without asking even once."""
     execution_id = stage.begin("waits", stage.users[:500], retry={"item_deadline": 100_000})
-    wait_until(lambda: stage.count() > before, "it is refused")
+    wait_until(lambda: stage.server.execution(execution_id)["status"] == "running", "it waits")
+    if not stage.busy.asked:
+        stage.busy.wait(1)
     return execution_id
 
 

@@ -15,6 +15,7 @@ from swath.store import (
     definitions,
     executions,
     limits,
+    recipes,
     retention,
     retries,
     schedules,
@@ -78,22 +79,25 @@ async def test_no_more_is_reserved_than_is_allowed(house: Database) -> None:
     """Not a byte above a bound of any size; and whoever comes to it first is the only one who tells."""
     most = 2**53 - 1
     reserved = {"maximum_bytes": most, "bytes_reserved": most - 1_000}
-    await house.write(queue, "x", status=Status.RUNNING, deadline_at=2**41, **reserved)
+    over = {"started_at": 2**41 - 1_000, "maximum_ms": 1_000}
+    await house.write(queue, "x", status=Status.RUNNING, **over, **reserved)
     granted = await all_at_once(lambda: house.write(limits.reserve, "x", "bytes", 300, 400))
     assert sum(granted) == 1_000
     assert (await find(house, "x")).bytes_reserved == most
-    assert list(await house.read(limits.find_expired, 2**41)) == ["x"]
-    await all_at_once(lambda: house.write(limits.set_truncated, "x", "bytes", 1))
+    assert list(await house.read(limits.find_expired, 2**41 - 1)) == []
+    assert list(await house.read(limits.find_expired, 2**41)) == [("x", 1_000)]
+    assert await house.write(limits.set_truncated, "x", "bytes", most - 1, 1) is False
+    assert all(await all_at_once(lambda: house.write(limits.set_truncated, "x", "bytes", most, 1)))
     assert (await find(house, "x")).truncated_by == "bytes"
     assert len(await house.read(webhooks.find_due, 1)) == 1
 
 
 async def test_time_stands_still_in_a_pause(house: Database) -> None:
     """However often it is told to go on."""
-    await house.write(queue, "x", deadline_at=2**41)
+    await house.write(queue, "x")
     await house.write(limits.stop_clock, "x", 2**40)
     await all_at_once(lambda: house.write(limits.start_clock, "x", 2**40 + 7))
-    assert (await find(house, "x")).deadline_at == 2**41 + 7
+    assert (await find(house, "x")).paused_ms == 7
 
 
 async def test_one_takes_on_a_duty(house: Database) -> None:
@@ -113,7 +117,20 @@ async def test_what_was_kept_long_enough_goes_once(house: Database) -> None:
     gone = await all_at_once(lambda: house.write(retention.remove, "child", 2))
     assert gone.count(True) == 1
     assert await house.write(retention.remove, "parent", 2) is True
-    assert len(await house.read(retention.find_removals, 3)) == 6
+    assert len(await house.read(retention.find_removals, 3)) == 8
+
+
+async def test_what_files_are_made_of_stays(house: Database) -> None:
+    """It is neither found nor removed until they are there; then it can go."""
+    await house.write(queue, "x", status=Status.SUCCEEDED, completed_at=1)
+    revision = await house.write(recipes.add, "x", "{}", 1)
+    assert list(await house.read(retention.find_stale, 2)) == []
+    for remove in (retention.remove_archive, retention.remove):
+        assert await house.write(remove, "x", 2) is False
+    assert "being made" in (await house.read(retention.find_need, "x") or "")
+    over = {"error": None, "warnings": (), "files": (), "now": 2}
+    await house.write(lambda connection: recipes.end(connection, "x", revision, **over))
+    assert await house.write(retention.remove, "x", 2) is True
 
 
 async def test_a_run_that_is_due_has_one_taker(house: Database) -> None:

@@ -28,7 +28,9 @@ Status = Annotated[
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Header(max_length=255, description="Makes the request repeatable: the same key, the same execution."),
+    Header(
+        description="Makes the request repeatable: the same key, the same execution. Up to 255 characters."
+    ),
 ]
 
 

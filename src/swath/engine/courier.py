@@ -70,8 +70,8 @@ class Courier:
         self._describe = describe
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def find_due(self) -> list[tuple[str, int]]:
-        """Return id and attempts so far of the deliveries that are due."""
+    async def find_due(self) -> list[tuple[str, str, int]]:
+        """Return execution, id and attempts so far of the deliveries that are due."""
         return await self._database.read(webhooks.find_due, self._now())
 
     async def deliver(self, delivery_id: str) -> None:

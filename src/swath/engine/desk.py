@@ -34,7 +34,8 @@ class Desk:
         self._worker.signal(execution_id)
 
     async def forget(self, execution_id: str) -> None:
-        """Leave what a durable engine keeps of an execution; it is some rows that nobody looks at."""
+        """Only who works sweeps, and has a durable engine that keeps something."""
+        raise AssertionError("A process without a worker removes nothing of an execution.")
 
     async def drain(self) -> None:
         await self._worker.drain()

@@ -298,8 +298,8 @@ class Engine:
         waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
         for pair in await self._read(recipes.find_waiting):
             waiting[f"{pair[0]}:combine:{pair[1]}"] = (combine_again, *pair)
-        for pair in await self._worker.courier.find_due():
-            waiting[f"{pair[0]}:deliver:{pair[1]}"] = (deliver, *pair)
+        for told, *pair in await self._worker.courier.find_due():
+            waiting[f"{told}:deliver:{pair[0]}:{pair[1]}"] = (deliver, *pair)
         self._worker.dispatched &= waiting.keys()
         for name, work in waiting.items():
             await self._enqueue(name, *work)

@@ -9,14 +9,14 @@ import msgspec
 from swath.engine.extract import WRITERS
 from swath.engine.frozen import Opened
 from swath.engine.times import now_ms
-from swath.errors import Conflict, InvalidInput
+from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.checks import check_workflow
 from swath.flow.definition import Definition, Json
 from swath.flow.execution import TERMINAL
 from swath.flow.recipe import Recipe, recipe_of, season
 from swath.operations.context import Context, User
-from swath.operations.executions import iso, own, own_archive
-from swath.store import recipes
+from swath.operations.executions import check_archive, iso, own, own_archive
+from swath.store import recipes, retention
 from swath.store.database import Connection, Row
 
 
@@ -34,9 +34,18 @@ async def combine(
     recipe = revise(recipe_of(definition))
     _check(recipe, definition)
     stored = msgspec.json.encode(recipe).decode()
-    revision = await context.database.write(recipes.add, execution_id, stored, now_ms())
+    revision = await context.database.write(_add, execution_id, stored)
     context.engine.wake()
     return _view(await context.database.read(recipes.find, execution_id, revision))
+
+
+def _add(connection: Connection, execution_id: str, stored: str) -> int:
+    """Add a recipe, unless what it needs was removed a moment ago."""
+    row = retention.lock(connection, execution_id)
+    if row is None:
+        raise NotFound("id", "No execution of yours has this id.")
+    check_archive(row)
+    return recipes.add(connection, execution_id, stored, now_ms())
 
 
 def _check(recipe: Recipe, definition: Definition) -> None:

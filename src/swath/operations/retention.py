@@ -54,7 +54,6 @@ async def _sweep_archives(context: Context, before: int, now: int) -> None:
     while found := await context.database.read(retention.find_stale, before):
         for execution_id in found:
             await context.database.write(retention.remove_archive, execution_id, now)
-            await context.engine.forget(execution_id)
 
 
 async def _sweep_executions(context: Context, before: int, now: int) -> None:
@@ -67,15 +66,18 @@ async def _sweep_executions(context: Context, before: int, now: int) -> None:
 async def _sweep_objects(context: Context, before: int) -> None:
     while found := await context.database.read(retention.find_removals, before):
         for prefix in found:
-            names = await context.objects.names(prefix)
-            await context.objects.delete(names or [prefix] if "." in prefix else names)
+            kind, _, execution_id = prefix.partition("/")
+            if kind == retention.ENGINE:
+                await context.engine.forget(execution_id)
+            else:
+                names = await context.objects.names(prefix)
+                await context.objects.delete(names or [prefix] if "." in prefix else names)
             await context.database.write(retention.end_removal, prefix)
 
 
 async def remove(context: Context, user: User, execution_id: str) -> None:
     """Remove an ended execution with all that came of it. Raises Conflict where it goes on or is needed."""
     await context.database.write(_remove, user, execution_id)
-    await context.engine.forget(execution_id)
 
 
 def _remove(connection: Connection, user: User, execution_id: str) -> None:

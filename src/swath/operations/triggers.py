@@ -38,6 +38,9 @@ from swath.store import executions, retention
 from swath.store.database import Connection, Row
 from swath.store.vault import Vault
 
+#: Characters of an idempotency key.
+LONGEST_KEY = 255
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -129,6 +132,7 @@ async def once(
     """
     digest = sha256(msgspec.json.encode(request, order="sorted")).hexdigest()
     if key is not None:
+        _check_key(key)
         known = await context.database.read(executions.find_repeat, user.id, key)
         if known is not None:
             return _repeat(known, digest)
@@ -145,6 +149,11 @@ async def once(
     execution_id = await context.database.write(write)
     context.engine.wake()
     return execution_id
+
+
+def _check_key(key: str) -> None:
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise InvalidInput("Idempotency-Key", f"Must have 1 to {LONGEST_KEY} characters.")
 
 
 def _repeat(known: Row[Any], digest: str) -> str:

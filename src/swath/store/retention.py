@@ -34,6 +34,8 @@ from swath.store.schema import (
 
 #: Executions that one look finds.
 SLICE = 100
+#: What a removal's prefix begins with that stands for the durable engine's rows of an execution.
+ENGINE = "engine"
 #: Tables with rows of an execution beside its archive.
 BELONGINGS: tuple[Table, ...] = (
     results,
@@ -67,9 +69,19 @@ def find_need(connection: Connection, execution_id: str) -> str | None:
     """Return in a sentence which execution needs the pages or rows of this one; None where none does."""
     if child := find_retry(connection, execution_id):
         return f"Its retry {child} needs its pages; remove that one first."
+    if is_combined(connection, execution_id):
+        return "Files of it are being made; wait for their end."
     if reader := chains.find_reader(connection, execution_id):
         return f"The execution {reader} has yet to take its rows; wait until that one runs, or cancel it."
     return None
+
+
+def is_combined(connection: Connection, execution_id: str) -> bool:
+    """Tell whether further files of an execution are being made."""
+    query = select(recipes.c.revision).where(
+        recipes.c.execution_id == execution_id, recipes.c.completed_at.is_(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def find_stale(connection: Connection, before: int) -> Sequence[str]:
@@ -98,7 +110,8 @@ def remove_archive(connection: Connection, execution_id: str, now: int) -> bool:
         return False
     for table in (frames, shards, inputs):
         connection.execute(delete(table).where(table.c.execution_id == execution_id))
-    _remove_later(connection, [f"segments/{execution_id}", f"parts/{execution_id}"], now)
+    kinds = ("segments", "parts", ENGINE)
+    _remove_later(connection, [f"{kind}/{execution_id}" for kind in kinds], now)
     here = and_(executions.c.id == execution_id, executions.c.archive_removed_at.is_(None))
     connection.execute(update(executions).where(here).values(archive_removed_at=now))
     return True

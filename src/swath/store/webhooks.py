@@ -75,15 +75,15 @@ def put(connection: Connection, webhook_id: str, event: str, execution_id: str |
     return delivery_id
 
 
-def find_due(connection: Connection, now: int, limit: int = 100) -> list[tuple[str, int]]:
-    """Return id and attempts so far of the deliveries that are due, the longest due first."""
+def find_due(connection: Connection, now: int, limit: int = 100) -> list[tuple[str, str, int]]:
+    """Return execution, id and attempts so far of the deliveries that are due, the longest due first."""
     query = (
-        select(deliveries.c.id, deliveries.c.attempts)
+        select(deliveries.c.execution_id, deliveries.c.id, deliveries.c.attempts)
         .where(deliveries.c.state == "waiting", deliveries.c.next_at <= now)
         .order_by(deliveries.c.next_at, deliveries.c.number)
         .limit(limit)
     )
-    return [(row.id, row.attempts) for row in connection.execute(query)]
+    return [(row.execution_id, row.id, row.attempts) for row in connection.execute(query)]
 
 
 def find_delivery(connection: Connection, delivery_id: str) -> Row[Any] | None:

@@ -12,6 +12,9 @@ from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.demo.upstream import Behaviour, Limit, Upstream
 
+#: Ends when the fonts are there and what was asked for is drawn; a view that goes on is never idle.
+DRAWN = """document.fonts.ready.then(() => new Promise(done =>
+  requestAnimationFrame(() => requestAnimationFrame(done))))"""
 Deed = Callable[[Page], None]
 
 
@@ -29,7 +32,7 @@ class Sight:
         expect(page.locator(self.shown).first).to_be_visible()
         if self.deed is not None:
             self.deed(page)
-        page.wait_for_load_state("networkidle")
+        page.evaluate(DRAWN)
 
 
 @contextmanager

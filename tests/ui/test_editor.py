@@ -105,7 +105,7 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     page = admin.open(f"/workflows/{workflow}")
     choose(page, "Values from", "A range of numbers")
     fill(page, "To", "500")
-    fill(page, "Values in one request", "50")
+    fill(page, "In one request", "50")
     expect(page.locator(".cm-content")).to_contain_text("size: 50")
     press(page, "Save")
     expect(page.get_by_text("Saved.")).to_be_visible()

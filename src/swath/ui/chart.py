@@ -40,9 +40,12 @@ class PaceChart:
         if options["xAxis"]["data"] == moments and options["series"][0]["data"] == series["requests"]:
             return
         options["xAxis"]["data"] = moments
+        has_rows = any(series["rows"])
+        options["legend"]["data"] = [name for name, key, _, _ in LINES if key != "rows" or has_rows]
+        options["yAxis"][1]["show"] = has_rows
         for line, (_, key, _, _) in zip(options["series"], LINES, strict=True):
             # Rows of answers that nobody looks into are not counted while they come: then there is no line.
-            line["data"] = series[key] if key != "rows" or any(series[key]) else []
+            line["data"] = series[key] if key != "rows" or has_rows else []
         self._chart.props(f'aria-label="{_describe(points, told["seconds"])}"')
 
 
@@ -77,7 +80,7 @@ def _options() -> dict[str, Any]:
         "axisLabel": {"color": _GREY},
         "splitLine": {"lineStyle": {"color": "#80868f33"}},
     }
-    parts = "{hour: '2-digit', minute: '2-digit', second: '2-digit'}"
+    parts = "{hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false}"
     when = f"value => new Date(+value).toLocaleTimeString([], {parts})"
     return {
         "animation": False,
@@ -95,7 +98,13 @@ def _options() -> dict[str, Any]:
             "type": "category",
             "boundaryGap": False,
             "data": [],
-            "axisLabel": {"color": _GREY, ":formatter": when},
+            "axisLabel": {
+                "color": _GREY,
+                ":formatter": when,
+                "hideOverlap": True,
+                "alignMinLabel": "left",
+                "alignMaxLabel": "right",
+            },
             "axisLine": {"lineStyle": {"color": _GREY}},
         },
         "yAxis": [

@@ -115,8 +115,9 @@ async def _draw_overview(visit: Visit, execution: Mapping[str, Any]) -> Refresh:
     async def refresh(new: Mapping[str, Any]) -> None:
         told.set_content(str(_write_warnings(new)))
         told.set_visibility(bool(told.content))
-        figures.set_content(str(_write_figures(new)))
-        chart.draw(await visit.ask(pace.show, new["id"]))
+        told_pace = await visit.ask(pace.show, new["id"])
+        figures.set_content(str(_write_figures(new, sum(point["rows"] for point in told_pace["points"]))))
+        chart.draw(told_pace)
         shares.set_content(str(_write_shares(new)))
         about.set_content(str(_write_about(new, workflow)))
 
@@ -137,7 +138,8 @@ def _write_warnings(execution: Mapping[str, Any]) -> Markup:
     return join([*error, *(tag("p", text, class_="warning") for text in [*waits, *execution["warnings"]])])
 
 
-def _write_figures(execution: Mapping[str, Any]) -> Markup:
+def _write_figures(execution: Mapping[str, Any], seen: int) -> Markup:
+    """Return the counts; `seen` are the rows so far, where they are counted while they come."""
     counters = execution["counters"]
     failed = sum(
         count
@@ -147,7 +149,9 @@ def _write_figures(execution: Mapping[str, Any]) -> Markup:
     figures = [
         ("Requests", number(counters["attempts"])),
         ("Pages", number(counters["pages"])),
-        ("Rows", number(counters["rows"]) if execution["completed_at"] else "–"),
+        ("Rows", number(counters["rows"]))
+        if execution["completed_at"]
+        else ("Rows so far", number(seen) if seen else "–"),
         ("Failed items", number(failed)),
         ("Received", size(counters["bytes"])),
         *_write_times(execution),

@@ -116,7 +116,8 @@ def _draw_chooser(base: str, item: int, total: int) -> None:
         button("Look", go)
         back = link("Previous", f"{base}/{item - 1}") if item > 0 else None
         on = link("Next", f"{base}/{item + 1}") if item + 1 < total else None
-        show(join([back, on, tag("span", f"of {number(total)}, from 0", class_="quiet")], " "))
+        count = tag("span", f"{number(total)} items, the first is 0", class_="quiet")
+        show(join([each for each in (back, on, count) if each is not None], " · "))
 
 
 def _write_story(story: Mapping[str, Any], base: str, offset: int) -> Markup:
@@ -167,9 +168,8 @@ def _write_tries(tries: list[dict[str, Any]]) -> Markup | None:
         )
         for each in tries
     ]
-    return (
-        tag("details", tag("summary", f"{len(lines)} attempts in vain"), tag("ol", *lines)) if lines else None
-    )
+    count = "1 attempt" if len(lines) == 1 else f"{len(lines)} attempts"
+    return tag("details", tag("summary", f"{count} in vain"), tag("ol", *lines)) if lines else None
 
 
 def _write_page(page: Mapping[str, Any]) -> Markup:
@@ -222,10 +222,17 @@ def _write_events(execution_id: str, found: list[dict[str, Any]], more: str | No
 
 
 def _write_data(data: Mapping[str, Any]) -> Markup:
-    parts = [
-        join(
-            [tag("span", f"{key}: ", class_="quiet"), value if isinstance(value, str) else json.dumps(value)]
-        )
-        for key, value in data.items()
-    ]
+    """Return what an event tells, a change as what was and what is."""
+    if {"field", "from", "to"} <= data.keys():
+        change = f"{_tell(data['from'])} → {_tell(data['to'])}"
+        rest = {key: value for key, value in data.items() if key not in ("field", "from", "to")}
+        told = join([tag("span", f"{str(data['field']).replace('_', ' ')}: ", class_="quiet"), change])
+        return join([told, _write_data(rest)], " · ")
+    parts = [join([tag("span", f"{key}: ", class_="quiet"), _tell(value)]) for key, value in data.items()]
     return join(parts, " · ")
+
+
+def _tell(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

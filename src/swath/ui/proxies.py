@@ -35,7 +35,9 @@ async def list_proxies(visit: Visit) -> None:
 def _draw_pool(visit: Visit, location: str, pool: Sequence[ProxyView]) -> None:
     with ui.element("section").classes("card"):
         rest = sum(each.health.state == "quarantined" for each in pool)
-        told = f"{number(len(pool))} in all" + (f", {rest} in quarantine" if rest else "")
+        told = ("1 proxy" if len(pool) == 1 else f"{number(len(pool))} proxies") + (
+            f", {rest} in quarantine" if rest else ""
+        )
         show(tag("h2", location, " ", tag("span", told, class_="quiet")))
         for each in pool:
             _draw_proxy(visit, each)

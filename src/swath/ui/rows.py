@@ -185,7 +185,7 @@ def _define_columns(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
         "headerName": "#",
         "colId": "row",
         ":valueGetter": "params => params.node.rowIndex + 1",
-        "width": 90,
+        "initialWidth": 90,
         "pinned": "left",
         "sortable": False,
         "cellClass": "row-number",
@@ -203,7 +203,8 @@ def _draw_grid(execution_id: str, shown: Mapping[str, Any]) -> ui.aggrid:
         {
             "columnDefs": _define_columns(shown),
             "suppressFieldDotNotation": True,
-            "defaultColDef": {"resizable": True, "width": 170, "minWidth": 60},
+            "defaultColDef": {"resizable": True, "initialWidth": 170, "minWidth": 60},
+            ":onFirstDataRendered": "grid => grid.api.autoSizeAllColumns({defaultMaxWidth: 360})",
             "rowModelType": "infinite",
             "cacheBlockSize": BLOCK,
             "maxBlocksInCache": 20,

@@ -13,7 +13,7 @@ _BEGUN: dict[str, dict[str, Json]] = {
 }
 #: By kind: the fields that say more, each with its label, and whether it is a number.
 FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "collection": (("source_collection_json_key", "Key of the object", False),),
+    "collection": (("source_collection_json_key", "Key, of objects", False),),
     "workflow": (("column", "Column", False), ("collection", "Table; empty: the first", False)),
     RANGE: (("first", "From", True), ("last", "To", True), ("step", "In steps of", True)),
     WINDOWS: (

@@ -76,14 +76,17 @@ class Variables:
         source, said = sources.find(self._sheet.workflow, name)
         with ui.element("div").classes("variable").props("role=group") as line:
             line.props["aria-label"] = name
-            show(tag("code", name))
+            with ui.element("div").classes("line spread"):
+                show(tag("code", name))
+                if source != sources.UNTIL:
+                    secret = ui.checkbox("Secret", value=bool(declared.get("secret")))
             if source == sources.UNTIL:
                 show(tag("span", f"The end of each window of {said.get('from_variable')}", class_="quiet"))
                 return
-            choice = ui.select(self._options(source), value=source)
-            choice.props('outlined dense options-dense label="Values from"')
-            secret = ui.checkbox("Secret", value=bool(declared.get("secret")))
-            self._draw_more(name, source, said, declared)
+            with ui.element("div").classes("fields"):
+                choice = ui.select(self._options(source), value=source)
+                choice.props('outlined dense options-dense label="Values from"')
+                self._draw_more(name, source, said, declared)
         choice.on_value_change(lambda event: self._take(self._choosing(name, event.value)))
         secret.on_value_change(lambda event: self._declare(name, "secret", event.value or None))
 
@@ -95,18 +98,17 @@ class Variables:
         return known if source in known else {**known, source: source.partition(":")[2]}
 
     def _draw_more(self, name: str, source: str, said: dict[str, Any], declared: dict[str, Any]) -> None:
-        with ui.element("div").classes("fields more-of"):
-            if not source:
-                default = declared.get("default")
-                text = "" if default is None else str(default)
-                self._draw_field("Default", text, False, "", lambda value: self._default(name, value))
-            for field, label, is_number in sources.FIELDS.get(source.partition(":")[0], ()):
-                blank = "" if is_number else sources.BLANK.get(field, "")
-                edit = self._setting(name, field, is_number)
-                self._draw_field(label, said.get(field), is_number, blank, edit)
-            if source:
-                size = sources.batch(self._sheet.workflow, name)
-                self._draw_field("Values in one request", size, True, "1", self._batching(name))
+        if not source:
+            default = declared.get("default")
+            text = "" if default is None else str(default)
+            self._draw_field("Default", text, False, "", lambda value: self._default(name, value))
+        for field, label, is_number in sources.FIELDS.get(source.partition(":")[0], ()):
+            blank = "" if is_number else sources.BLANK.get(field, "")
+            edit = self._setting(name, field, is_number)
+            self._draw_field(label, said.get(field), is_number, blank, edit)
+        if source:
+            size = sources.batch(self._sheet.workflow, name)
+            self._draw_field("In one request", size, True, "1", self._batching(name))
 
     def _draw_field(
         self, label: str, value: Any, is_number: bool, blank: str, set_to: Callable[[Any], None]

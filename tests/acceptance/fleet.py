@@ -1,6 +1,7 @@
 """Many processes over one PostgreSQL database, each of which can be stopped, frozen or killed."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -46,6 +47,11 @@ class Member:
             assert "works as" in line, f"The worker did not start: {line!r}"
             self.name = line.split()[3]
         return self
+
+    def is_up(self) -> bool:
+        """Tell whether it is up, without waiting."""
+        assert self.process is not None
+        return bool(self.name or select.select([self.process.stdout], [], [], 0)[0])
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None

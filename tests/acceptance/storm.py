@@ -19,13 +19,13 @@ from server import Server, wait_until
 
 from swath.demo.upstream import Behaviour, Upstream
 
-#: Executions at a time, and how many requests each may have under way in one process: those are lost with it.
+#: Executions at a time.
 EXECUTIONS = 3
-CONCURRENCY = 8
 #: Seconds of answers that no checkpoint may have recorded: its interval, and what its writing takes.
 UNRECORDED = 2.5
-#: Seconds between two looks whether somebody has taken up what was left.
+#: Seconds between two looks whether somebody has taken up what was left, and whether all has ended.
 LOOK = 0.05
+LOOK_AT_ENDS = 1.0
 
 #: A shard by execution and number.
 Shard = tuple[str, int]
@@ -45,6 +45,7 @@ class Storm:
         #: Requests that pass at most before the next blow, so that there is work left for the last one.
         self._most = max(12, self.enough // blows)
         self._watch = watch
+        self._looked = 0.0
         self.kills = self.both = self.children = self.freezes = 0
 
     def wait(self) -> None:
@@ -55,8 +56,11 @@ class Storm:
         wait_until(lambda: self.upstream.total >= seen + more or self.over(), "requests are sent", 120)
 
     def over(self) -> bool:
-        """Tell whether there is nothing left to disturb."""
-        return self.upstream.total >= 2 * self.enough
+        """Tell whether there is nothing left to disturb, looking now and then."""
+        if time.monotonic() < self._looked + LOOK_AT_ENDS:
+            return False
+        self._looked = time.monotonic()
+        return not self._watch.unended()
 
     def strike(self, blows: Sequence[Callable[[], None]]) -> None:
         """Deal blows at random moments until none is left, or nothing to disturb."""
@@ -65,6 +69,10 @@ class Storm:
             if not self._watch.unended():
                 break
             blow()
+
+    def choose(self, members: Sequence[Member]) -> Member:
+        """Return a member by chance, of those that are up if any is: others work on while one starts."""
+        return self.chance.choice([member for member in members if member.is_up()] or list(members))
 
     def kill(self, *victims: Victim) -> None:
         """Kill processes at once, and start them anew, without waiting until they are up."""

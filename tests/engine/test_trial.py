@@ -33,7 +33,8 @@ class Database:
     def __init__(self, items: int) -> None:
         self.kept = ShardProgress.new(0, items).encode()
         self.commits = 0
-        self.checkpoints = self
+        self.checkpoints = self.worker = self
+        self.trial = asyncio.Lock()
         self.shard = self.open()
 
     def open(self) -> OpenShard:

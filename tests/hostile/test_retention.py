@@ -1,5 +1,6 @@
 """What is removed after its time, what is not, and what an owner removes."""
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 from dbos import DBOS
-from tests.hostile.house import Ended, House
+from tests.hostile.house import PATIENCE, Ended, House
 from tests.hostile.test_control import Pages, arrived, paged
 from tests.hostile.test_retry import ILLS, Hospital, again, archive, run
 from tests.upstreams.scripted import Scripted
@@ -17,7 +18,9 @@ from swath.engine.times import now_ms
 from swath.errors import Conflict, NotFound
 from swath.flow.definition import VariableMapping
 from swath.flow.items import digest_text
-from swath.operations import collections, executions, responses, retention, rows
+from swath.operations import collections, combinations, executions, responses, retention, rows
+from swath.operations.orphans import sweep_orphans
+from swath.operations.retries import Retry, retry
 from swath.store import collections as store
 from swath.store.schema import frames, inputs, shards, snapshots
 from swath.store.spool import Spool
@@ -154,3 +157,54 @@ async def test_copies_of_lists_go_when_no_execution_needs_them(house: House, ups
     assert len(left) <= before + 1
     names = await house.context.objects.names("inputs")
     assert {row.object for row in left if row.object} == set(names)
+
+
+async def plant(house: House, execution_id: str) -> set[str]:
+    """Leave behind what a process leaves that is killed before it could name what it wrote."""
+    names = {f"{kind}/{execution_id}/left-behind" for kind in ("segments", "parts", "results")}
+    names |= {"inputs/1000000-1"}
+    for name in names:
+        await house.context.objects.put(name, b"x")
+    return names
+
+
+async def kept_objects(house: House) -> set[str]:
+    return set(await house.context.objects.names(""))
+
+
+async def test_what_nobody_names_goes_after_a_day(house: House, upstream: Scripted) -> None:
+    """Not a day before, nor while a retry is at work; and of what is named nothing, also by revisions."""
+    hospital = Hospital(upstream, ILLS)
+    parent = await run(house, hospital)
+    known = house.context, house.user, str(parent.view["id"])
+    await combinations.combine(*known, lambda recipe: recipe)
+    async with asyncio.timeout(PATIENCE):
+        while len((await house.show(known[2]))["results"]) == len(parent.files):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    named = await kept_objects(house)
+    planted = await plant(house, known[2])
+    await sweep_orphans(house.context, now_ms())
+    assert await kept_objects(house) == named | planted
+    await sweep_orphans(house.context, now_ms() + 2 * DAYS)
+    assert await kept_objects(house) == named
+    again_ended = await again(house, parent)
+    named = await kept_objects(house)
+    await sweep_orphans(house.context, now_ms() + 2 * DAYS)
+    assert await kept_objects(house) == named
+    assert len(await archive(house, again_ended)) > 100
+
+
+async def test_what_a_retry_works_with_stays(house: House, upstream: Scripted) -> None:
+    """As long as any of those that share an execution's objects is at work, all of them stay."""
+    pages = Pages(upstream, 2)
+    parent = await house.run(*paged(upstream), inputs={"user": ["1", "2", "3"]})
+    planted = await plant(house, str(parent.view["id"]))
+    pages.hold_after = 1
+    child = await retry(house.context, house.user, str(parent.view["id"]), Retry(items=(0,)))
+    await sweep_orphans(house.context, now_ms() + 2 * DAYS)
+    left = await kept_objects(house)
+    assert {name for name in planted if not name.startswith("inputs")} <= left
+    pages.hold_after = None
+    await house.end(child)
+    await sweep_orphans(house.context, now_ms() + 2 * DAYS)
+    assert not planted & await kept_objects(house)

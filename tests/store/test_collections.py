@@ -10,14 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from swath.flow.execution import Status
 from swath.flow.items import digest_object, digest_text
 from swath.operations import collections as operations
 from swath.operations.collections import Method
 from swath.operations.context import Context, User
 from swath.settings import Settings
-from swath.store import collections, spool, users
+from swath.store import collections, executions, retention, spool, users
 from swath.store.database import Connection, Database
-from swath.store.schema import items
+from swath.store.schema import items, snapshots
 from swath.store.spool import Prepared, Spool
 from swath.store.vault import Vault
 
@@ -183,6 +184,36 @@ async def test_an_execution_that_waits_keeps_what_it_saw(context: Context) -> No
     assert await context.database.read(collections.find_snapshot, number, version) == "inputs/1/1.items"
     await operations.sweep(context)
     assert await context.database.read(count_rows) == 0
+
+
+async def test_what_ends_before_its_copy_is_made_lets_go(context: Context) -> None:
+    """At once, by its end; but not of what another one waits for as well."""
+    collection_id = await create(context, list("abc"))
+    number, version = await context.database.read(number_of, collection_id)
+
+    def queue_two(connection: Connection) -> None:
+        for name in ("one", "other"):
+            usual = {
+                "definition": "{}",
+                "parameters": "{}",
+                "created_at": 0,
+                "items_total": 3,
+                "shard_size": 3,
+            }
+            executions.add(connection, {"id": name, "owner_id": "ann", "workflow_id": "w"} | usual)
+            collections.pin(connection, number, version)
+            retention.use(connection, name, number, version)
+
+    def is_pinned(connection: Connection) -> bool:
+        return connection.execute(snapshots.select()).first() is not None
+
+    await context.database.write(queue_two)
+    for name, left in (("one", True), ("other", False)):
+        told = {"status": Status.FAILED, "error": "It cannot begin.", "warnings": [], "rows": 0, "files": []}
+        await context.database.write(executions.end, name, **told, now=1)
+        assert await context.database.read(is_pinned) is left
+    await change(context, collection_id, "replace", ["z"])
+    assert await context.database.read(count_rows) == 1
 
 
 async def test_removed_rows_go_once_nobody_waits(context: Context) -> None:

@@ -58,18 +58,8 @@ COUNTED = ("page_number", "offset")
 
 
 async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, bool]:
-    """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have.
-
-    With care where workers died with it, and then with no other such at the same time: one's deadly item
-    would be taken for the other's.
-    """
-    if await live.worker.database.read(shards.is_suspect, live.id, number):
-        async with live.worker.trial:
-            return await _work_on(live, number, batch, careful=True)
-    return await _work_on(live, number, batch, careful=False)
-
-
-async def _work_on(live: LiveExecution, number: int, batch: int, *, careful: bool) -> tuple[int, bool]:
+    """Work on a shard from its last checkpoint. Returns how many items have ended, and whether all have."""
+    careful = await live.worker.database.read(shards.is_suspect, live.id, number)
     row = await live.worker.database.write(shards.take_shard, live.id, number, batch)
     if row is None:
         return 0, False

@@ -7,6 +7,7 @@ as any other.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 
 from swath.engine.checkpoint import ANSWERED, ASKED, OpenShard
@@ -23,19 +24,30 @@ GiveUp = Callable[[int], Awaitable[None]]
 async def work_with_care(live: LiveExecution, shard: OpenShard, run: Run, give_up: GiveUp) -> None:
     """Have what is left of a shard worked through, so that what a worker dies with is known.
 
-    `run` works on items, `give_up` ends one with which workers died.
+    `run` works on items, `give_up` ends one with which workers died. This process tries one item alone at a
+    time, of whichever shard: one's death would be taken for the other's.
     """
     doubt = shard.progress.doubt
     for item in [item for item, against in doubt.items() if against >= ENOUGH]:
         await give_up(item)
+    if not doubt:
+        await _begin(live, shard)
     together = 1
     while some := _choose(shard, together):
         together = 1 if doubt else min(2 * together, live.gate.limit)
-        await _put_on_trial(live, shard, some)
-        await run(iter(some))
+        async with live.worker.trial if len(some) == 1 else nullcontext():
+            await _put_on_trial(live, shard, some)
+            await run(iter(some))
         if not doubt.keys().isdisjoint(some):
             _acquit(shard, some)
             break
+
+
+async def _begin(live: LiveExecution, shard: OpenShard) -> None:
+    """Have it known that this shard is on trial, also if the process dies while others are tried."""
+    shard.progress.doubt.update(dict.fromkeys(_choose(shard, 1), 0))
+    shard.changed = True
+    await live.checkpoints.commit()
 
 
 def _choose(shard: OpenShard, together: int) -> Sequence[int]:

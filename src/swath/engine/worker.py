@@ -66,7 +66,7 @@ class Worker:
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)
     draining: bool = False
-    #: Held by the one shard that is worked on with care.
+    #: Held while an item is worked on alone, to see whether this process dies with it.
     trial: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Where several workers share the database.
     lease: Lease | None = None

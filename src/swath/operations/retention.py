@@ -10,6 +10,7 @@ from swath.flow.execution import TERMINAL
 from swath.operations import collections
 from swath.operations.context import Context, User
 from swath.operations.executions import own
+from swath.operations.orphans import sweep_orphans
 from swath.store import retention
 from swath.store.database import Connection
 
@@ -39,7 +40,6 @@ async def keep_tidy(context: Context) -> None:
 async def sweep(context: Context, now: int) -> None:
     """Remove all that was kept long enough by `now`; what is left over is found by the next sweep."""
     settings = context.settings
-    await context.database.write(retention.unpin)
     if settings.keep_days:
         await _sweep_archives(context, now - round(settings.keep_days * DAY), now)
     if settings.keep_files_days:
@@ -47,6 +47,8 @@ async def sweep(context: Context, now: int) -> None:
     await context.database.write(retention.remove_snapshots, now)
     await collections.sweep(context)
     await _sweep_objects(context, now - GRACE)
+    if await context.database.write(retention.claim, "orphans", now, DAY):
+        await sweep_orphans(context, now)
 
 
 async def _sweep_archives(context: Context, before: int, now: int) -> None:
@@ -64,6 +66,7 @@ async def _sweep_executions(context: Context, before: int, now: int) -> None:
 
 
 async def _sweep_objects(context: Context, before: int) -> None:
+    """Remove what was given up before a time, with what the durable engine keeps of an execution."""
     while found := await context.database.read(retention.find_removals, before):
         for prefix in found:
             kind, _, execution_id = prefix.partition("/")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, update
 
 from swath.flow.execution import TERMINAL, Status, StopReason, reason_left
-from swath.store import limits, webhooks
+from swath.store import limits, retention, webhooks
 from swath.store.database import upsert
 from swath.store.schema import executions, idempotency_keys, results, tallies
 
@@ -173,6 +173,7 @@ def end(
         return False
     if files:
         connection.execute(insert(results), list(files))
+    retention.let_go(connection, execution_id)
     webhooks.notify(connection, execution_id, f"execution.{status}", now)
     return True
 

@@ -5,6 +5,7 @@ folder, before `put` returns.
 """
 
 import asyncio
+import math
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -135,12 +136,12 @@ class Objects:
             with naming_outages(), suppress(FileNotFoundError):
                 await obstore.delete_async(self._store, name)
 
-    async def names(self, prefix: str) -> list[str]:
-        """Return the names of all objects below `prefix`."""
+    async def names(self, prefix: str, before: float = math.inf) -> list[str]:
+        """Return the names of all objects below `prefix` written before a time, in epoch seconds."""
         found: list[str] = []
         with naming_outages():
             async for batch in obstore.list(self._store, prefix=prefix):
-                found.extend(meta["path"] for meta in batch)
+                found.extend(meta["path"] for meta in batch if meta["last_modified"].timestamp() < before)
         return found
 
     def _link(self, name: str, path: Path) -> bool:

@@ -157,15 +157,15 @@ def use_as(connection: Connection, execution_id: str, parent_id: str) -> None:
         use(connection, execution_id, row.collection, row.version)
 
 
-def unpin(connection: Connection) -> None:
-    """Let go of versions that were to be copied for executions which ended before they came to it."""
-    waits = exists().where(
-        inputs.c.collection == snapshots.c.collection,
-        inputs.c.version == snapshots.c.version,
-        inputs.c.execution_id == executions.c.id,
-        ~_ended,
-    )
-    connection.execute(delete(snapshots).where(snapshots.c.object.is_(None), ~waits))
+def let_go(connection: Connection, execution_id: str) -> None:
+    """Let go of versions that were to be copied for an execution which ended before it came to that.
+
+    Not of such that another one waits for.
+    """
+    same = and_(inputs.c.collection == snapshots.c.collection, inputs.c.version == snapshots.c.version)
+    was_wanted = exists().where(same, inputs.c.execution_id == execution_id)
+    is_wanted = exists().where(same, inputs.c.execution_id == executions.c.id, ~_ended)
+    connection.execute(delete(snapshots).where(snapshots.c.object.is_(None), was_wanted, ~is_wanted))
 
 
 def remove_snapshots(connection: Connection, now: int) -> None:

@@ -140,6 +140,11 @@ class Index:
     def tables(self) -> list[Table]:
         return self._header.tables
 
+    @property
+    def objects(self) -> list[str]:
+        """The objects that hold the parts."""
+        return self._header.objects
+
     def sources(self, number: int, read: ReadObject, skip: int = 0) -> tuple[Iterator[Source], int]:
         """Return a table's parts from the one with row `skip` on, and how many of its rows come before."""
         names, known = self._open(number)

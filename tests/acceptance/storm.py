@@ -113,9 +113,18 @@ class Storm:
 
 
 def list_children(victim: Victim) -> list[int]:
+    """Return the processes below it, at any depth: those that work are copies of another."""
     assert victim.process is not None
-    listed = Path(f"/proc/{victim.process.pid}/task/{victim.process.pid}/children").read_text()
-    return [int(pid) for pid in listed.split()]
+    return _below(victim.process.pid)
+
+
+def _below(pid: int) -> list[int]:
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return []
+    found = [int(child) for child in listed.split()]
+    return found + [below for child in found for below in _below(child)]
 
 
 @dataclass(frozen=True)

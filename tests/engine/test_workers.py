@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import AsyncIterator
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
 
 from swath.engine.extract import PackJob, pack_files
 from swath.engine.workers import Workers
-from swath.errors import Unavailable
+from swath.errors import Unavailable, WorkerDied
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ async def test_a_full_disk_is_told_as_such(workers: Workers) -> None:
 
 
 async def test_a_process_that_is_killed_is_replaced(workers: Workers) -> None:
-    """As by a machine without memory: its job fails, the next one does not."""
-    with pytest.raises(BrokenExecutor):
+    """As by a machine without memory: a job that kills one after another fails, the next one does not."""
+    with pytest.raises(WorkerDied):
         await workers.run(os._exit, 1)
     assert await workers.run(len, "four") == 4

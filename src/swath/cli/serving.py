@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -16,6 +19,8 @@ from swath.bootstrap import check, open_house, spare_collector
 from swath.errors import SetupError
 from swath.settings import Settings
 
+#: What the page's framework imports where it is there, for clients of its own: 12 MB that no server needs.
+CLIENTS_OF_THE_PAGE = ("aiohttp", "requests")
 #: Seconds that open answers get to end when the server stops.
 GRACE = 5
 
@@ -29,7 +34,8 @@ def serve(host: str, port: int, data_dir: Path | None, worker: bool) -> bool:
     api = build_app(settings, partial(open_house, work=worker))
     # The page is imported here: no other command, and no process of a worker, is to carry it.
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.data_dir / "page"))
-    from swath.ui.app import attach  # noqa: PLC0415
+    with hidden(*CLIENTS_OF_THE_PAGE):
+        from swath.ui.app import attach  # noqa: PLC0415
 
     attach(api, below=BASE)
     config = uvicorn.Config(
@@ -39,6 +45,18 @@ def serve(host: str, port: int, data_dir: Path | None, worker: bool) -> bool:
     spare_collector()
     server.run()
     return server.started
+
+
+@contextmanager
+def hidden(*names: str) -> Iterator[None]:
+    """Let some modules seem not to be installed, unless they are loaded already."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def work(data_dir: Path | None) -> None:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from swath.engine.blocks import Elements
+from swath.engine.heap import keep_small
 from swath.errors import Damaged, Torn
 from swath.flow.bodies import Decode, Flaws, NotJsonError, Number, decoder
 from swath.flow.definition import Axis, Compression, Join, Json, OutputFormat
@@ -124,6 +125,7 @@ def start_worker() -> None:
     The cyclic collector hardly ever runs there: rows are not cyclic, and looking for rings among all the
     values of a batch took a quarter of the time.
     """
+    keep_small()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     parent = parent_process()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from swath.engine.extract import start_worker
+from swath.engine import extract
 from swath.errors import WorkerDied
 from swath.store.disk import naming_ailments
 
@@ -37,7 +37,9 @@ class Workers:
             pool = self._open()
             try:
                 with naming_ailments():
-                    return await asyncio.get_running_loop().run_in_executor(pool, work, job)
+                    # In a thread: it may start a process, and waits for that.
+                    submitted = await asyncio.to_thread(pool.submit, work, job)
+                    return await asyncio.wrap_future(submitted)
             except BrokenExecutor:  # one of them was killed, perhaps for want of memory
                 self._forget(pool)
         raise WorkerDied(
@@ -47,9 +49,10 @@ class Workers:
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.count, mp_context=get_context("spawn"), initializer=start_worker
-            )
+            # Its processes are copies of one that has loaded what they need, and share that.
+            context = get_context("forkserver")
+            context.set_forkserver_preload([extract.__name__])
+            self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=extract.start_worker)
         return self._pool
 
     def _forget(self, pool: ProcessPoolExecutor) -> None:

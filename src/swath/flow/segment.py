@@ -20,6 +20,8 @@ MAGIC = b"SWATHSEG1"
 NOT_COUNTED = -1
 #: Of zstd: higher levels cost up to half as much again, and make segments hardly smaller.
 LEVEL = 1
+#: Bytes that are compressed at a time.
+PIECE = 256 * 1024
 _TAIL = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")
 #: A frame's checksum and, behind it, the frame.
@@ -80,12 +82,17 @@ def seal(pages: Mapping[int, Sequence[PageRecord]]) -> tuple[bytes, list[FrameEn
 
 
 def _pack(records: Sequence[PageRecord]) -> bytes:
-    raw = bytearray()
+    """Return a frame; what is compressed already need not be held beside what is not."""
+    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    raw, packed = bytearray(), bytearray()
     for record in records:
         encoded = msgspec.msgpack.encode(record)
         raw += _LENGTH.pack(len(encoded))
         raw += encoded
-    packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
+        if len(raw) >= PIECE:
+            packed += packer.compress(raw)
+            raw.clear()
+    packed += packer.compress(raw) + packer.flush()
     return FRAME_HEAD.pack(crc32(packed)) + packed
 
 

@@ -10,8 +10,6 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
-from xlsxwriter import Workbook
-
 from swath.flow.bodies import Number
 from swath.flow.definition import Json
 from swath.flow.files.output import Source, Written, measure
@@ -29,6 +27,8 @@ def combine_xlsx(
     table: Table | None, sources: Iterable[Source], out: BinaryIO, *, most_rows: int = MOST_ROWS
 ) -> Written:
     """Write a table of at most 16,384 columns as a workbook. No table: one empty sheet."""
+    from xlsxwriter import Workbook  # noqa: PLC0415 - seldom wanted, and all processes would hold it
+
     book = Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"created": datetime(2000, 1, 1)})
     cut = 0

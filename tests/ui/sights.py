@@ -58,9 +58,9 @@ def _fill(server: Server, calm: str, slow: str, shop: Scripted) -> Iterator[Sigh
     server.post("/tokens", {"name": "nightly script"})
     made = _automate(server, shop, posts["workflow"], failing)
     ended = [server.trigger(posts["workflow"]), server.trigger(failing, execution_name="Orders of June")]
+    runs = server.trigger(going, execution_name="All posts")
     for each in ended:
         server.wait(each)
-    runs = server.trigger(going, execution_name="All posts")
     wait_until(lambda: server.execution(runs)["counters"]["items_ended"] > 25, "some items have ended")
     server.ask("PATCH", f"/workflows/executions/{runs}", json={"concurrency": 12}).raise_for_status()
     yield from _list(posts, ended, runs, made)

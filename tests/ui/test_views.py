@@ -102,10 +102,15 @@ def somebody_reads(page: Page, address: str) -> Page:
 
 def see_more(page: Page) -> None:
     """Who reads further down is not moved, but told; the rows come when he says so."""
+    total = f"rows {len(GOOD) + ITEMS - GONE.stop}"
+    expect(page.get_by_role("navigation", name="Result collections")).to_contain_text(total)
+    assert page.evaluate("document.querySelector('.ag-body-viewport').scrollTop") == 64
     press(page, "Show them")
     expect(page.get_by_role("button", name="Show them")).to_be_hidden()
-    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
-    expect(page.locator(".ag-row").get_by_text("199", exact=True).first).to_be_visible()
+    page.wait_for_function("""() => {
+      document.querySelector('.ag-body-viewport').scrollTop = 1e6;
+      return [...document.querySelectorAll('.ag-cell')].some(cell => cell.textContent === '199');
+    }""")
 
 
 def look_at_children(page: Page) -> None:

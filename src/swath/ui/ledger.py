@@ -117,7 +117,7 @@ def _draw_chooser(base: str, item: int, total: int) -> None:
         back = link("Previous", f"{base}/{item - 1}") if item > 0 else None
         on = link("Next", f"{base}/{item + 1}") if item + 1 < total else None
         count = tag("span", f"{number(total)} items, the first is 0", class_="quiet")
-        show(join([each for each in (back, on, count) if each is not None], " · "))
+        show(tag("p", join([each for each in (back, on, count) if each is not None], " · ")))
 
 
 def _write_story(story: Mapping[str, Any], base: str, offset: int) -> Markup:

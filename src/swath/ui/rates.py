@@ -41,7 +41,7 @@ class Rates:
                 show(tag("p", "No limit of pace but what the target asks for.", class_="hint"))
             for place, limit in enumerate(self._limits):
                 self._draw_line(place, limit)
-            button("Add a limit", self._add, "plain fit")
+            button("Add a limit", self._add, "plain snug")
 
     def _draw_line(self, place: int, limit: dict[str, Any]) -> None:
         with ui.element("div").classes("rate").props(f'role=group aria-label="Limit {place + 1}"'):

@@ -14,7 +14,7 @@ from swath.ui.markup import tag
 from swath.ui.sheet import Edit, Sheet
 
 _USED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)")
-_NOWHERE = "One value, not a list"
+_NOWHERE = "One value"
 _RULES = {sources.RANGE: "A range of numbers", sources.WINDOWS: "Windows of dates"}
 
 

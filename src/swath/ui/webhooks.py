@@ -172,7 +172,8 @@ class _Fields:
         ui.label("Told of executions that")
         with ui.element("div").classes("fields tight"):
             self._events = {
-                each: ui.checkbox(_SENTENCES[each], value=each in wanted) for each in get_args(Event)
+                each: ui.checkbox(_SENTENCES.get(each, each), value=each in wanted)
+                for each in get_args(Event)
             }
         hint = "Empty: the one that is kept" if was else "Empty: one is made, and shown once"
         self._secret = ui.input("Secret that signs what is sent", password=True)
@@ -188,6 +189,7 @@ class _Fields:
         )
 
 
+#: What follows "executions that"; an event without a sentence shows its own name.
 _SENTENCES: dict[str, str] = {
     "execution.succeeded": "have succeeded",
     "execution.partially_failed": "have failed in part",
@@ -195,6 +197,7 @@ _SENTENCES: dict[str, str] = {
     "execution.cancelled": "were cancelled",
     "execution.paused": "were paused",
     "execution.truncated": "have reached a limit",
+    "execution.waiting": "wait for storage, or for a target that is gone",
 }
 
 

@@ -23,6 +23,13 @@ new MutationObserver(() => {
   for (const each of document.querySelectorAll(".cm-content:not([aria-label])")) each.setAttribute("aria-label", "Formula");
 }).observe(document, { childList: true, subtree: true });
 
+// On a narrow screen the menu may begin before the place where one is.
+new MutationObserver((_, observer) => {
+  const here = document.querySelectorAll("nav [aria-current]");
+  if (here.length) observer.disconnect();
+  for (const each of here) each.parentElement.scrollLeft = each.offsetLeft - each.parentElement.clientWidth / 2;
+}).observe(document, { childList: true, subtree: true });
+
 function theme() {
   const found = document.cookie.match(/(?:^|; )swath_theme=(dark|light)/);
   return found ? found[1] : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,7 +18,7 @@ from benchmarks.report import table
 from benchmarks.ways.costs.once import Asked
 from benchmarks.whole_way import upstream
 
-SCRIPT = Path(__file__).parent / "ways" / "costs" / "once.py"
+SCRIPT = "benchmarks.ways.costs.once"
 #: What costs are told of, each with what of a run counts it.
 UNITS = {
     "first work of a process": "worked",
@@ -135,7 +134,7 @@ def _run(asked: Asked, postgres: Postgres | None) -> Took:
 
 
 def _ask(asked: Asked) -> dict[str, float]:
-    command = [sys.executable, str(SCRIPT), msgspec.json.encode(asked).decode()]
+    command = [sys.executable, "-m", SCRIPT, msgspec.json.encode(asked).decode()]
     with (CACHE / "log").open("wb") as log:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, check=False)
     if done.returncode:

@@ -4,7 +4,7 @@ Statements and transactions are those of all engines of the process, the durable
 """
 
 import asyncio
-import resource
+import os
 import sys
 import time
 from collections import Counter
@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 import uvloop
+
+from benchmarks.processes import cpu
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -60,7 +62,7 @@ async def main(asked: Asked) -> dict[str, float]:
         await asyncio.sleep(asked.seconds)
         counts["seconds"] = time.monotonic() - started  # type: ignore[assignment]
     return {
-        "cpu": _cpu(),
+        "cpu": cpu(os.getpid()),
         "written": _written(),
         **counts,
         **written,
@@ -143,11 +145,6 @@ def _written() -> int:
     """Return the bytes that this process, without its children, had the kernel write to disks."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
-
-
-def _cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 if __name__ == "__main__":

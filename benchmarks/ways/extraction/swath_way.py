@@ -39,9 +39,9 @@ def main(shape: str, stored: Path, out: Path) -> None:
         )
         for number, frames in enumerate(shards)
     ]  # fmt: skip
-    with ProcessPoolExecutor(
-        os.cpu_count(), mp_context=get_context("spawn"), initializer=start_worker
-    ) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["swath.engine.extract"])
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=start_worker) as pool:
         writer = IndexWriter()
         for mapped in pool.map(map_shard, jobs):
             writer.add(mapped.object, mapped.parts)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from swath.flow.bodies import Number
 from swath.flow.definition import Json
@@ -20,6 +20,8 @@ _NAMES = {
     msgspec.Raw: "number",
     str: "string",
 }
+#: What stands where there is no value, by its type.
+_GAPS = {type(None): None, UnsetType: UNSET}
 
 
 class Tallies:
@@ -46,7 +48,7 @@ class Tallies:
                 (kind,) = column.kinds
                 counter[kind] += rows
             else:
-                counter.update(map(type, spread(column.values, counts)))
+                _count(counter, column.kinds, spread(column.values, counts))
 
     def write(self) -> list[Kinds]:
         """Return the counts by the kinds' names."""
@@ -54,3 +56,18 @@ class Tallies:
             {_NAMES[kind]: count for kind, count in counter.items() if kind is not UnsetType}
             for counter in self._counts
         ]
+
+
+def _count(counter: Counter[type], kinds: set[type], values: Sequence[Json]) -> None:
+    """Count values by type: where all but the gaps are of one, only the gaps, in a third of the time."""
+    others = kinds - _GAPS.keys()
+    if len(others) > 1 or not kinds <= counter.keys():  # they are listed in the order of their coming
+        counter.update(map(type, values))
+        return
+    left = len(values)
+    for kind in kinds & _GAPS.keys():
+        gaps = values.count(_GAPS[kind])
+        counter[kind] += gaps
+        left -= gaps
+    for kind in others:
+        counter[kind] += left

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import yaml
 from tests.cli.conftest import NAME, Swath
+from tests.upstreams.scripted import Play, Scripted
 from typer.testing import CliRunner
 
 from swath.cli import app
 
 EXPECTED = {
     "serve", "worker", "demo", "run", "apply", "preview", "trigger", "status", "cancel", "pause", "resume",
-    "change", "retry", "download", "import", "proxies", "tokens",
+    "change", "retry", "download", "import", "proxies", "tokens", "schedules", "webhooks",
 }  # fmt: skip
 
 
@@ -142,3 +143,59 @@ def test_help_lists_every_command_and_loads_no_server() -> None:
     ).stdout.split()
     heavy = {"fastapi", "sqlalchemy", "dbos", "pyreqwest", "pydantic", "nicegui", "httpx", "rich", "yaml"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_schedules_are_made_held_and_deleted(remote: Swath, folder: Path) -> None:
+    """By the workflow's name; a time that cannot be read is refused in a sentence."""
+    text = (folder / "posts.yaml").read_text().replace(NAME, "Nightly")
+    (folder / "posts.yaml").write_text(text)
+    assert remote("apply", "posts.yaml", "--yes").returncode == 0
+    wish = ("schedules", "create", "Nightly", "30 2 * * 1-5", "--timezone=Europe/Berlin", "--name=nightly")
+    made = remote(*wish, "--param", 'user=["ada"]')
+    assert made.returncode == 0, made.stderr
+    schedule = made.stdout.strip()
+    listed = remote("schedules", "list").stdout
+    assert ("Nightly" in listed, "30 2 * * 1-5 Europe/Berlin" in listed) == (True, True)
+    assert remote("schedules", "hold", schedule).returncode == 0
+    (shown,) = json.loads(remote("schedules", "list", "--json").stdout)
+    assert (shown["enabled"], shown["execution"]["execution_parameters"]) == (False, {"user": ["ada"]})
+    assert remote("schedules", "release", schedule).returncode == 0
+    assert remote("schedules", "delete", schedule).returncode == 0
+    assert json.loads(remote("schedules", "list", "--json").stdout) == []
+    refused = remote("schedules", "create", "Nightly", "never")
+    assert (refused.returncode, "cron" in refused.stderr) == (2, True)
+
+
+def test_webhooks_are_made_tried_and_deleted(remote: Swath, upstream: Scripted) -> None:
+    """The secret is told once, beside the id; what was told and what came of it is listed."""
+    upstream.on("/hook", Play(status=204))
+    made = remote("webhooks", "create", f"{upstream.url}/hook", "--event=execution.failed", "--name=mine")
+    assert made.returncode == 0, made.stderr
+    assert "shown this once: whsec_" in made.stderr
+    webhook = made.stdout.strip()
+    assert "execution.failed" in remote("webhooks", "list").stdout
+    assert remote("webhooks", "test", webhook).stdout == "delivered: 204\n"
+    listed = remote("webhooks", "deliveries", webhook).stdout
+    assert ("webhook.test" in listed, "204" in listed) == (True, True)
+    upstream.on("/hook", Play(status=400))
+    assert remote("webhooks", "test", webhook).returncode == 1
+    assert remote("webhooks", "delete", webhook).returncode == 0
+    assert json.loads(remote("webhooks", "list", "--json").stdout) == []
+
+
+def test_files_are_saved_in_another_form(remote: Swath, folder: Path) -> None:
+    """They are combined again, nothing is fetched again; a retry takes what failed with one error."""
+    text = (folder / "posts.yaml").read_text().replace(NAME, "Forms")
+    (folder / "posts.yaml").write_text(text)
+    assert remote("apply", "posts.yaml", "--yes").returncode == 0
+    wish = ("trigger", "Forms", "--param", 'user=["ada", "nobody"]', "--archive", "--compression=gzip")
+    ended = remote(*wish, "--out=first")
+    assert ended.returncode == 3, ended.stderr
+    assert sorted(path.name for path in (folder / "first").iterdir()) == ["Forms.zip", "posts.csv.gz"]
+    execution = ended.stdout.split()[0]
+    saved = remote("download", execution, "--out=out", "--format=jsonl", "--compression=zstd")
+    assert "out/posts.jsonl.zst" in saved.stdout.splitlines()
+    refused = remote("retry", execution, "--error=timeout")
+    assert (refused.returncode, "the error codes are: not_found" in refused.stderr) == (2, True)
+    assert remote("retry", execution, "--error=not_found", "--wait").returncode == 3
+    assert remote("retry", execution, "--which=nothing").returncode == 2

@@ -137,3 +137,81 @@ def test_what_failed_is_fetched_again(swath: Swath, folder: Path, upstream: Scri
     assert ran.returncode == 0, ran.stderr
     assert [asked.path for asked in upstream.asked[before:]] == ["/users/bob/posts"]
     assert (folder / "out" / "posts.csv").read_text() == ROWS
+
+
+CHAIN = """
+endpoints:
+  People: {url: "URL/people"}
+  Posts: {url: "URL/users/{{user}}/posts"}
+workflows:
+  Posts of people:
+    endpoint: Posts
+    mappings: [{target_variable_name: user, from_result: {workflow: People, column: login}}]
+  People: {endpoint: People}
+"""
+
+
+@pytest.fixture
+def chain(folder: Path, upstream: Scripted) -> Path:
+    """A formula of two workflows, one of which takes the other's rows."""
+    upstream.on("/people", Play.json({"people": [{"login": "ada"}, {"login": "bob"}]}))
+    (folder / "chain.yaml").write_text(CHAIN.replace("URL", upstream.url))
+    return folder
+
+
+def test_a_chain_runs_to_its_end_and_tells_of_each(swath: Swath, chain: Path) -> None:
+    """The first begins by itself, the second follows; each has a folder, and JSON holds both."""
+    ran = swath("run", "chain.yaml", HERE, "--compression=gzip", "--archive")
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stderr.splitlines()
+    assert told.index("People") < told.index("Posts of people")
+    assert sorted(path.name for path in (chain / "results" / "posts-of-people").iterdir()) == [
+        "Posts_of_people.zip",
+        "posts.csv.gz",
+    ]
+    ran = swath("run", "chain.yaml", HERE, "--json", "--out=out", "--fresh")
+    shown = json.loads(ran.stdout)
+    assert (shown["workflow"], shown["files"]) == ("People", ["out/people/people.csv"])
+    assert [(each["workflow"], each["files"]) for each in shown["started"]] == [
+        ("Posts of people", ["out/posts-of-people/posts.csv"])
+    ]
+    ran = swath("run", "chain.yaml", HERE, "--quiet", "--out=-", "--workflow=Posts of people")
+    assert ran.stdout == ROWS
+    ran = swath("run", "chain.yaml", HERE, "--compression=bzip2")
+    assert (ran.returncode, "must be one of none, gzip, zstd" in ran.stderr) == (2, True)
+
+
+def test_of_a_chain_what_failed_is_fetched_again_where_it_failed(
+    swath: Swath, chain: Path, upstream: Scripted
+) -> None:
+    """Of the first execution with failures, by kind where that is asked for; all others stay as they are."""
+    upstream.on("/users/bob/posts", Play.json({"message": "later"}, status=401))
+    ran = swath("run", "chain.yaml", HERE, "--out=out")
+    assert ran.returncode == 3, ran.stderr
+    ran = swath("run", "chain.yaml", HERE, "--out=out", "--error=timeout")
+    assert ran.returncode == 2
+    assert "no item failed so; the error codes are: unauthorized" in ran.stderr
+    upstream.on("/users/bob/posts", play)
+    before = len(upstream.asked)
+    ran = swath("run", "chain.yaml", HERE, "--out=out", "--error=unauthorized")
+    assert ran.returncode == 0, ran.stderr
+    assert [asked.path for asked in upstream.asked[before:]] == ["/users/bob/posts"]
+    assert (chain / "out" / "posts-of-people" / "posts.csv").read_text() == ROWS
+
+
+def test_a_chain_is_paused_and_gone_on_with(chain: Path, swath: Swath, upstream: Scripted) -> None:
+    """Amid the second workflow, too: the first is not asked for again."""
+    held: Future[None] = Future()
+    upstream.on("/users/*", lambda asked: Play(status=503, until=held))
+    command = [sys.executable, "-m", "swath", "run", "chain.yaml", HERE, "--out=out"]
+    begun = subprocess.Popen(command, cwd=chain, env=environment(), stderr=subprocess.PIPE, text=True)
+    upstream.wait(2, patience=60.0)
+    begun.send_signal(signal.SIGINT)
+    held.set_result(None)
+    _, told = begun.communicate(timeout=60)
+    assert begun.returncode == 130, told
+    upstream.on("/users/*", play)
+    ran = swath("run", "chain.yaml", HERE, "--out=out")
+    assert ran.returncode == 0, ran.stderr
+    assert len(upstream.asked_at("/people")) == 1
+    assert (chain / "out" / "posts-of-people" / "posts.csv").read_text() == ROWS

@@ -16,6 +16,7 @@ from swath.engine.draw import DrawJob, draw
 from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import ResultColumn, VariableMapping, Workflow
 from swath.flow.formula import SourceText
+from swath.importers import read_airbyte
 from swath.operations import drafts, executions, formulas, retention, retries, triggers, workflows
 from swath.operations.retries import Retry
 from swath.operations.triggers import Trigger
@@ -328,6 +329,66 @@ async def test_a_preview_shows_the_rows_that_there_are(house: House, upstream: S
     assert (await drafts.draft_formula(*known, source, None, {}, {}, 3)).definition.endpoint.url.endswith(
         "/people"
     )
+
+
+MANIFEST = """
+type: DeclarativeSource
+definitions:
+  requester: {{type: HttpRequester, url_base: "{url}", path: "{{{{ parameters.path }}}}", http_method: GET}}
+  base:
+    type: DeclarativeStream
+    retriever:
+      type: SimpleRetriever
+      requester: {{$ref: "#/definitions/requester"}}
+      record_selector: {{extractor: {{type: DpathExtractor, field_path: [data]}}}}
+  teams: {{$ref: "#/definitions/base", $parameters: {{name: teams, path: /teams}}}}
+  members:
+    $ref: "#/definitions/base"
+    $parameters: {{name: members, path: "/teams/{{{{ stream_partition.team }}}}/members"}}
+    retriever:
+      $ref: "#/definitions/base/retriever"
+      partition_router:
+        type: SubstreamPartitionRouter
+        parent_stream_configs:
+          - {{stream: {{$ref: "#/definitions/teams"}}, parent_key: meta/id, partition_field: team}}
+  tasks:
+    $ref: "#/definitions/base"
+    $parameters: {{name: tasks, path: /tasks}}
+    retriever:
+      $ref: "#/definitions/base/retriever"
+      partition_router:
+        type: GroupingPartitionRouter
+        group_size: 2
+        underlying_partition_router:
+          type: SubstreamPartitionRouter
+          parent_stream_configs:
+            - stream: {{$ref: "#/definitions/members"}}
+              parent_key: login
+              partition_field: users
+              request_option: {{type: RequestOption, inject_into: request_parameter, field_name: users}}
+streams: [{{$ref: "#/definitions/tasks"}}]
+check: {{type: CheckStream, stream_names: [tasks]}}
+"""
+
+
+async def test_streams_within_streams_of_a_manifest_are_sent(house: House, upstream: Scripted) -> None:
+    """Parents of parents are run first; the last one's values go in groups."""
+    upstream.on("/teams", Play.json({"data": [{"meta": {"id": "a"}}, {"meta": {"id": "b"}}]}))
+    upstream.on("/teams/a/members", Play.json({"data": [{"login": "ann"}, {"login": "bob"}]}))
+    upstream.on("/teams/b/members", Play.json({"data": [{"login": "bob"}, {"login": "cyd"}]}))
+    upstream.on("/tasks", Play.json({"data": [{"task": 1}]}))
+    imported = read_airbyte(MANIFEST.format(url=upstream.url))
+    applied = await formulas.apply(house.context, house.user, SourceText.of(imported.formula))
+    _, (second,) = await follow(house, await begin(house, str(applied.workflows["teams"])))
+    _, (third,) = await follow(house, second)
+    assert (await house.end(third)).status == "succeeded"
+    assert [each.target for each in upstream.asked] == [
+        "/teams",
+        "/teams/a/members",
+        "/teams/b/members",
+        "/tasks?users=ann,bob",
+        "/tasks?users=cyd",
+    ]
 
 
 async def test_more_rows_than_are_told_apart_at_a_time(house: House, upstream: Scripted) -> None:

@@ -192,11 +192,29 @@ CASES = {
     ),
     "groups": Case(
         manifest=manifest(retriever="partition_router: {type: GroupingPartitionRouter, group_size: 10, underlying_partition_router: {type: ListPartitionRouter, values: [a, b], cursor_field: ids, request_option: {type: RequestOption, inject_into: request_parameter, field_name: ids}}}"),
-        target="/v1/items?ids=a", note="groups of 10",
+        target="/v1/items?ids=a,b", workflow={"batches": {"ids": {"size": 10}}}, note="ids go joined by commas",
+    ),
+    "groups joined otherwise": Case(
+        manifest=manifest("request_parameters: {ids: \"{{ stream_partition['ids'] | join(';') }}\"}", retriever="partition_router: {type: GroupingPartitionRouter, group_size: 2, underlying_partition_router: {type: ListPartitionRouter, values: [a, b, c], cursor_field: ids}}"),
+        target="/v1/items?ids=a%3Bb", workflow={"batches": {"ids": {"size": 2, "separator": ";"}}},
     ),
     "a window in time": Case(
         manifest=manifest(stream="incremental_sync: {type: DatetimeBasedCursor, cursor_field: updated_at, datetime_format: '%Y-%m-%d', start_datetime: '2024-01-01', step: P1M, cursor_granularity: P1D, start_time_option: {type: RequestOption, inject_into: request_parameter, field_name: since}, end_time_option: {type: RequestOption, inject_into: request_parameter, field_name: until}}"),
-        target="/v1/items?since=2024-01-01", note="steps of P1M",
+        target="/v1/items?since=2024-01-01&until=2024-01-31",
+        workflow={"date_windows": [{"from_variable": "start_time", "until_variable": "end_time", "first": "2024-01-01", "last": "today", "step": "1 month", "format": "%Y-%m-%d", "inclusive": True}]},
+    ),
+    "windows of seconds": Case(
+        manifest=manifest("request_parameters: {since: \"{{ stream_slice['from'] }}\", until: \"{{ stream_slice['to'] }}\"}", stream="incremental_sync: {type: DatetimeBasedCursor, cursor_field: u, datetime_format: '%s', start_datetime: {datetime: '2024-01-01T00:00:00Z', datetime_format: '%Y-%m-%dT%H:%M:%SZ'}, end_datetime: {datetime: '{{ now_utc() }}'}, step: P7D, partition_field_start: from, partition_field_end: to}"),
+        target="/v1/items?since=1704067200&until=1704672000",
+        workflow={"date_windows": [{"from_variable": "from", "until_variable": "to", "first": "2024-01-01", "last": "now", "step": "7 days", "format": "epoch", "inclusive": False}]},
+    ),
+    "windows that begin as the configuration says": Case(
+        manifest=manifest(stream="incremental_sync: {type: DatetimeBasedCursor, cursor_field: u, datetime_format: '%Y-%m-%d', start_datetime: \"{{ config['start_date'] }}\", end_datetime: '2024-01-20', step: P1W, start_time_option: {type: RequestOption, inject_into: request_parameter, field_name: since}}"),
+        target="/v1/items?since=2024-01-01", note="an example of \"{{ config['start_date'] }}\": write your own",
+    ),
+    "windows in a format that is not ours": Case(
+        manifest=manifest(stream="incremental_sync: {type: DatetimeBasedCursor, cursor_field: u, datetime_format: '%epoch_microseconds', start_datetime: '1704067200000000', step: P1W, start_time_option: {type: RequestOption, inject_into: request_parameter, field_name: since}}"),
+        target="/v1/items?since=1704067200000000", note="write date_windows of your own",
     ),
     "the interval in a parameter": Case(
         manifest=manifest("request_parameters: {q: \"updated>{{ stream_interval.start_time }}\"}", stream="incremental_sync: {type: DatetimeBasedCursor, cursor_field: u, datetime_format: '%s', start_datetime: {type: MinMaxDatetime, datetime: \"{{ config['start_date'] }}\"}}"),
@@ -267,7 +285,8 @@ async def test_references_and_parameters_are_followed(upstream: Scripted) -> Non
         "users",
         "items",
     ]
-    assert "user_id is the id of each row of users" in "\n".join(imported.notes)
+    (mapping,) = imported.formula["workflows"]["posts"]["mappings"]
+    assert mapping["from_result"] == {"workflow": "users", "column": "id"}
     sent = await send(relocated(imported, upstream), upstream, {"user_id": "7"})
     assert [told.url for told in sent] == [
         f"{upstream.url}/v2/users?lang=de",

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from swath.flow.definition import Endpoint, Limits, Workflow
 from swath.flow.formula import read_formula, read_plain, write_text
 from swath.flow.paging import pager_for
 from swath.flow.request import RequestTemplate
+from swath.flow.spans import lay_windows
 from swath.importers import Imported
 from swath.wire.bodies import parse
 
+#: When windows are laid that end today.
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 #: The host of all sources; on the way out it is the recording upstream.
 HOST = "https://api.example.com"
 #: Headers that each client writes in its own way.
@@ -59,6 +63,10 @@ def read_workflow(imported: Imported, name: str) -> Workflow:
         if "source_collection" in mapping:
             assert mapping["source_collection"] in lists
             mapping["source_collection_id"] = mapping.pop("source_collection")
+        if "from_result" in mapping:
+            column = dict(mapping["from_result"])
+            assert column["workflow"] in imported.formula["workflows"]
+            mapping["from_result"] = {"workflow_id": column.pop("workflow"), **column}
         mappings.append(mapping)
     workflow = parse(Workflow, {"name": name, "endpoint_id": "e", "mappings": mappings, **given})
     assert check_workflow(workflow, endpoint) == []
@@ -108,9 +116,15 @@ def first_values(imported: Imported, endpoint: str) -> dict[str, Any]:
         values.update(read.inputs)
         for mapping in workflow.get("mappings", []):
             if "source_collection" in mapping:
-                item = imported.formula["collections"][mapping["source_collection"]][0]
-                key = mapping.get("source_collection_json_key")
-                values[mapping["target_variable_name"]] = item[key] if key else item
+                items = imported.formula["collections"][mapping["source_collection"]]
+                key, variable = mapping.get("source_collection_json_key"), mapping["target_variable_name"]
+                batch = read.batches.get(variable)
+                values[variable] = items[0][key] if key else items[0]
+                if batch is not None:
+                    values[variable] = batch.separator.join(items[: batch.size])
+        for rule in read.date_windows:
+            window = lay_windows(rule, NOW)[0]
+            values |= {rule.from_variable: window["from"], str(rule.until_variable): window["until"]}
         pager = pager_for(read.paginator)
         pager.apply(pager.first(), values)
         break

@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from swath.cli import doctor, executions, formulas, imports, local, proxies, server, tokens
+from swath.cli import (
+    doctor,
+    executions,
+    formulas,
+    imports,
+    local,
+    proxies,
+    schedules,
+    server,
+    tokens,
+    webhooks,
+)
 from swath.cli.failures import explain
 
 app = typer.Typer(
@@ -45,6 +56,8 @@ app.command()(doctor.doctor)
 app.command("import")(imports.import_source)
 app.add_typer(proxies.app, name="proxies")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def run() -> None:

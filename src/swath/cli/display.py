@@ -66,13 +66,15 @@ class Display:
         return (attempts - before) / (now - since) if now > since else 0.0
 
     @staticmethod
-    def sum_up(view: View, files: Sequence[Path], failures: Sequence[View]) -> None:
-        """Tell how it ended, and where the files are."""
+    def sum_up(view: View, files: Sequence[Path], failures: Sequence[View], name: str | None = None) -> None:
+        """Tell how it ended, and where the files are; of which workflow, where there are several."""
         counters, console = view["counters"], Console(stderr=True, highlight=False, soft_wrap=True)
         style = {"succeeded": "bold green", "partially_failed": "bold yellow"}.get(view["status"], "bold red")
         rows = sum(result["rows"] for result in view["results"][:1])
         told = f": {counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages, "
         told += f"{counters['attempts']:,} requests, {write_size(counters['bytes'])}, {rows:,} rows"
+        if name is not None:
+            console.print(Text(name, "bold"))
         console.print(Text(view["status"].replace("_", " "), style) + Text(told, ""))
         for line in _trouble(view):
             console.print(Text(line, "yellow"))

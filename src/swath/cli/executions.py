@@ -8,7 +8,21 @@ import typer
 
 from swath.cli.connection import connect
 from swath.cli.failures import BY_STATUS, FAILED, Wrong
-from swath.cli.options import AsJson, Format, MaxRequests, Params, ProxyWish, read_params, read_proxy
+from swath.cli.options import (
+    Archive,
+    AsJson,
+    Compression,
+    Errors,
+    Format,
+    MaxRequests,
+    Params,
+    ProxyWish,
+    Which,
+    pick_items,
+    read_params,
+    read_proxy,
+    read_which,
+)
 from swath.cli.screen import print_json, print_table, say, write_size
 
 if TYPE_CHECKING:
@@ -28,9 +42,15 @@ def trigger(
     proxy: ProxyWish = None,
     max_requests: MaxRequests = None,
     format: Format = "csv",
+    compression: Compression = None,
+    archive: Archive = False,
     hot_swap: Annotated[bool, typer.Option(help="Go on through another proxy where one fails.")] = False,
     name: Annotated[str | None, typer.Option(help="What to call the execution.")] = None,
     key: Annotated[str | None, typer.Option(help="An idempotency key: the same one triggers once.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="ID", help="The execution whose rows it takes; else the newest.")
+    ] = None,
+    chain: Annotated[bool, typer.Option(help="Whether workflows that take its rows follow.")] = True,
     wait: Wait = False,
     out: Out = None,
     as_json: AsJson = False,
@@ -40,6 +60,10 @@ def trigger(
         "proxy": read_proxy(proxy),
         "maximum_requests_count": max_requests,
         "output_aggregation_format": format,
+        "compression": compression,
+        "archive": archive or None,
+        "source_execution_id": source,
+        "chain": None if chain else False,
         "do_proxy_hot_swap": hot_swap,
         "execution_name": name,
     }
@@ -49,7 +73,10 @@ def trigger(
 
 
 def _follow(execution: "Execution", *, wait: bool, out: Path | None, as_json: bool) -> None:
-    """Print an execution's id or, at its end, what came of it; the exit code says how it ended."""
+    """Print an execution's id or, at its end, what came of it; the exit code says how it ended.
+
+    Of executions that it starts the ids are told; `swath status ID --wait` waits for one.
+    """
     if not wait and out is None:
         print_json({"id": execution.id}) if as_json else print(execution.id)
         return
@@ -114,6 +141,10 @@ def show_execution(view: Mapping[str, Json]) -> None:
     wrong = {reason: count for reason, count in counters["stop_reasons"].items() if reason not in GOOD}
     if wrong:
         print("ended otherwise: " + ", ".join(f"{count:,} {reason}" for reason, count in wrong.items()))
+    if view["triggered_by"]:
+        print(f"started by the end of {view['triggered_by']}")
+    for each in view["started"]:
+        print(f"its end started {each}")
     for sentence in (view["error"], *view["warnings"]):
         if sentence:
             print(sentence)
@@ -190,23 +221,37 @@ def _steered(execution: "Execution", wait: bool, as_json: bool) -> None:
 def retry(
     execution: Id,
     partial: Annotated[bool, typer.Option(help="Fetch partial items again, too.")] = False,
+    which: Which = None,
+    error: Errors = None,
     wait: Wait = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch again what failed, as a new execution whose result holds everything; prints its id."""
-    which = ["failed", "partial"] if partial else ["failed"]
-    again = connect().executions[execution].retry(which=which)
+    ends = [*(read_which(which) or ("failed",)), *(["partial"] if partial else [])]
+    found = connect().executions[execution]
+    wish: dict[str, Json] = {"items": pick_items(found.failures(), error)} if error else {"which": ends}
+    again = found.retry(**wish)
     _follow(again, wait=wait, out=out, as_json=as_json)
 
 
 def download(
     execution: Id,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder.")] = Path("."),
+    format: Annotated[
+        str | None,
+        typer.Option("--format", "-f", help="Combine again, as csv, json, jsonl, parquet or xlsx."),
+    ] = None,
+    compression: Compression = None,
+    archive: Archive = False,
     as_json: AsJson = False,
 ) -> None:
-    """Wait for an execution's end and save its files."""
+    """Wait for an execution's end and save its files; in another form they are combined again first."""
     found = connect().executions[execution].wait(progress=not as_json)
+    form = {"output_aggregation_format": format, "compression": compression, "archive": archive or None}
+    wanted = {name: value for name, value in form.items() if value is not None}
+    if wanted:
+        found.combine(**wanted)
     files = found.download(out)
     if as_json:
         print_json([str(file) for file in files])

@@ -12,7 +12,8 @@ from swath.cli.failures import Wrong
 from swath.cli.lists import read_list, read_place
 from swath.cli.options import find_secrets, read_params, read_proxy, read_secrets
 from swath.cli.sources import FormulaFile
-from swath.flow.definition import OutputFormat
+from swath.flow.definition import Compression, OutputFormat
+from swath.flow.formula import SourceText
 
 Json = Any
 
@@ -24,6 +25,8 @@ class Job:
     """What is to be run."""
 
     file: FormulaFile
+    #: The workflows that run: the one that is begun, and what follows on it.
+    line: Sequence[str]
     workflow: str
     parameters: Mapping[str, Json]
     inputs: Mapping[str, Sequence[Json]]
@@ -31,6 +34,8 @@ class Job:
     proxy: Mapping[str, str] | None
     max_requests: int | None
     file_format: str
+    compression: str | None
+    archive: bool
 
     @classmethod
     def read(
@@ -43,6 +48,8 @@ class Job:
         secrets: Sequence[str] | None,
         max_requests: int | None,
         file_format: str,
+        compression: str | None = None,
+        archive: bool = False,
         proxy: str | None,
         ask: bool,
     ) -> "Job":
@@ -50,16 +57,27 @@ class Job:
         file = FormulaFile(path)
         if file_format not in get_args(OutputFormat):
             raise Wrong(f"--format {file_format}: must be one of {', '.join(get_args(OutputFormat))}.")
+        if compression is not None and compression not in get_args(Compression):
+            raise Wrong(f"--compression {compression}: must be one of {', '.join(get_args(Compression))}.")
+        chosen = file.choose(workflow)
         return cls(
             file=file,
-            workflow=file.choose(workflow),
+            line=file.formula.line_of(chosen),
+            workflow=chosen,
             parameters=read_params(params),
             inputs=dict(_read_inputs(inputs)),
             secrets=_fill(file, read_secrets(secrets), ask),
             proxy=read_proxy(proxy),
             max_requests=max_requests,
             file_format=file_format,
+            compression=compression,
+            archive=archive,
         )
+
+    @property
+    def source(self) -> SourceText:
+        """The formula without the workflows that are not run."""
+        return self.file.keep(self.line)
 
     @property
     def digest(self) -> str:
@@ -72,6 +90,8 @@ class Job:
             self.proxy,
             self.max_requests,
             self.file_format,
+            self.compression,
+            self.archive,
         )
         return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
@@ -110,6 +130,9 @@ class Place:
     allowed: tuple[str, ...]
     fresh: bool
     retry: bool
+    #: Of a retry: items that ended so, or failed with one of these errors.
+    which: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     quiet: bool
     as_json: bool
 
@@ -120,8 +143,16 @@ class Place:
         name = sha256(f"{job.file.path.resolve()}\0{job.workflow}".encode()).hexdigest()[:8]
         return HIDDEN / f"{job.file.path.stem}-{name}"
 
-    def results(self, job: Job) -> Path:
-        return self.out or Path("results") / _slug(job.workflow)
+    @property
+    def to_pipe(self) -> bool:
+        """Whether the last workflow's first file goes to standard output, and no other anywhere."""
+        return str(self.out) == "-"
+
+    def results(self, job: Job, workflow: str) -> Path:
+        """Return the folder of a workflow's files: where several run, each has its own."""
+        if self.out is not None:
+            return self.out / _slug(workflow) if len(job.line) > 1 else self.out
+        return Path("results") / _slug(workflow)
 
 
 def _slug(name: str) -> str:

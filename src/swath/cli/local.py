@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from swath.cli.options import AsJson, Format, MaxRequests, Params, ProxyWish, Secrets, WorkflowName
+from swath.cli.options import (
+    Archive,
+    AsJson,
+    Compression,
+    Errors,
+    Format,
+    MaxRequests,
+    Params,
+    ProxyWish,
+    Secrets,
+    Which,
+    WorkflowName,
+    read_which,
+)
 
 Inputs = Annotated[
     list[str] | None,
@@ -27,6 +40,8 @@ def run(
     secret: Secrets = None,
     max_requests: MaxRequests = None,
     format: Format = "csv",
+    compression: Compression = None,
+    archive: Archive = False,
     out: Out = None,
     proxy: ProxyWish = None,
     allow_private: Annotated[
@@ -37,6 +52,8 @@ def run(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever was under way.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Fetch again only what failed last time.")] = False,
+    which: Which = None,
+    error: Errors = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -54,6 +71,8 @@ def run(
         secrets=secret,
         max_requests=max_requests,
         file_format=format,
+        compression=compression,
+        archive=archive,
         proxy=proxy,
         ask=not (quiet or as_json),
     )
@@ -62,7 +81,9 @@ def run(
         data_dir=data_dir,
         allowed=tuple(allow_private or ()),
         fresh=fresh,
-        retry=retry,
+        retry=retry or bool(which) or bool(error),
+        which=read_which(which),
+        errors=tuple(error or ()),
         quiet=quiet or as_json,
         as_json=as_json,
     )

@@ -34,6 +34,22 @@ ProxyWish = Annotated[
 ]
 MaxRequests = Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")]
 Format = Annotated[str, typer.Option("--format", "-f", help="csv, json, jsonl, parquet or xlsx.")]
+Compression = Annotated[
+    str | None, typer.Option(help="Compress the files: gzip or zstd; none is the default.")
+]
+Archive = Annotated[bool, typer.Option("--archive", help="Make one more file, a ZIP archive of all.")]
+Which = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOW", help="What to fetch again: failed (default), partial, limited; may be repeated."
+    ),
+]
+Errors = Annotated[
+    list[str] | None,
+    typer.Option("--error", metavar="CODE", help="Only what failed with this error code; may be repeated."),
+]
+#: What a retry can choose by.
+ENDS = ("failed", "partial", "limited")
 
 PREFIX = "SWATH_SECRET_"
 
@@ -102,6 +118,24 @@ def read_proxy(wish: str | None) -> dict[str, str] | None:
     if kind in ("shared", "dedicated"):
         return {"type": kind, **({"location": location} if location else {})}
     return {"type": "custom", "url": wish}
+
+
+def read_which(given: Iterable[str] | None) -> tuple[str, ...]:
+    """Return which items are to be fetched again. Raises Wrong for what is no such way to end."""
+    for each in given or ():
+        if each not in ENDS:
+            raise Wrong(f"--which {each}: must be one of {', '.join(ENDS)}.")
+    return tuple(given or ())
+
+
+def pick_items(failures: Iterable[Mapping[str, Json]], codes: Iterable[str]) -> list[int]:
+    """Return the items that failed with one of these error codes. Raises Wrong where none did."""
+    found, wanted = list(failures), set(codes)
+    items = [int(each["item"]) for each in found if each["error_code"] in wanted]
+    if not items:
+        known = ", ".join(sorted({each["error_code"] for each in found})) or "none"
+        raise Wrong(f"--error: no item failed so; the error codes are: {known}.")
+    return items
 
 
 def read_text(path: Path) -> str:

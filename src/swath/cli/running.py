@@ -1,7 +1,6 @@
 """What `swath run` does: open a house of its own in a hidden folder, run a workflow in it, save the files."""
 
 import asyncio
-import os
 import shlex
 import shutil
 import signal
@@ -11,22 +10,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import uvloop
 
 from swath.bootstrap import open_house, spare_collector
 from swath.cli.display import Display
-from swath.cli.failures import BY_STATUS, FAILED, Wrong
+from swath.cli.failures import Wrong
 from swath.cli.jobs import HIDDEN, Job, Place
-from swath.cli.screen import print_json, say
+from swath.cli.options import pick_items
+from swath.cli.outcome import Outcome, View, conclude, settle
+from swath.cli.screen import say
 from swath.flow.definition import ProxyChoice, VariableMapping, Workflow
 from swath.flow.execution import STATUS_GROUPS, TERMINAL
 from swath.flow.items import prepare
 from swath.operations import collections, executions, formulas, retries, triggers, users, workflows
 from swath.operations.context import Context, User
-from swath.operations.results import open_result
 from swath.settings import Settings
 from swath.store.spool import Spool
 
@@ -34,8 +34,6 @@ Json = Any
 
 #: Seconds between two looks at the execution.
 LOOK = 0.2
-#: Failures that are shown at the end.
-FEW = 3
 #: The exit code of a command that was interrupted.
 PAUSED = 130
 
@@ -66,11 +64,22 @@ async def _run(job: Job, place: Place, folder: Path) -> int:
     async with open_house(settings) as context:
         user = await users.authenticate(context, token)
         with _interruptible() as interrupted:
-            execution_id = await _begin(context, user, job, place)
-            view = await _watch(context, user, execution_id, place, interrupted)
-            if view["status"] not in TERMINAL:
-                return await _pause(context, user, view, place)
-        return await _end(context, user, job, place, view)
+            first = await _begin(context, user, job, place)
+            return await _see_through(context, user, job, place, first, interrupted)
+
+
+async def _see_through(
+    context: Context, user: User, job: Job, place: Place, first: str, interrupted: asyncio.Event
+) -> int:
+    """Watch an execution and those that it starts, one after the other, to their ends."""
+    waiting, outcomes = [first], list[Outcome]()
+    while waiting:
+        view = await _watch(context, user, waiting.pop(0), place, interrupted)
+        if view["status"] not in TERMINAL:
+            return await _pause(context, user, view, place)
+        outcomes.append(await settle(context, user, job, place, view))
+        waiting += view["started"]
+    return await conclude(context, place, outcomes)
 
 
 @contextmanager
@@ -90,37 +99,77 @@ def _interruptible() -> Iterator[asyncio.Event]:
 
 
 async def _begin(context: Context, user: User, job: Job, place: Place) -> str:
-    """Return the execution to watch: the one under way, a retry of the last, or a new one."""
+    """Return the execution to watch: the first of those under way, a retry, or a new one."""
     views, _ = await executions.list_for(context, user, workflow_id=None, group=None, limit=100, cursor=None)
     active = [view for view in views if view["status"] in STATUS_GROUPS["active"]]
+    mine = [view for view in active if view["execution_name"] == job.digest]
+    if mine and not place.fresh and not place.retry:
+        return await _go_on(context, user, views, mine, place)
     for view in active:
-        if view["execution_name"] == job.digest and not place.fresh and not place.retry:
-            return await _go_on(context, user, view, place)
         await executions.cancel(context, user, view["id"])
     if active and not place.quiet:
         say(
             "What was under way is given up: the formula or the options are others now, or --fresh was given."
         )
     if place.retry:
-        ended = [view for view in views if view["status"] in TERMINAL]
-        if not ended:
-            raise Wrong("--retry: there is no earlier run of this formula.")
-        return await retries.retry(context, user, ended[0]["id"], retries.Retry(execution_name=job.digest))
+        return await _retry(context, user, views, job, place)
     return await _trigger(context, user, job)
 
 
-async def _go_on(context: Context, user: User, view: Mapping[str, Json], place: Place) -> str:
+async def _go_on(
+    context: Context, user: User, views: Sequence[View], mine: Sequence[View], place: Place
+) -> str:
+    for view in mine:
+        if view["status"] == "paused":
+            await executions.resume(context, user, view["id"])
     if not place.quiet:
-        ended, items = view["counters"]["items_ended"], view["counters"]["items"]
+        ended, items = mine[0]["counters"]["items_ended"], mine[0]["counters"]["items"]
         say(f"Going on: {ended:,} of {items:,} items are done. (--fresh begins anew.)")
-    if view["status"] == "paused":
-        await executions.resume(context, user, view["id"])
-    return str(view["id"])
+    return str(_line_of(views, mine[0])[0]["id"])
+
+
+def _line_of(views: Sequence[View], last: View) -> list[View]:
+    """Return an execution behind those that led to it, the first of them first."""
+    known = {view["id"]: view for view in views}
+    line = [last]
+    while (before := known.get(line[0]["triggered_by"] or line[0]["parent_id"])) is not None:
+        line.insert(0, before)
+    return line
+
+
+async def _retry(context: Context, user: User, views: Sequence[View], job: Job, place: Place) -> str:
+    """Begin a retry of the first execution of the last run in which something is to be fetched again."""
+    ended = [view for view in views if view["status"] in TERMINAL]
+    if not ended:
+        raise Wrong("--retry: there is no earlier run of this formula.")
+    line = _line_of(views, ended[0])
+    chosen = next(
+        (view for view in line if view["status"] != "succeeded" and not _is_retried(views, view)), line[-1]
+    )
+    items = await _pick(context, user, chosen, place) if place.errors else None
+    which: Any = tuple(place.which) or ("failed",)
+    wish = retries.Retry(which=which, items=items, execution_name=job.digest)
+    return await retries.retry(context, user, chosen["id"], wish)
+
+
+def _is_retried(views: Sequence[View], view: View) -> bool:
+    return any(each["parent_id"] == view["id"] for each in views)
+
+
+async def _pick(context: Context, user: User, view: View, place: Place) -> tuple[int, ...]:
+    """Return the items that failed with one of the chosen errors."""
+    found: list[View] = []
+    cursor: str | None = None
+    while True:
+        some, cursor = await executions.failures(context, user, view["id"], 1_000, cursor)
+        found += some
+        if cursor is None:
+            return tuple(pick_items(found, place.errors))
 
 
 async def _trigger(context: Context, user: User, job: Job) -> str:
-    applied = await formulas.apply(context, user, job.file.source, job.secrets)
-    workflow_id = str(applied.workflows[job.workflow])
+    applied = await formulas.apply(context, user, job.source, job.secrets)
+    workflow_id = str(applied.workflows[job.line[0]])
     for variable, items in job.inputs.items():
         await _feed(context, user, workflow_id, variable, items)
     asked = triggers.Trigger(
@@ -128,6 +177,8 @@ async def _trigger(context: Context, user: User, job: Job) -> str:
         execution_parameters=job.parameters,
         maximum_requests_count=job.max_requests,
         output_aggregation_format=job.file_format,  # type: ignore[arg-type]
+        compression=job.compression,  # type: ignore[arg-type]
+        archive=job.archive,
         execution_name=job.digest,
     )
     return await triggers.trigger(context, user, workflow_id, asked)
@@ -186,51 +237,3 @@ async def _pause(context: Context, user: User, view: Mapping[str, Json], place: 
         say(f"Paused at {ended:,} of {items:,} items. Go on with the same command:")
         say(f"    {shlex.join(['swath', *sys.argv[1:]])}")
     return PAUSED
-
-
-async def _end(context: Context, user: User, job: Job, place: Place, view: Mapping[str, Json]) -> int:
-    newest = max((file["revision"] for file in view["results"]), default=0)
-    files = [file for file in view["results"] if file["revision"] == newest]
-    saved = await _save(context, place.out, place.results(job), files)
-    failures, _ = await executions.failures(context, user, str(view["id"]), FEW, None)
-    if place.as_json:
-        print_json({**view, "files": [str(path) for path in saved]})
-    elif not place.quiet:
-        Display.sum_up(view, saved, failures)
-        if any(each["retryable"] for each in failures):
-            say("What failed can be fetched again: the same command with --retry.")
-    elif view["error"]:
-        say(str(view["error"]))
-    return BY_STATUS.get(view["status"], FAILED)
-
-
-async def _save(
-    context: Context, out: Path | None, folder: Path, files: Sequence[Mapping[str, Json]]
-) -> list[Path]:
-    if str(out) == "-":
-        if files:
-            await _copy(context, files[0], sys.stdout.buffer)
-        return []
-    return [await _write(context, file, folder) for file in files]
-
-
-async def _write(context: Context, file: Mapping[str, Json], folder: Path) -> Path:
-    """Write a file into the folder, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nobody else is on this loop
-    place = folder / str(file["name"])
-    part = place.with_name(f".{place.name}.part")
-    with part.open("wb") as writer:
-        await _copy(context, file, writer)
-    part.replace(place)
-    return place
-
-
-async def _copy(context: Context, file: Mapping[str, Json], writer: BinaryIO) -> None:
-    secret, name = file["url"].split("/")[-2:]
-    result = await open_result(context, secret, name)
-    try:
-        async for chunk in result.stream(0, result.size):
-            writer.write(chunk)
-        writer.flush()
-    except BrokenPipeError:  # whoever reads has enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """Formulas in files, with the lists that lie beside them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,26 @@ class FormulaFile:
 
     def choose(self, name: str | None) -> str:
         """Return the name of the workflow to run. Raises Wrong where it is not there, or not clear which."""
-        names = list(self.formula.workflows)
+        names, first = list(self.formula.workflows), self.formula.first
         if name in names:
             return name
-        if name is None and len(names) == 1:
-            return names[0]
+        if name is None and len(first) == 1:
+            return first[0]
         listed = ", ".join(f"'{each}'" for each in names) or "none"
         problem = "say which one with --workflow" if name is None else f"there is no workflow '{name}'"
         raise Wrong(f"{self.path}: {problem}; there are: {listed}.")
+
+    def keep(self, workflows: Sequence[str]) -> SourceText:
+        """Return the formula without other workflows than these."""
+        section = self.source.value["workflows"]
+        if len(section) == len(workflows):
+            return self.source
+        kept = (
+            {name: each for name, each in section.items() if name in workflows}
+            if isinstance(section, dict)
+            else [each for each in section if each["name"] in workflows]
+        )
+        return SourceText.of({**self.source.value, "workflows": kept})
 
     def _take_files(self) -> bool:
         """Put the items of files in the place of what names these; tell whether there were any."""

@@ -289,6 +289,11 @@ class AsyncExecution:
         newest = max((file["revision"] for file in files), default=0)
         return [AsyncResult(self._client, file) for file in files if file["revision"] == newest]
 
+    @property
+    def started(self) -> Sequence["AsyncExecution"]:
+        """The executions that its end has started: of the workflows that take its rows."""
+        return [AsyncExecution(self._client, each) for each in self.view.get("started", [])]
+
     async def refresh(self) -> "AsyncExecution":
         """Look again."""
         self.view = await self._client.ask("GET", self._path)
@@ -330,6 +335,17 @@ class AsyncExecution:
     async def _steer(self, verb: str) -> "AsyncExecution":
         self.view = await self._client.ask("POST", f"{self._path}/{verb}")
         return self
+
+    async def combine(self, **recipe: Json) -> "AsyncExecution":
+        """Make other files of what was fetched, and wait for them: another format, filters, columns."""
+        made = await self._client.ask("POST", f"{self._path}/combine", recipe)
+        while made["completed_at"] is None:
+            await asyncio.sleep(LOOK)
+            found = await self._client.ask("GET", f"{self._path}/combinations")
+            made = next(each for each in found if each["revision"] == made["revision"])
+        if made["error"] is not None:
+            raise ExecutionFailed(made["error"])
+        return await self.refresh()
 
     async def retry(self, **options: Json) -> "AsyncExecution":
         """Fetch again what failed, as a new execution that merges into the same result."""

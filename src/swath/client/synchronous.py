@@ -287,6 +287,11 @@ class Execution:
         newest = max((file["revision"] for file in files), default=0)
         return [Result(self._client, file) for file in files if file["revision"] == newest]
 
+    @property
+    def started(self) -> Sequence["Execution"]:
+        """The executions that its end has started: of the workflows that take its rows."""
+        return [Execution(self._client, each) for each in self.view.get("started", [])]
+
     def refresh(self) -> "Execution":
         """Look again."""
         self.view = self._client.ask("GET", self._path)
@@ -328,6 +333,17 @@ class Execution:
     def _steer(self, verb: str) -> "Execution":
         self.view = self._client.ask("POST", f"{self._path}/{verb}")
         return self
+
+    def combine(self, **recipe: Json) -> "Execution":
+        """Make other files of what was fetched, and wait for them: another format, filters, columns."""
+        made = self._client.ask("POST", f"{self._path}/combine", recipe)
+        while made["completed_at"] is None:
+            time.sleep(LOOK)
+            found = self._client.ask("GET", f"{self._path}/combinations")
+            made = next(each for each in found if each["revision"] == made["revision"])
+        if made["error"] is not None:
+            raise ExecutionFailed(made["error"])
+        return self.refresh()
 
     def retry(self, **options: Json) -> "Execution":
         """Fetch again what failed, as a new execution that merges into the same result."""

@@ -58,6 +58,14 @@ class Formula:
             name = feeder_of(self.workflows[name]) or ""
         return line
 
+    def line_of(self, name: str) -> list[str]:
+        """Return what runs where a workflow is wanted: those that it needs, itself, and those that follow."""
+        line = self.lineage(name)
+        for each, workflow in self.feeders_first():
+            if each not in line and feeder_of(workflow) in line[line.index(name) :]:
+                line.append(each)
+        return line
+
     @property
     def secrets(self) -> dict[str, list[str]]:
         """The secret variables, by the name of their endpoint."""

@@ -10,7 +10,7 @@ from swath.importers.airbyte.faults import read_filters, read_rules
 from swath.importers.airbyte.interpolation import Interpolation, write_path
 from swath.importers.airbyte.manifest import Manifest
 from swath.importers.airbyte.pages import read_paginator
-from swath.importers.airbyte.partitions import add_cursor, add_router, parents_of, routers_of
+from swath.importers.airbyte.partitions import Partitions, add_cursor, parents_of, routers_of, split_parents
 from swath.importers.airbyte.requests import draw_request
 from swath.importers.documents import as_list, as_object, objects, read_document
 from swath.importers.imported import Draft, Imported
@@ -43,10 +43,13 @@ class _Reader:
             as_object(specification.get("connection_specification")).get("properties")
         )
         self.common = self._common()
+        #: The workflows by the names of their streams, of the first parent where there are several.
+        self.kept: dict[str, str] = {}
 
     def read(self) -> Imported:
         for stream in _with_parents(self.manifest.streams):
-            self._add(stream)
+            for each in split_parents(stream):
+                self._add(each)
         if self.document.get("dynamic_streams"):
             self.draft.note(
                 "The dynamic_streams were left out: what streams there are is known only at run time."
@@ -85,7 +88,7 @@ class _Reader:
         endpoint, workflow = self._read(stream, retriever, requester, interpolation)
         kept = self.draft.add_endpoint(name, endpoint)
         if kept is not None:
-            self.draft.add_workflow(kept, kept, workflow)
+            self.kept.setdefault(name, self.draft.add_workflow(kept, kept, workflow))
 
     def _read(
         self, stream: Node, retriever: Node, requester: Node, interpolation: Interpolation
@@ -94,14 +97,16 @@ class _Reader:
         auth = add_authenticator(requester.get("authenticator"), draw, interpolation)
         selector = as_object(retriever.get("record_selector"))
         record_path = self._record_path(selector, interpolation)
-        mappings: list[Node] = []
+        parts = Partitions(draw, interpolation, self.draft, self.kept)
         for router in routers_of(retriever):
-            mappings += add_router(router, draw, interpolation, self.draft)
-        add_cursor(stream.get("incremental_sync"), draw, interpolation)
+            parts.add_router(router)
+        add_cursor(stream.get("incremental_sync"), parts)
         paginator = read_paginator(retriever.get("paginator"), draw, record_path, interpolation)
         self._note_rest(stream, interpolation)
         workflow: Node = {
-            "mappings": mappings,
+            "mappings": parts.mappings,
+            "batches": parts.batches,
+            "date_windows": parts.windows,
             "paginator": paginator,
             "filters": read_filters(selector.get("record_filter"), record_path, interpolation),
             **read_rules(requester.get("error_handler"), interpolation),

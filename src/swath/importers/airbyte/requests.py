@@ -6,7 +6,7 @@ from typing import Any
 
 from swath.flow.definition import Json
 from swath.importers.airbyte.interpolation import Interpolation
-from swath.importers.holes import identifier
+from swath.importers.holes import hole, identifier
 
 Node = dict[str, Any]
 
@@ -40,6 +40,23 @@ class Draw:
         elif name:
             self.query[name] = value
         return name or None
+
+    def take_joint(self, variable: str) -> str | None:
+        """Let a variable stand alone where it is joined, `{{ ids | join(';') }}`; return what joins it."""
+        pattern = re.compile(rf"\{{\{{\s*{variable}\s*\|\s*join\(\s*(['\"])(.*?)\1\s*\)\s*\}}\}}")
+        joints: list[str] = []
+
+        def alone(value: Any) -> Any:
+            if isinstance(value, str):
+                joints.extend(found[2] for found in pattern.finditer(value))
+                return pattern.sub(lambda _: hole(variable), value)
+            if isinstance(value, dict):
+                return {key: alone(each) for key, each in value.items()}
+            return [alone(each) for each in value] if isinstance(value, list) else value
+
+        self.url, self.query, self.headers = alone(self.url), alone(self.query), alone(self.headers)
+        self.body = alone(self.body)
+        return joints[0] if joints else None
 
     def _fields(self, kind: str) -> Node:
         if self.body is None or not isinstance(self.body.get(kind), dict):

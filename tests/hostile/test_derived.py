@@ -26,12 +26,13 @@ async def test_a_column_becomes_a_list_and_several_become_objects(
     async def fill(*columns: str) -> list[str]:
         made = await collections.create(*known, "Derived")
         source = ResultColumns(execution_id=execution, columns=columns)
-        await derived.fill(*known, made.id, source)
+        filled = await derived.fill(*known, made.id, source)
+        assert filled.received + filled.blank == len(ROWS)
         _, values, _ = await collections.read_some(*known, made.id, limit=100, cursor=None)
         return values
 
     assert await fill("results.id") == ["1", "2"]
-    assert await fill("results.name") == ["Ann", "Bob"]
+    assert await fill("results.name") == await fill("name") == ["Ann", "Bob"]
     assert len(await fill("results.id", "results.name")) == 3
     with pytest.raises(InvalidInput, match="did you mean"):
         await fill("result.id")

@@ -79,11 +79,12 @@ def _answer(view: CollectionView, values: list[str], next_cursor: str | None) ->
     return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))
 
 
-@router.post("/collections/{collection_id}/from-result", **says(schemas.CollectionLine, body=ResultColumns))
+@router.post("/collections/{collection_id}/from-result", **says(schemas.FilledCollection, body=ResultColumns))
 async def fill_from_result(request: Request, collection_id: str) -> Response:
     """Take a collection's items from columns of an execution's rows, also while it runs."""
     source = parse(ResultColumns, await read_body(request))
-    return one(show(await derived.fill(*caller(request), collection_id, source)))
+    filled = await derived.fill(*caller(request), collection_id, source)
+    return one({**show(filled.collection), "received": filled.received, "blank": filled.blank})
 
 
 async def _stream(request: Request, collection_id: str) -> Response:

@@ -1,29 +1,33 @@
 """A collection's items out of an execution's rows: the results of one workflow are the inputs of another."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
+from swath.flow.files.choice import Cell, Cells, find_column, read_cells, write_cell
+from swath.flow.files.index import Index
 from swath.flow.formula.hints import nearest
-from swath.flow.items import prepare
+from swath.flow.items import digest_object, digest_text, write_object
+from swath.flow.table import Column
 from swath.operations import collections, rows
 from swath.operations.collections import CollectionView, Method
 from swath.operations.context import Context, User
 from swath.store.spool import Spool
 
-#: Rows read at a time.
-SLICE = 5_000
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultColumns:
     """Columns of an execution's table, of the primary one if none is named.
 
-    Of one column come texts, of several JSON objects; rows without a value are left out.
+    Of one column come texts, of several JSON objects; rows without any value are left out.
     """
 
     execution_id: str
@@ -32,48 +36,75 @@ class ResultColumns:
     method: Method = "replace"
 
 
-async def fill(context: Context, user: User, collection_id: str, source: ResultColumns) -> CollectionView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A collection after it was filled: how many rows gave an item, and how many gave none."""
+
+    collection: CollectionView
+    received: int
+    blank: int
+
+
+async def fill(context: Context, user: User, collection_id: str, source: ResultColumns) -> Filled:
     """Take a collection's items from columns of a result. Raises NotFound, InvalidInput."""
     if not source.columns:
         raise InvalidInput("columns", "Blank.")
     await collections.show(context, user, collection_id)
+    index = await rows.open_rows(context, user, source.execution_id)
+    number = rows.choose(index, source.collection)
     with Spool(context.settings.data_dir / "scratch") as spool:
-        async for items in _read(context, user, source):
-            kind, prepared = prepare(items)
-            spool.kind = spool.kind or kind
-            for digest, _, value in prepared:
-                spool.add(digest, value)
+        blank = 0
+        if number is not None:
+            columns = _find(index, number, source.columns)
+            blank = await asyncio.to_thread(_read, context, index, number, columns, source.columns, spool)
         spool.finish()
-        return await collections.change(context, user, collection_id, source.method, spool)
+        view = await collections.change(context, user, collection_id, source.method, spool)
+        return Filled(collection=view, received=spool.count, blank=blank)
 
 
-async def _read(context: Context, user: User, source: ResultColumns) -> AsyncIterator[list[Json]]:
-    offset, total = 0, 1
-    while offset < total:
-        page: dict[str, Any] = await rows.look(
-            context, user, source.execution_id, source.collection, offset, SLICE
-        )
-        for column in source.columns:
-            if column not in page["columns"]:
-                raise InvalidInput(
-                    "columns", f"There is no column {column!r}{nearest(column, page['columns'])}"
-                )
-        yield list(_take(page["rows"], source.columns))
-        offset, total = offset + SLICE, page["total"]
+def _find(index: Index, number: int, names: Sequence[str]) -> list[Column]:
+    table = index.tables[number]
+    found = {name: find_column(table, name) for name in names}
+    for name, column in found.items():
+        if column is None:
+            raise InvalidInput("columns", f"There is no column {name!r}{nearest(name, table.header)}")
+    return [column for column in found.values() if column is not None]
 
 
-def _take(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[Json]:
-    for row in found:
-        values = {name: _plain(row[name]) for name in columns}
-        if len(columns) > 1:
-            yield values
-        elif values[columns[0]] not in (None, ""):
-            yield values[columns[0]] if isinstance(values[columns[0]], str) else _text(values[columns[0]])
+def _read(
+    context: Context,
+    index: Index,
+    number: int,
+    columns: Sequence[Column],
+    names: Sequence[str],
+    spool: Spool,
+) -> int:
+    """Put the items of all rows into the spool; return how many rows gave none."""
+    sources, _ = index.sources(number, context.objects.read_range)
+    add = _add_text if len(columns) == 1 else _add_object
+    spool.kind = "text" if len(columns) == 1 else "json"
+    blank = 0
+    for block in read_cells(index.tables[number], sources, columns, csv=not index.typed):
+        for cells in block:
+            blank += not add(spool, names, cells)
+    return blank
 
 
-def _plain(value: Any) -> Json:
-    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+def _add_text(spool: Spool, names: Sequence[str], cells: Cells) -> bool:
+    text = write_cell(cells[0])
+    if text is None:
+        return False
+    spool.add(digest_text(text), text)
+    return True
 
 
-def _text(value: Json) -> str:
-    return msgspec.json.encode(value).decode()
+def _add_object(spool: Spool, names: Sequence[str], cells: Cells) -> bool:
+    if not any(cell is not None for cell in cells):
+        return False
+    item: dict[str, Any] = dict(zip(names, map(_value, cells), strict=True))
+    spool.add(digest_object(item), write_object(item))
+    return True
+
+
+def _value(cell: Cell) -> Json:
+    return _decode(cell) if isinstance(cell, msgspec.Raw) else cell

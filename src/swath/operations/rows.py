@@ -26,8 +26,8 @@ async def look(
 
     Those of the newest files; before there are any, those of the shards that are finished so far.
     """
-    index = await _open(context, user, execution_id)
-    number = _choose(index, collection)
+    index = await open_rows(context, user, execution_id)
+    number = choose(index, collection)
     if number is None:
         return {"collection": "", "columns": [], "rows": [], "total": 0, "offset": offset}
     return await asyncio.to_thread(_view, context, index, number, offset, limit)
@@ -35,7 +35,7 @@ async def look(
 
 async def describe(context: Context, user: User, execution_id: str) -> list[dict[str, Json]]:
     """Return the result collections and their columns, of the same rows, the primary collection first."""
-    index = await _open(context, user, execution_id)
+    index = await open_rows(context, user, execution_id)
     return [
         {
             "collection": table.name,
@@ -47,7 +47,8 @@ async def describe(context: Context, user: User, execution_id: str) -> list[dict
     ]
 
 
-async def _open(context: Context, user: User, execution_id: str) -> Index:
+async def open_rows(context: Context, user: User, execution_id: str) -> Index:
+    """Return the index of the newest files or, before there are any, of the shards finished so far."""
     row = await context.database.read(own_archive, user, execution_id)
     revision = await context.database.read(executions.last_revision, execution_id)
     if revision is None:
@@ -75,7 +76,7 @@ def _take(writer: IndexWriter, batch: list[str]) -> None:
         writer.add(mapped.object, mapped.parts)
 
 
-def _choose(index: Index, collection: str | None) -> int | None:
+def choose(index: Index, collection: str | None) -> int | None:
     """Return a table's number. Raises NotFound for one that there is not."""
     tables = index.tables
     found = next((n for n, table in enumerate(tables) if collection in (None, table.name)), None)

@@ -252,6 +252,14 @@ class UploadedCollection(CollectionLine):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilledCollection(CollectionLine):
+    """A collection after rows were taken: how many gave an item, known ones too, and how many gave none."""
+
+    received: int
+    blank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionObject(CollectionLine):
     """A collection."""
 

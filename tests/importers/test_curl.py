@@ -342,6 +342,47 @@ async def test_a_secret_that_stands_twice_leaves_the_formula_twice(upstream: Scr
     assert await send(imported, upstream) == run_shell(command, upstream, folder)
 
 
+@pytest.mark.parametrize(
+    ("options", "url", "secret"),
+    [
+        ("-x http://proxy.example:3128", "http://proxy.example:3128", None),
+        ("-x proxy.example", "http://proxy.example:1080", None),
+        ("--proxy socks5h://proxy.example:9050", "socks5h://proxy.example:9050", None),
+        ("--socks5 proxy.example:1081", "socks5://proxy.example:1081", None),
+        ("--socks5-hostname proxy.example", "socks5h://proxy.example:1080", None),
+        (
+            "-x ann:p%40w@proxy.example:3128",
+            "http://proxy.example:3128",
+            "http://ann:p%40w@proxy.example:3128",
+        ),
+        (
+            "-x proxy.example:3128 -U 'ann:p@w'",
+            "http://proxy.example:3128",
+            "http://ann:p%40w@proxy.example:3128",
+        ),
+    ],
+)
+def test_a_proxy_becomes_one_of_the_formula(options: str, url: str, secret: str | None) -> None:
+    """Its login is a secret; how to choose it is said. Named in two commands it is one."""
+    imported = read_curl(
+        f"curl {options} https://api.example.com/x\ncurl {options} https://api.example.com/y"
+    )
+    check_formula(imported)
+    assert imported.formula["proxies"] == {
+        "proxy.example": {"type": "dedicated", "location": "proxy.example", "url": url}
+    }
+    assert imported.secrets == ({"proxies.proxy.example": secret} if secret else {})
+    assert any("--proxy dedicated:proxy.example" in note for note in imported.notes)
+
+
+def test_a_proxy_that_is_not_carried_is_listed() -> None:
+    """One whose address is a variable, of another kind, or a login without any."""
+    for options in ('-x "$PROXY"', "--socks4 proxy:1080", "-U a:b", "-x ftp://proxy"):
+        imported = read_curl(f"curl {options} https://api.example.com/x")
+        assert "proxies" not in imported.formula
+        assert any("left out" in note for note in imported.notes), options
+
+
 def test_what_cannot_be_carried_is_listed() -> None:
     """Nothing is dropped in silence."""
     imported = read_curl(
@@ -349,7 +390,7 @@ def test_what_cannot_be_carried_is_listed() -> None:
         "-H 'If-None-Match: \"1\"' --limit-rate 10k --hsts x https://api.example.com/x | jq ."
     )
     notes = "\n".join(imported.notes)
-    for part in ("-k", "-x", "--digest", "--cacert", "jar.txt", "more.txt", "Accept", "If-None-Match"):
+    for part in ("-k", "dedicated:proxy", "--digest", "--cacert", "jar.txt", "more.txt", "Accept", "If-None-Match"):
         assert part in notes
     for part in ("--limit-rate", "--hsts", "-s", "jq ."):
         assert part in notes

@@ -16,6 +16,7 @@ from swath.importers.powershell import find_requests
 from swath.importers.sent import Sent, build_endpoint
 from swath.importers.shell import Command, read_commands
 from swath.importers.transfer import build_requests, build_settings
+from swath.importers.ways import add_proxy
 
 __all__ = ["read_curl"]
 
@@ -63,6 +64,7 @@ def _read(command: Command, draft: Draft) -> Iterator[Found]:
     for options in read_options(command.words[start + 1 :]):
         if not options.urls:
             raise InvalidInput("command", "The curl command has no URL. Copy the whole command.")
+        add_proxy(options, draft)
         for sent in build_requests(options, command.stdin, draft):
             found = Spread(sent.url, {}, ()) if options.has("globoff") else spread(sent.url)
             for name in found.named:

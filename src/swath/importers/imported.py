@@ -44,6 +44,7 @@ class Draft:
         self.endpoints: Section = {}
         self.workflows: Section = {}
         self.collections: dict[str, list[Json]] = {}
+        self.proxies: Section = {}
         self.secrets: dict[str, str] = {}
         self.notes: list[str] = []
 
@@ -67,6 +68,17 @@ class Draft:
             return name
         name = _free(name, self.collections, " ")
         self.collections[name] = wanted
+        return name
+
+    def add_proxy(self, name: str, proxy: dict[str, Json], address: str) -> str:
+        """Keep a proxy, an equal one once, and return its name; an address with a login is a secret."""
+        kept, secret = {"type": "dedicated", **proxy}, f"proxies.{name}"
+        if self.proxies.get(name) == kept and self.secrets.get(secret, address) == address:
+            return name
+        name = _free(name, self.proxies, "-")
+        self.proxies[name] = kept
+        if address != proxy["url"]:
+            self.secrets[f"proxies.{name}"] = address
         return name
 
     def add_endpoint(self, name: str, endpoint: dict[str, Json]) -> str | None:
@@ -130,9 +142,10 @@ class Draft:
             "endpoints": self.endpoints,
             "workflows": self.workflows,
             "collections": self.collections,
+            "proxies": self.proxies,
         }
         formula: dict[str, Json] = {name: section for name, section in sections.items() if section}
-        used = _declared(self.endpoints)
+        used = _declared(self.endpoints) | {f"proxies.{name}" for name in self.proxies}
         secrets = {name: value for name, value in self.secrets.items() if name in used}
         return Imported(formula=clean(formula), secrets=secrets, notes=tuple(map(self._shown, self.notes)))
 

@@ -24,7 +24,8 @@ _SHORT: Final = {
 _CARRIED: Final = frozenset(
     """request header data data-raw data-binary data-ascii data-urlencode json form form-string cookie
     user user-agent referer upload-file range get head url url-query oauth2-bearer max-time
-    connect-timeout retry max-redirs max-filesize location globoff next compressed basic""".split()  # noqa: SIM905
+    connect-timeout retry max-redirs max-filesize location globoff next compressed basic proxy proxy1.0
+    proxy-user socks5 socks5-hostname""".split()  # noqa: SIM905
 )
 #: Those of them, and of all others, that take a value.
 _VALUED: Final = frozenset(
@@ -56,8 +57,6 @@ _HARMLESS: Final = frozenset(
 #: Why others are not carried, and what to do.
 _REASONS: Final = {
     "insecure": "Swath checks certificates always; give the authority under tls of the endpoint",
-    "proxy": "proxies are not part of a request; add it as a proxy and choose it in the execution",
-    "proxy-user": "give the proxy its user and password where you add it",
     "digest": "Swath does not speak digest authentication",
     "ntlm": "Swath does not speak NTLM authentication",
     "negotiate": "Swath does not speak Negotiate authentication",
@@ -73,8 +72,8 @@ _REASONS: Final = {
     "limit-rate": "set a rate limit on the workflow instead",
     "rate": "set a rate limit on the workflow instead",
 }
-for _name in ("socks4", "socks4a", "socks5", "socks5-hostname", "preproxy", "proxy1.0"):
-    _REASONS[_name] = _REASONS["proxy"]
+for _name in ("socks4", "socks4a", "preproxy"):
+    _REASONS[_name] = "Swath goes through one HTTP or SOCKS5 proxy; add it under proxies"
 
 
 @dataclass(slots=True)

@@ -390,7 +390,16 @@ def test_what_cannot_be_carried_is_listed() -> None:
         "-H 'If-None-Match: \"1\"' --limit-rate 10k --hsts x https://api.example.com/x | jq ."
     )
     notes = "\n".join(imported.notes)
-    for part in ("-k", "dedicated:proxy", "--digest", "--cacert", "jar.txt", "more.txt", "Accept", "If-None-Match"):
+    for part in (
+        "-k",
+        "dedicated:proxy",
+        "--digest",
+        "--cacert",
+        "jar.txt",
+        "more.txt",
+        "Accept",
+        "If-None-Match",
+    ):
         assert part in notes
     for part in ("--limit-rate", "--hsts", "-s", "jq ."):
         assert part in notes

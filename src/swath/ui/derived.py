@@ -28,7 +28,8 @@ async def ask_result(
     fields = _Fields(visit, ways)
 
     async def take() -> None:
-        done(await visit.ask(derived.fill, kept.id, fields.read()))
+        filled = await visit.ask(derived.fill, kept.id, fields.read())
+        done(filled.collection)
 
     with Form("Take items from a result", "Take them", take):
         await fields.draw()

@@ -89,6 +89,13 @@ async def test_a_paginator_asks_for_its_first_page_and_tells_how_many(
     assert seen.warnings == []
 
 
+async def test_a_secret_is_never_proposed_as_a_cursor(house: House, upstream: Scripted) -> None:
+    """A variable called token takes an authorization; the answer's next token belongs into another."""
+    upstream.on("/users/*", Play.json({"posts": [{"id": 1}, {"id": 2}], "next_token": "abc"}))
+    seen = await look(house, upstream)
+    assert seen.paginators[0]["paginator"]["variable"] == "cursor"
+
+
 async def test_secrets_are_sent_and_not_shown(house: House, upstream: Scripted) -> None:
     """Neither in the request, nor where the upstream says them back, nor in a row."""
     upstream.on("/users/*", play)

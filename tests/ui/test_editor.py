@@ -8,6 +8,8 @@ from tests.acceptance.server import Server
 from tests.ui.browser import Person
 from tests.ui.test_story import choose, fill, press
 
+from swath.demo.upstream import Upstream
+
 FORMULA = """\
 # What we know of numbers.
 endpoints:
@@ -125,3 +127,19 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     expect(page.get_by_text("Saved.")).to_be_visible()
     (mapping,) = server.get(f"/workflows/{workflow}")["object"]["mappings"]
     assert mapping["from_result"]["column"] == "id"
+
+
+def test_a_paginator_that_a_try_speaks_for_is_taken_by_a_press(
+    admin: Person, server: Server, upstream: Upstream
+) -> None:
+    """The answer has a cursor: one press brings the paginator and its parameter, and pages follow."""
+    page = admin.open("/workflows/new")
+    fill(page, "Name of the workflow", "Posts")
+    fill(page, "URL, with {{variables}}", f"{upstream.url}/users/43823188/posts")
+    press(page, "Try")
+    press(page, "Use it")
+    expect(page.get_by_label("Query, a line each")).to_have_value("cursor: {{cursor}}")
+    press(page, "Save")
+    page.wait_for_url("**/workflows/*-*")
+    workflow_id = page.url.rsplit("/", 1)[1]
+    assert server.wait(server.trigger(workflow_id))["counters"]["pages"] > 1

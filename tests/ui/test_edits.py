@@ -2,7 +2,7 @@
 
 import pytest
 
-from swath.ui.edits import edit_filters, set_endpoint_lines, write_filters
+from swath.ui.edits import edit_filters, set_endpoint_lines, use_paginator, write_filters
 from swath.ui.sheet import NEW, Sheet, leave_out_items, write_lines
 
 FILTERS = [
@@ -42,6 +42,17 @@ def test_a_text_that_is_broken_keeps_what_it_said_before() -> None:
     sheet.set_text(NEW + "  broken: [\n")
     assert "Line" in sheet.find_faults()[0]
     assert sheet.endpoint["url"] == before
+
+
+def test_a_paginator_brings_its_variable() -> None:
+    """What no template uses yet becomes a parameter of the query; what is used stays where it is."""
+    sheet = Sheet(NEW)
+    sheet.change(use_paginator({"type": "cursor", "cursor_path": "next", "variable": "cursor"}))
+    assert (sheet.endpoint["query"], sheet.find_faults()) == ({"cursor": "{{cursor}}"}, [])
+    assert sheet.endpoint["variables"] == {"user_id": {}, "cursor": {"default": ""}}
+    before = sheet.endpoint["query"]
+    sheet.change(use_paginator({"type": "offset", "variable": "cursor"}))
+    assert sheet.endpoint["query"] == before
 
 
 def test_long_collections_are_left_out_of_the_text() -> None:

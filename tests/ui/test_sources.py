@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from swath.ui import sources
+from swath.ui.edits import set_endpoint
 from swath.ui.sheet import NEW, Sheet
 
 OTHER = "  People: {endpoint: My endpoint}\n"
@@ -80,3 +81,13 @@ def test_a_chosen_source_is_written_and_read(name: str) -> None:
 def test_the_end_of_a_window_is_a_variable_too() -> None:
     sheet = choose(("source", "windows"), ("until_variable", "until"))
     assert sources.find(sheet.workflow, "until")[0] == sources.UNTIL
+
+
+def test_a_variable_that_nothing_uses_any_more_is_forgotten() -> None:
+    """But not where something is said of it: a source, a default."""
+    sheet = Sheet(NEW)
+    sheet.change(sources.tidy(set_endpoint("url")("https://api.example.com/users")))
+    assert (sheet.endpoint["variables"], sheet.find_faults()) == ({}, [])
+    sheet = choose(("source", "range"))
+    sheet.change(sources.tidy(set_endpoint("url")("https://api.example.com/users")))
+    assert "user_id" in sheet.endpoint["variables"]

@@ -215,8 +215,10 @@ def _suggest(definition: Definition, good: Sequence[_Seen]) -> Iterator[dict[str
     """Yield the paginators that the first good answer speaks for, each with the evidence."""
     if not good or good[0].value is UNPARSED:
         return
-    template = RequestTemplate(definition.endpoint)
-    for each in suggest(_page(good[0]), sorted(template.names)):
+    names = RequestTemplate(definition.endpoint).names
+    # A secret is nobody's cursor, whatever it is called.
+    secret = {name for name, variable in definition.endpoint.variables.items() if variable.secret}
+    for each in suggest(_page(good[0]), sorted(names - secret)):
         paginator = msgspec.to_builtins(each.paginator)
         defaults = msgspec.to_builtins(type(each.paginator)())
         told = {name: value for name, value in paginator.items() if name == "type" or value != defaults[name]}

@@ -45,6 +45,7 @@ class PaceChart:
         options["yAxis"][1]["show"] = has_rows
         for line, (_, key, _, _) in zip(options["series"], LINES, strict=True):
             # Rows of answers that nobody looks into are not counted while they come: then there is no line.
+            line["showSymbol"] = len(moments) == 1  # one point is no line
             line["data"] = series[key] if key != "rows" or has_rows else []
         self._chart.props(f'aria-label="{_describe(points, told["seconds"])}"')
 

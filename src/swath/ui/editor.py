@@ -12,8 +12,9 @@ from swath.flow.formula import SourceText
 from swath.operations import drafts, formulas, previews
 from swath.operations.formulas import Applied
 from swath.ui.draft import Draft
+from swath.ui.edits import use_paginator
 from swath.ui.form import FormulaForm
-from swath.ui.frame import Visit, button, describe, now, show
+from swath.ui.frame import Visit, button, describe, now, on_press, say, show
 from swath.ui.markup import join, moment, tag
 from swath.ui.sheet import Sheet
 from swath.ui.trial import write_start, write_trial
@@ -30,6 +31,7 @@ class Editor:
         self._draft = Draft(f"{visit.user.id}/{workflow_id or 'new'}")
         self.secrets: dict[str, Any] = {}
         self._typing = False
+        self._seen: previews.Preview | None = None
         self._form = FormulaForm(visit, sheet, self._form_changed)
 
     async def draw(self) -> None:
@@ -55,6 +57,7 @@ class Editor:
                     self._try = button("Try", self.run_trial, "primary")
                 self._result = show(write_start(), "stack")
                 self._result.props('role="region" aria-live="polite" aria-label="What came"')
+                on_press(self._result, "use", self._use_paginator)
         await self._check()
         ui.timer(0.05, self._restore, once=True)
 
@@ -165,12 +168,22 @@ class Editor:
                 draft = await self.visit.ask(drafts.draft_workflow, self.workflow_id, {}, few)
             else:
                 draft = await self.visit.ask(drafts.draft_formula, source, name, self.given(), {}, few)
-            found = write_trial(await self.visit.ask(previews.preview, draft))
+            self._seen = await self.visit.ask(previews.preview, draft)
+            found = write_trial(self._seen)
         except FieldError as error:
             found = tag("p", describe(error), class_="alert", role="alert")
         finally:
             self._try.enable()
         self._result.set_content(str(found))
+
+    def _use_paginator(self, place: str) -> None:
+        """Take one of the paginators that the last try spoke for."""
+        if self._seen is None:
+            return
+        self.sheet.change(use_paginator(self._seen.paginators[int(place)]["paginator"]))
+        self._form_changed()
+        self._form.fill()
+        say("Taken into the formula; try it again to see its pages.")
 
     def _is_kept(self) -> bool:
         """Tell whether what is shown is what is stored: that is found by its id, not by names."""

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from swath.errors import FieldError
@@ -11,6 +11,7 @@ from swath.flow.definition import Operator
 from swath.flow.formula import SourceText
 from swath.ui.sheet import Edit, read_lines
 
+_USED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)")
 _FILTER = re.compile(
     r"(\S+)\s+(" + "|".join(map(re.escape, sorted(get_args(Operator), key=len, reverse=True))) + r")\s*(.*)"
 )
@@ -55,6 +56,25 @@ def set_workflow_number(name: str) -> Callable[[Any], Edit]:
 
 def whole(value: Any) -> int | None:
     return None if value in (None, "") else int(value)
+
+
+def use_paginator(paginator: Mapping[str, Any]) -> Edit:
+    """Take a paginator; a variable of it that no template uses yet becomes a parameter of the query."""
+
+    def edit(endpoint: dict[str, Any], workflow: dict[str, Any]) -> None:
+        put(workflow, "paginator", dict(paginator))
+        name = paginator.get("variable")
+        if name and name not in names_used(endpoint):
+            endpoint["query"] = {**(endpoint.get("query") or {}), name: f"{{{{{name}}}}}"}
+            variables = endpoint.setdefault("variables", {})
+            variables[name] = {**(variables.get(name) or {}), "default": ""}
+
+    return edit
+
+
+def names_used(endpoint: Mapping[str, Any]) -> list[str]:
+    """Return the variables that an endpoint's templates use."""
+    return _USED.findall(str([endpoint.get(key) for key in ("url", "query", "headers", "body")]))
 
 
 def write_filters(filters: list[Any]) -> str:

@@ -21,6 +21,7 @@ from swath.ui.frame import Visit, show
 from swath.ui.markup import tag
 from swath.ui.rates import Rates
 from swath.ui.sheet import Edit, Sheet, write_lines, write_value
+from swath.ui.sources import tidy
 from swath.ui.variables import Variables
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
@@ -83,7 +84,7 @@ class FormulaForm:
         def take(event: Any) -> None:
             if self._filling:
                 return
-            self._sheet.change(edit(event.value))
+            self._sheet.change(tidy(edit(event.value)))
             self._changed()
             self._filling = True
             self._shape()

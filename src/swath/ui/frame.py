@@ -171,6 +171,14 @@ def button(text: str, act: Callable[[], Any], kind: str = "") -> ui.button:
     return ui.button(text, on_click=act, color=None).props("unelevated no-caps").classes(f"act {kind}")
 
 
+def on_press(place: ui.html, name: str, act: Callable[[str], Any]) -> None:
+    """Call `act` with the value of `data-name` of what is pressed inside markup."""
+    inside = (
+        f"event => {{ const of = event.target.closest('[data-{name}]'); if (of) emit(of.dataset.{name}); }}"
+    )
+    place.on("click", lambda event: act(str(event.args)), js_handler=inside)
+
+
 def upload(text: str, take: Callable[[Any], Any], largest: int) -> None:
     """Draw a button by which a file is chosen and sent; `take` is told of it."""
     sender = ui.upload(on_upload=take, auto_upload=True, max_file_size=largest).classes("sender")

@@ -11,7 +11,7 @@ from nicegui import ui
 from swath.operations import executions, items
 from swath.ui.execution import has_ended, open_execution, watch
 from swath.ui.frame import Visit, button, now, show, view
-from swath.ui.markup import badge, code, facts, join, link, moment, nothing, number, size, table, tag
+from swath.ui.markup import badge, code, facts, join, link, moment, nothing, number, several, size, table, tag
 
 SHOWN = 100
 #: What took a moment to ask for is good for so many of them.
@@ -116,7 +116,7 @@ def _draw_chooser(base: str, item: int, total: int) -> None:
         button("Look", go)
         back = link("Previous", f"{base}/{item - 1}") if item > 0 else None
         on = link("Next", f"{base}/{item + 1}") if item + 1 < total else None
-        count = tag("span", f"{number(total)} items, the first is 0", class_="quiet")
+        count = tag("span", f"{several(total, 'item')}, the first is 0", class_="quiet")
         show(tag("p", join([each for each in (back, on, count) if each is not None], " · ")))
 
 
@@ -168,14 +168,14 @@ def _write_tries(tries: list[dict[str, Any]]) -> Markup | None:
         )
         for each in tries
     ]
-    count = "1 attempt" if len(lines) == 1 else f"{len(lines)} attempts"
+    count = several(len(lines), "attempt")
     return tag("details", tag("summary", f"{count} in vain"), tag("ol", *lines)) if lines else None
 
 
 def _write_page(page: Mapping[str, Any]) -> Markup:
     told = [
         tag("span", page["status"], class_=f"badge is-{str(page['status'])[0]}"),
-        f"{number(page['rows'])} rows",
+        several(page["rows"], "row"),
         size(page["bytes"]),
         f"{page['elapsed']:.3f} s",
         f"attempt {page['attempt']}",

@@ -84,6 +84,11 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
+def several(count: int, what: str) -> str:
+    """Say how many there are of something: `1 row`, `2,000 rows`."""
+    return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
+
+
 def size(count: float) -> str:
     """Write bytes in the unit that keeps the figure short."""
     for unit in _UNITS:

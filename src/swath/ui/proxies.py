@@ -83,10 +83,10 @@ def _write_proxy(proxy: ProxyView) -> Markup:
         tag("code", proxy.url or "shared with everybody"),
         f"{health.latency * 1000:.0f} ms" if health.latency is not None else None,
         tag("code", health.error_code) if health.error_code else None,
-        join(["until ", moment(iso(health.quarantine_ends_at), now())])
+        tag("span", "until ", moment(iso(health.quarantine_ends_at), now()))
         if health.quarantine_ends_at
         else None,
-        join(["used ", moment(iso(health.used_at), now())]) if health.used_at else None,
+        tag("span", "used ", moment(iso(health.used_at), now())) if health.used_at else None,
     ]
     return join([part for part in parts if part is not None], " ")
 

@@ -6,7 +6,7 @@ from swath.errors import FieldError
 from swath.operations import drafts, previews, triggers
 from swath.ui.dialogs import Form
 from swath.ui.frame import Visit, button, describe
-from swath.ui.markup import number
+from swath.ui.markup import several
 from swath.ui.options import Options
 from swath.ui.trial import write_estimate
 
@@ -22,7 +22,7 @@ def ask_run(visit: Visit, workflow_id: str, name: str) -> None:
         try:
             draft = await visit.ask(drafts.draft_workflow, workflow_id, options.given(), 1)
             if not sends:
-                told.set_text(f"{number(draft.items)} input items.")
+                told.set_text(f"{several(draft.items, 'input item')}.")
                 return
             told.set_text("Asking…")
             told.set_text(write_estimate(await visit.ask(previews.preview, draft, options.proxy())))

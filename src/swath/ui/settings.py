@@ -41,8 +41,12 @@ async def _draw_tokens(visit: Visit, user: str | None) -> None:
 
 def _draw_token(visit: Visit, token: TokenView) -> None:
     with ui.element("div").classes("proxy"):
-        used = join(["used ", moment(iso(token.last_used_at), now())]) if token.last_used_at else "never used"
-        made = join(["made ", moment(iso(token.created_at), now())])
+        used = (
+            tag("span", "used ", moment(iso(token.last_used_at), now()))
+            if token.last_used_at
+            else "never used"
+        )
+        made = tag("span", "made ", moment(iso(token.created_at), now()))
         role = tag("span", "administrator", class_="quiet") if token.admin else None
         show(join([tag("b", token.name or "unnamed"), role, made, used], " "), "proxy-facts")
         button("Revoke…", lambda: _ask_revoke(visit, token), "danger")
@@ -81,6 +85,10 @@ def _ask_revoke(visit: Visit, token: TokenView) -> None:
 
 
 def _write_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 

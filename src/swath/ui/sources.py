@@ -3,7 +3,8 @@
 from typing import Any
 
 from swath.flow.definition import Json
-from swath.ui.edits import put, whole
+from swath.ui.edits import names_used, put, whole
+from swath.ui.sheet import Edit
 
 #: The rules, and how one begins.
 RANGE, WINDOWS, UNTIL = "range", "windows", "until"
@@ -80,6 +81,20 @@ def set_field(workflow: dict[str, Any], name: str, field: str, value: Any, *, is
         found[field] = value or ""
     else:
         put(found, field, whole(value) if is_number else value)
+
+
+def tidy(edit: Edit) -> Edit:
+    """Return an edit that also forgets a variable which nothing uses after it, if nothing is said of it."""
+
+    def tidied(endpoint: dict[str, Any], workflow: dict[str, Any]) -> None:
+        before = names_used(endpoint)
+        edit(endpoint, workflow)
+        variables = endpoint.get("variables") or {}
+        for name in {*before} - {*names_used(endpoint)}:
+            if not find(workflow, name)[0] and variables.get(name) in ({}, None):
+                variables.pop(name, None)
+
+    return tidied
 
 
 def batch(workflow: dict[str, Any], name: str) -> int | None:

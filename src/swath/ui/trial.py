@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from swath.operations.previews import Preview
-from swath.ui.markup import code, join, nothing, number, size, stretch, table, tag
+from swath.ui.markup import code, join, nothing, several, size, stretch, table, tag
 
 #: Columns of a sample that are shown.
 WIDEST = 40
@@ -23,9 +23,9 @@ def write_trial(seen: Preview) -> Markup:
     return join(
         [
             *warnings,
+            _write_paginators(seen.paginators),
             _write_estimate(seen),
             *(_write_collection(each) for each in seen.collections),
-            _write_paginators(seen.paginators),
             *(_write_request(each, place) for place, each in enumerate(seen.requests)),
         ]
     )
@@ -39,11 +39,11 @@ def write_estimate(seen: Preview) -> str:
     """Say what a whole execution would be."""
     found = seen.estimate
     if found is None:
-        return f"{number(seen.items)} input items."
+        return f"{several(seen.items, 'input item')}."
     least = "at least " if found.at_least else ""
     return (
-        f"{number(found.items)} input items: {least}{number(round(found.requests))} requests, "
-        f"{number(round(found.rows))} rows, {size(found.bytes)}, {stretch(found.seconds)}."
+        f"{several(found.items, 'input item')}: {least}{several(round(found.requests), 'request')}, "
+        f"{several(round(found.rows), 'row')}, {size(found.bytes)}, {stretch(found.seconds)}."
     )
 
 
@@ -83,7 +83,7 @@ def _write_collection(each: Mapping[str, Any]) -> Markup:
     columns = each["columns"][:WIDEST]
     rows = [[_write_cell(row.get(column)) for column in columns] for row in each["rows"]]
     counted = tag(
-        "span", f"{number(each['total'])} rows, {number(len(each['columns']))} columns", class_="quiet"
+        "span", f"{several(each['total'], 'row')}, {several(len(each['columns']), 'column')}", class_="quiet"
     )
     heading = tag("h3", each["name"] or "root", " ", counted)
     return tag("section", heading, table(f"Sample rows of {each['name']}", columns, rows, "sample-rows"))
@@ -95,15 +95,24 @@ def _write_cell(value: Any) -> str:
 
 
 def _write_paginators(found: list[dict[str, Any]]) -> Markup:
+    """Return the paginators that the answers speak for, each with a button that takes it."""
     if not found:
         return Markup()
     lines = [
         tag(
             "li",
-            tag("code", json.dumps(each["paginator"])),
+            tag("button", "Use it", type="button", class_="plain-link", data_use=place),
+            " ",
+            tag("code", _say_paginator(each["paginator"])),
             " ",
             tag("span", "; ".join(each["evidence"]), class_="quiet"),
         )
-        for each in found
+        for place, each in enumerate(found)
     ]
-    return tag("section", tag("h3", "How its pages may follow"), tag("ul", *lines))
+    return tag("section", tag("h3", "How its pages may follow"), tag("ul", *lines, class_="plain"))
+
+
+def _say_paginator(paginator: Mapping[str, Any]) -> str:
+    rest = ", ".join(f"{name}: {value}" for name, value in paginator.items() if name != "type")
+    kind = str(paginator.get("type", "")).replace("_", " ")
+    return f"{kind} ({rest})" if rest else kind

@@ -1,6 +1,5 @@
 """The variables of a formula, as lines of a form: where each takes its values from."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +7,11 @@ from nicegui import ui
 
 from swath.operations import collections, workflows
 from swath.ui import sources
-from swath.ui.edits import put
+from swath.ui.edits import names_used, put
 from swath.ui.frame import Visit, show
 from swath.ui.markup import tag
 from swath.ui.sheet import Edit, Sheet
 
-_USED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)")
 _NOWHERE = "One value"
 _RULES = {sources.RANGE: "A range of numbers", sources.WINDOWS: "Windows of dates"}
 
@@ -64,8 +62,7 @@ class Variables:
     def _names(self) -> list[str]:
         """Return the variables that are declared or used."""
         endpoint = self._sheet.endpoint
-        used = _USED.findall(str([endpoint.get(key) for key in ("url", "query", "headers", "body")]))
-        return list(dict.fromkeys([*used, *(endpoint.get("variables") or {})]))
+        return list(dict.fromkeys([*names_used(endpoint), *(endpoint.get("variables") or {})]))
 
     def _declared(self, name: str) -> dict[str, Any]:
         found = (self._sheet.endpoint.get("variables") or {}).get(name)
@@ -98,7 +95,9 @@ class Variables:
         return known if source in known else {**known, source: source.partition(":")[2]}
 
     def _draw_more(self, name: str, source: str, said: dict[str, Any], declared: dict[str, Any]) -> None:
-        if not source:
+        if not source and declared.get("secret"):
+            show(tag("p", "Its value is asked for below, and kept apart from the formula.", class_="hint"))
+        elif not source:
             default = declared.get("default")
             text = "" if default is None else str(default)
             self._draw_field("Default", text, False, "", lambda value: self._default(name, value))

@@ -12,7 +12,7 @@ from swath.operations.executions import iso
 from swath.operations.webhooks import ENDS, DeliveryView, Event, Webhook, WebhookView
 from swath.ui.dialogs import Form
 from swath.ui.executions import keep_fresh
-from swath.ui.frame import Visit, button, now, say, show, view
+from swath.ui.frame import Visit, button, now, on_press, say, show, view
 from swath.ui.markup import badge, code, facts, join, link, moment, nothing, number, table, tag
 
 SHOWN = 100
@@ -95,13 +95,12 @@ async def _draw_deliveries(visit: Visit, webhook: WebhookView, cursor: str | Non
 
     place = await keep_fresh(write)
 
-    async def again(event: Any) -> None:
-        await visit.ask(webhooks.send_again, webhook.id, str(event.args))
+    async def again(delivery_id: str) -> None:
+        await visit.ask(webhooks.send_again, webhook.id, delivery_id)
         place.content = str((await write())[0])
         say("It is sent again.")
 
-    handler = "event => { const of = event.target.closest('[data-again]'); if (of) emit(of.dataset.again); }"
-    place.on("click", again, js_handler=handler)
+    on_press(place, "again", again)
 
 
 def _write_deliveries(webhook_id: str, found: list[DeliveryView], more: str | None) -> Markup:

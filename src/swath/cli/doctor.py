@@ -1,30 +1,41 @@
 """`swath doctor`: is all well with the data?"""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from swath.cli.failures import FAILED
+from swath.cli.options import AsJson
+from swath.cli.screen import print_json
 from swath.settings import Settings
 
 
 def doctor(
     data_dir: Annotated[Path | None, typer.Option(help="Folder of all data.")] = None,
-    deep: Annotated[bool, typer.Option(help="Read every segment, and all of the database.")] = False,
+    deep: Annotated[
+        bool, typer.Option(help="Read every segment and file, and all of the database; look for orphans.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check disk, database, storage and segments, and say what is wrong and what to do. Exits with 1 then."""
-    if not asyncio.run(_examine(Settings.from_environment(data_dir=data_dir), deep)):
-        raise typer.Exit(1)
+    """Check all that is kept and who works on it; say what is wrong and what to do, and exit with 1 then."""
+    if not asyncio.run(_examine(Settings.from_environment(data_dir=data_dir), deep, as_json)):
+        raise typer.Exit(FAILED)
 
 
-async def _examine(settings: Settings, deep: bool) -> bool:
+async def _examine(settings: Settings, deep: bool, as_json: bool) -> bool:
     from swath.operations.doctor import examine  # noqa: PLC0415 - help and completion need no database
 
-    well = True
+    found = []
     async for finding in examine(settings, deep=deep):
-        well = well and finding.well
+        found.append(finding)
+        if as_json:
+            continue
         print(f"{'ok  ' if finding.well else 'BAD '} {finding.subject}: {finding.told}")
         if finding.advice:
             print(f"     {finding.advice}")
-    return well
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    return all(finding.well for finding in found)

@@ -1,30 +1,19 @@
-"""Find what is wrong with a data folder, its database, storage and segments, and say what to do."""
+"""Find what is wrong with an installation: its disk, database and storage, and all that is kept there."""
 
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from uuid import uuid4
 
-from swath.errors import Damaged, SwathError
-from swath.flow.segment import open_frame
+from swath.errors import SwathError
+from swath.operations import checkup
+from swath.operations.checkup import Finding
 from swath.settings import Settings
 from swath.store import inspection
 from swath.store.database import Database, PostgresDatabase, SqliteDatabase
 from swath.store.objects import Objects
 
-#: Frames that are read where not all are asked for, and bytes of a disk that should be free.
-SAMPLE = 100
+#: Bytes of a disk that should be free.
 FREE = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `advice` says what to do where it is not well."""
-
-    subject: str
-    well: bool
-    told: str
-    advice: str = ""
 
 
 async def examine(settings: Settings, *, deep: bool) -> AsyncIterator[Finding]:
@@ -68,9 +57,7 @@ async def _examine_contents(settings: Settings, database: Database, deep: bool) 
     objects = Objects(settings.storage_url or str(settings.data_dir / "objects"))
     yield await _examine_storage(objects)
     if has == needs:
-        unfinished = await database.read(inspection.find_unfinished)
-        yield Finding("executions", True, f"{unfinished} have not ended.")
-        async for finding in _examine_segments(database, objects, None if deep else SAMPLE):
+        async for finding in checkup.examine(settings, database, objects, deep=deep):
             yield finding
 
 
@@ -84,21 +71,3 @@ async def _examine_storage(objects: Objects) -> Finding:
         advice = "See that the storage runs, and that its address and its credentials are right."
         return Finding("storage", False, f"It cannot be used: {error}", advice)
     return Finding("storage", well, "It can be written, read and deleted.")
-
-
-async def _examine_segments(
-    database: Database, objects: Objects, limit: int | None
-) -> AsyncIterator[Finding]:
-    """Read frames by their checksums."""
-    frames = await database.read(inspection.find_frames, limit)
-    damaged = 0
-    for row in frames:
-        try:
-            for _ in open_frame(objects.read_range(row.object, row.offset, row.length)):
-                pass
-        except Damaged as error:
-            damaged += 1
-            place = f"Execution {row.execution_id}, shard {row.shard}"
-            advice = "Retry the items of this shard, or restore the object from a backup."
-            yield Finding("segment", False, f"{place}: {error}", advice)
-    yield Finding("segments", not damaged, f"{len(frames)} frames were read, {damaged} are damaged.")

@@ -26,11 +26,13 @@ class Fleet:
 
 def beat(connection: Connection, worker: str, slots: int, lease: float) -> Fleet:
     """Renew a worker's lease of some seconds; return how the others are."""
-    now = _now()
-    row = upsert(connection, leases, {"worker": worker, "slots": slots, "beat_at": now, "started_at": now})
-    renewed = {"slots": slots, "beat_at": now}
+    moment = now()
+    row = upsert(
+        connection, leases, {"worker": worker, "slots": slots, "beat_at": moment, "started_at": moment}
+    )
+    renewed = {"slots": slots, "beat_at": moment}
     connection.execute(row.on_conflict_do_update(index_elements=leases.primary_key, set_=renewed))
-    age = (now - leases.c.beat_at).label("age")
+    age = (moment - leases.c.beat_at).label("age")
     found = connection.execute(select(leases.c.worker, leases.c.slots, leases.c.beat_at, age)).all()
     dropped = [row.worker for row in found if row.beat_at == DROPPED]
     silent = [row.worker for row in found if row.beat_at != DROPPED and row.age > lease * 1000]
@@ -44,9 +46,10 @@ def drop(connection: Connection, worker: str) -> None:
 
 def forget(connection: Connection, workers: Sequence[str], lease: float) -> None:
     """Remove leases that have ended, unless their workers were heard of again."""
-    ended = leases.c.beat_at < _now() - int(lease * 1000)
+    ended = leases.c.beat_at < now() - int(lease * 1000)
     connection.execute(delete(leases).where(leases.c.worker.in_(list(workers)), ended))
 
 
-def _now() -> ColumnElement[int]:
+def now() -> ColumnElement[int]:
+    """Return the database's time in milliseconds."""
     return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)

@@ -18,6 +18,8 @@ from swath.settings import Settings
 
 #: The only key of the object that stands where a sealed value was.
 SEAL = "$sealed"
+#: The file of the data folder in which a key is kept that nobody gave.
+KEPT_KEY = "secret.key"
 #: A memory of 16 MB and some 50 ms for each guess at a weak key.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
@@ -39,6 +41,14 @@ class Vault:
             raise Damaged(
                 "A secret cannot be opened: SWATH_SECRET_KEY lacks the key that sealed it."
             ) from None
+
+    def fits(self, sealed: str) -> bool:
+        """Tell whether a key of ours opens a text, without giving it."""
+        try:
+            self._box.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def rotate(self, sealed: str) -> str:
         """Return the same text sealed with the newest key."""
@@ -65,19 +75,25 @@ def open_vault(settings: Settings) -> Vault:
     Without any key one is made and kept. The kept key stays readable after an operator sets keys of his own.
     Where several machines share a database the key is to be given: raises SetupError where it is not.
     """
-    given = [key.strip() for key in settings.secret_key.split(",") if key.strip()]
-    if settings.database_url and not given:
+    if vault := read_vault(settings):
+        return vault
+    if settings.database_url:
         raise SetupError(
             "SWATH_SECRET_KEY is not set. With SWATH_DATABASE_URL every process needs the same key, for what "
             "one seals another opens: make one with `openssl rand -base64 32` and set it wherever Swath runs."
         )
-    place = settings.data_dir / "secret.key"
-    if place.exists():
-        return Vault([*given, place.read_text().strip()])
-    if not given:
-        given = [token_urlsafe(32)]
-        write_private(place, given[0])
-    return Vault(given)
+    made = token_urlsafe(32)
+    write_private(settings.data_dir / KEPT_KEY, made)
+    return Vault([made])
+
+
+def read_vault(settings: Settings) -> Vault | None:
+    """Open the vault with the keys that there are, and make none."""
+    keys = [key.strip() for key in settings.secret_key.split(",") if key.strip()]
+    place = settings.data_dir / KEPT_KEY
+    if place.exists() and (keys or not settings.database_url):
+        keys.append(place.read_text().strip())
+    return Vault(keys) if keys else None
 
 
 def write_private(place: Path, text: str) -> None:
@@ -98,6 +114,13 @@ def is_sealed(value: Json) -> bool:
 def unseal(value: Json, vault: Vault) -> Json:
     """Return a JSON value with all sealed values in it in the clear."""
     return _replace(value, lambda sealed: msgspec.json.decode(vault.open(sealed)))
+
+
+def find_sealed(value: Json) -> list[str]:
+    """Return the sealed texts in a JSON value."""
+    found: list[str] = []
+    _replace(value, found.append)
+    return found
 
 
 def mask_sealed(value: Json) -> Json:

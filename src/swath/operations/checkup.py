@@ -1,0 +1,158 @@
+"""Look at what is kept: workers, executions, secrets, files, segments; say what is wrong and what to do."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from swath.engine.extract import manifest_name
+from swath.engine.times import now_ms
+from swath.errors import Damaged
+from swath.flow.segment import open_frame
+from swath.settings import Settings
+from swath.store import inspection
+from swath.store.database import Database, Row
+from swath.store.objects import Objects
+from swath.store.vault import read_vault
+
+#: Frames and files that are read where not all are asked for.
+SAMPLE = 100
+#: Things of one kind that are told one by one.
+TOLD = 10
+#: Claims in vain after which a shard looks stuck, and milliseconds in which one that was let in begins.
+FRUITLESS, BEGINS_WITHIN = 3, 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `advice` says what to do where it is not well."""
+
+    subject: str
+    well: bool
+    told: str
+    advice: str = ""
+
+
+async def examine(
+    settings: Settings, database: Database, objects: Objects, *, deep: bool
+) -> AsyncIterator[Finding]:
+    """Yield findings, changing nothing."""
+    unfinished = await database.read(inspection.find_unfinished)
+    if database.shared:
+        workers = await database.read(inspection.find_workers)
+        for finding in _judge_workers(workers, settings.worker_lease, unfinished):
+            yield finding
+    for finding in _judge_executions(
+        unfinished, await database.read(inspection.find_stuck, FRUITLESS, now_ms() - BEGINS_WITHIN)
+    ):
+        yield finding
+    yield _judge_secrets(settings, await database.read(inspection.find_sealed))
+    limit = None if deep else SAMPLE
+    async for finding in _examine_files(objects, await database.read(inspection.find_files, limit), deep):
+        yield finding
+    async for finding in _examine_segments(objects, await database.read(inspection.find_frames, limit)):
+        yield finding
+    if deep:
+        yield await _examine_orphans(database, objects)
+
+
+def _judge_workers(workers: Sequence[Row[Any]], lease: int, unfinished: int) -> Iterator[Finding]:
+    silent = [row for row in workers if row.age > lease * 1_000]
+    for row in silent[:TOLD]:
+        told = f"{row.worker} was last heard of {row.age / 1_000:.0f} s ago; a lease lasts {lease} s."
+        advice = "See why it died. The others take its work over; where there is none, start `swath worker`."
+        yield Finding("worker", False, told, advice)
+    living = len(workers) - len(silent)
+    idle = not living and unfinished
+    advice = "Start `swath worker`, or `swath serve` without --no-worker." if idle else ""
+    yield Finding("workers", not idle, f"{living} live.", advice)
+
+
+def _judge_executions(unfinished: int, stuck: Sequence[Row[Any]]) -> Iterator[Finding]:
+    for row in stuck[:TOLD]:
+        if row.shard is None:
+            told = "was let in long ago and has not begun."
+            advice = "See the log of the workers. Cancel it and trigger it again if nothing comes of it."
+        else:
+            told = f"shard {row.shard} was taken {row.fruitless} times without getting any further."
+            advice = "See the log for what its items do to a worker; it is given up before long."
+        yield Finding("execution", False, f"{row.execution_id}: {told}", advice)
+    yield Finding("executions", not stuck, f"{unfinished} have not ended, {len(stuck)} of them are stuck.")
+
+
+def _judge_secrets(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Finding:
+    """Try the keys on what was sealed; neither is ever told."""
+    vault = read_vault(settings)
+    if vault is None:
+        advice = "Set SWATH_SECRET_KEY, or put secret.key back into the data folder." if sealed else ""
+        return Finding("secrets", not sealed, f"There is no key, and {len(sealed)} are sealed.", advice)
+    shut = [where for where, text in sealed if not vault.fits(text)]
+    if not shut:
+        return Finding("secrets", True, f"All {len(sealed)} can be opened.")
+    told = f"{len(shut)} of {len(sealed)} cannot be opened with the key that is set, such as of {shut[0]}."
+    advice = (
+        "Set SWATH_SECRET_KEY to the key that sealed them, behind the newest one and a comma; "
+        "if it is lost, enter these secrets anew."
+    )
+    return Finding("secrets", False, told, advice)
+
+
+async def _examine_files(objects: Objects, files: Sequence[Row[Any]], deep: bool) -> AsyncIterator[Finding]:
+    """See that result files are as their manifest says: by size, and where all is read, by digest."""
+    wrong = 0
+    for row in files:
+        if problem := await _judge_file(objects, row, deep):
+            wrong += 1
+            told = f"{row.name} of execution {row.execution_id}: {problem}"
+            if wrong <= TOLD:
+                advice = f"Make it anew: POST /workflows/executions/{row.execution_id}/combine"
+                yield Finding("file", False, told, advice)
+    yield Finding("files", not wrong, f"{len(files)} were looked at, {wrong} are not as they were written.")
+
+
+async def _judge_file(objects: Objects, row: Row[Any], deep: bool) -> str | None:
+    try:
+        size = await objects.find_size(row.object)
+        if size != row.bytes:
+            return f"it has {size} bytes, and had {row.bytes} when it was written."
+        await objects.find_size(manifest_name(row.execution_id, row.revision))
+        if deep:
+            digest = sha256()
+            async for chunk in objects.stream(row.object, 0, size):
+                digest.update(chunk)
+            if digest.hexdigest() != row.sha256:
+                return "its bytes are not those that were written."
+    except Damaged as damage:
+        return str(damage)
+    return None
+
+
+async def _examine_segments(objects: Objects, frames: Sequence[Row[Any]]) -> AsyncIterator[Finding]:
+    """Read frames by their checksums."""
+    damaged = 0
+    for row in frames:
+        try:
+            for _ in open_frame(objects.read_range(row.object, row.offset, row.length)):
+                pass
+        except Damaged as error:
+            damaged += 1
+            told = f"Execution {row.execution_id}, shard {row.shard}: {error}"
+            advice = "Retry the items of this shard, or restore the object from a backup."
+            if damaged <= TOLD:
+                yield Finding("segment", False, told, advice)
+    yield Finding("segments", not damaged, f"{len(frames)} frames were read, {damaged} are damaged.")
+
+
+async def _examine_orphans(database: Database, objects: Objects) -> Finding:
+    """Count objects of executions that are unknown or have ended, and that nothing refers to."""
+    orphans: list[str] = []
+    for kind in ("segments", "parts", "results"):
+        names: dict[str, set[str]] = {}
+        for name in await objects.names(kind):
+            names.setdefault(name.split("/")[1], set()).add(name)
+        for execution_id, found in names.items():
+            orphans += found - await database.read(inspection.find_wanted, execution_id, kind, found)
+    if not orphans:
+        return Finding("orphans", True, "There is no object that nothing refers to.")
+    told = f"{len(orphans)} objects that nothing refers to, such as {min(orphans)}."
+    return Finding("orphans", True, told, "They harm nothing and take room; they can be deleted.")

@@ -169,7 +169,7 @@ class Editor:
             else:
                 draft = await self.visit.ask(drafts.draft_formula, source, name, self.given(), {}, few)
             self._seen = await self.visit.ask(previews.preview, draft)
-            found = write_trial(self._seen)
+            found = write_trial(self._seen, is_paged=bool(self.sheet.workflow.get("paginator")))
         except FieldError as error:
             found = tag("p", describe(error), class_="alert", role="alert")
         finally:

@@ -17,15 +17,16 @@ def write_start() -> Markup:
     return nothing("Try it", "Sends the first request of a few items and shows what comes. Nothing is kept.")
 
 
-def write_trial(seen: Preview) -> Markup:
-    """Return what a try showed."""
+def write_trial(seen: Preview, *, is_paged: bool = False) -> Markup:
+    """Return what a try showed; paginators first, unless the formula has one."""
     warnings = [tag("p", text, class_="warning") for text in seen.warnings]
     return join(
         [
             *warnings,
-            _write_paginators(seen.paginators),
+            None if is_paged else _write_paginators(seen.paginators),
             _write_estimate(seen),
             *(_write_collection(each) for each in seen.collections),
+            _write_paginators(seen.paginators) if is_paged else None,
             *(_write_request(each, place) for place, each in enumerate(seen.requests)),
         ]
     )

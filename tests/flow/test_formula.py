@@ -1,6 +1,8 @@
 """Formulas: what is read, what is refused and how, what is written."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,9 @@ from jsonschema_rs import Draft202012Validator
 from swath.errors import InvalidInput
 from swath.flow.formula import SourceText, compare, describe, read_formula, schema, write_text
 from swath.flow.formula.changes import Difference, compare_items
+from swath.flow.formula.meanings import MEANINGS
+
+FORMULAS = Path(__file__).parents[2] / "formulas"
 
 WHOLE = """\
 # Repositories of people, from a forge.
@@ -216,3 +221,103 @@ def test_the_schema_takes_what_is_read_and_nothing_else() -> None:
     assert check.is_valid(describe(read_formula(WHOLE)))
     for old, new in (("paginator:", "paginatr:"), ("header_link", "link"), ("endpoint: Rep", "endpont: Rep")):
         assert not check.is_valid(SourceText(WHOLE.replace(old, new)).value)
+
+
+def test_the_schema_says_of_each_field_what_it_is_for() -> None:
+    """Editors show it as one writes; nothing is described that there is not."""
+    kinds = {name: each["properties"] for name, each in schema()["$defs"].items() if "properties" in each}
+    silent = [f"{kind}.{field}" for kind, fields in kinds.items() for field in fields]
+    assert [each for each in silent if "description" not in _at(kinds, each)] == []
+    for kind, fields in MEANINGS.items():
+        assert set(fields) <= set(kinds[kind]), kind
+    open_ones = [
+        name for name, each in schema()["$defs"].items() if each.get("additionalProperties") is not False
+    ]
+    assert open_ones == ["Collection"]
+
+
+def _at(kinds: dict[str, dict[str, Any]], place: str) -> dict[str, Any]:
+    kind, _, field = place.partition(".")
+    return dict(kinds[kind][field])
+
+
+@pytest.mark.parametrize("file", sorted(FORMULAS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_schema_takes_every_worked_formula(file: Path) -> None:
+    """As it is written, and as it would be written anew."""
+    check = Draft202012Validator(schema())
+    source = SourceText(file.read_text())
+    assert check.is_valid(source.value)
+    assert check.is_valid(describe(read_formula(source)))
+
+
+FULL = """\
+endpoints:
+  E: {url: "https://api.example/{{a}}/{{b}}", method: GET, body: {text: x}}
+workflows:
+  F: {endpoint: E, inputs: {a: x, b: y}}
+  W:
+    endpoint: E
+    mappings:
+      - {target_variable_name: a, source_collection: C}
+      - {target_variable_name: b, from_result: {workflow: F, column: id}}
+    batches: {a: {size: 10}}
+    chain: {after: [succeeded], parameters: [x]}
+    concurrency: 4
+    join: product
+    paginator: {type: none, max_pages_per_item: 3}
+    rate_limits: [{requests: 1, per_seconds: 2}]
+    retry: {max_attempts: 3}
+    limits: {timeout: 5, max_redirects: 2}
+    filters: [{path: x, op: "=", value: 1}]
+collections:
+  C: [x]
+proxies:
+  P: {location: nyc}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("size: 10", "size: 0"),
+        ("after: [succeeded]", "after: [cancelled]"),
+        ("concurrency: 4", "concurrency: 0"),
+        ("concurrency: 4", "concurrency: many"),
+        ("join: product", "join: both"),
+        ("max_pages_per_item: 3", "max_pages_per_item: 0"),
+        ("requests: 1", "requests: 0"),
+        ("per_seconds: 2", "per_seconds: 0"),
+        ("max_attempts: 3", "max_attempts: 101"),
+        ("timeout: 5", "timeout: -1"),
+        ("max_redirects: 2", "max_redirects: 21"),
+        ('op: "="', 'op: "=="'),
+        ("target_variable_name: a, ", ""),
+        ("source_collection: C", "collection: C"),
+        (", column: id", ""),
+        ("column: id", "colum: id"),
+        ("workflow: F, ", ""),
+        ("location: nyc", "place: nyc"),
+        ("C: [x]", "C: [[x]]"),
+        ("C: [x]", "C: {file: x, columns: y}"),
+        ("body: {text: x}", "body: {text: x, form: {a: b}}"),
+        ("body: {text: x}", "body: {texts: x}"),
+        ("proxies:", "proxy:"),
+        ('url: "https://api.example/{{a}}/{{b}}", ', ""),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(right: str, wrong: str) -> None:
+    """Wherever a schema can tell, an editor does, before anything is applied."""
+    check = Draft202012Validator(schema())
+    assert check.is_valid(SourceText(FULL).value)
+    read_formula(FULL)
+    text = FULL.replace(right, wrong)
+    assert text != FULL
+    assert not check.is_valid(SourceText(text).value)
+    refused(text)
+
+
+def test_sections_that_are_lists_are_taken_by_the_schema() -> None:
+    """Each with its own name."""
+    check = Draft202012Validator(schema())
+    assert check.is_valid({"endpoints": [{"name": "E", "url": "https://api.example/x"}]})
+    assert not check.is_valid({"endpoints": [{"url": "https://api.example/x"}]})

@@ -11,7 +11,10 @@ Answer = Callable[[Asked], Play]
 
 @dataclass(frozen=True)
 class Shape:
-    """How an API answers, and what must come out: items, requests, the primary table and its rows."""
+    """How an API answers, and what must come out: items, requests, the primary table and its rows.
+
+    Where one workflow follows on another, of the last.
+    """
 
     answer: Answer
     items: int
@@ -29,6 +32,14 @@ def github(asked: Asked) -> Play:
     rows = [{"id": page * 10 + n, "full_name": f"{name}/r{n}", "owner": {"login": name}} for n in range(2)]
     more = f'<{asked.path}?per_page=100&page={page + 1}>; rel="next", <{asked.path}?page=2>; rel="last"'
     return Play.json(rows, headers=[("Link", more)] if page < 2 else [])
+
+
+def github_organizations(asked: Asked) -> Play:
+    parts = asked.path.split("/")
+    if parts[1] == "orgs":
+        rows = [{"name": f"r{n}", "owner": {"login": parts[2]}, "archived": n == 2} for n in range(3)]
+        return Play.json(rows)
+    return Play.json([{"number": n, "title": parts[3], "user": {"login": "u"}} for n in range(2)])
 
 
 def gitlab(asked: Asked) -> Play:
@@ -129,6 +140,10 @@ SHAPES = {
     "github-repositories": Shape(
         github, 3, 6, "response", 12, "/users/torvalds/repos?per_page=100&sort=pushed",
         ("full_name", "owner.login"),
+    ),
+    "github-issues-of-organizations": Shape(
+        github_organizations, 4, 4, "response", 8, "/repos/python/r0/issues?per_page=100&state=all",
+        ("title", "input.repository"),
     ),
     "gitlab-issues": Shape(
         gitlab, 2, 6, "response", 12, "/api/v4/projects/278964/issues?per_page=100&state=opened",

@@ -9,7 +9,7 @@ from tests.hostile.house import House
 from tests.hostile.shapes import SHAPES
 from tests.upstreams.scripted import Scripted
 
-from swath.flow.formula import SourceText
+from swath.flow.formula import SourceText, read_formula
 from swath.operations import formulas, rows, triggers
 
 FOLDER = Path(__file__).parents[2] / "formulas"
@@ -23,10 +23,11 @@ async def test_formulas_bring_what_they_promise(house: House, upstream: Scripted
     upstream.on("/*", shape.answer)
     text = HOST.sub(upstream.url, (FOLDER / f"{name}.yaml").read_text())
     applied = await formulas.apply(house.context, house.user, SourceText(text))
-    ((_, workflow_id),) = applied.workflows.items()
+    (first,) = read_formula(text).first
     wish = triggers.Trigger(output_aggregation_format="json")
-    execution = await triggers.trigger(house.context, house.user, str(workflow_id), wish)
-    ended = await house.end(execution)
+    execution = await triggers.trigger(house.context, house.user, str(applied.workflows[first]), wish)
+    while (ended := await house.end(execution)).view["started"]:
+        (execution,) = ended.view["started"]
     counters = ended.view["counters"]
     assert (ended.status, counters["items"], ended.attempts) == ("succeeded", shape.items, shape.requests)
     found = await rows.look(house.context, house.user, execution, None, 0, 100)

@@ -1,11 +1,13 @@
 """The JSON Schema of formulas, made of the dataclasses: editors complete and check a file by it."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from swath.flow.definition import Endpoint, Json, Workflow
+from swath.flow.formula.meanings import BOUNDS, MEANINGS
 from swath.flow.formula.reading import ALIASES
 from swath.flow.formula.structure import ListedProxy
 
@@ -19,7 +21,8 @@ def schema() -> dict[str, Json]:
         [(kind, "validation", TypeAdapter(kind)) for kind in (Endpoint, Workflow, ListedProxy)],
         ref_template="#/$defs/{model}",
     )
-    definitions = {name: _close(each) for name, each in document["$defs"].items()}
+    definitions = {name: _close(name, each) for name, each in document["$defs"].items()}
+    definitions["Body"]["maxProperties"] = 1
     for name in ("Endpoint", "Workflow"):
         _drop(definitions[name], "name")
     _drop(definitions["VariableMapping"], "id")
@@ -70,18 +73,35 @@ _COLLECTION: Json = {
 
 
 def _section(name: str, meaning: str) -> Json:
+    listed = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
     return {
         "description": meaning,
-        "type": ["object", "null"],
+        "type": ["object", "array", "null"],
+        "propertyNames": {"pattern": r"\S"},
         "additionalProperties": {"$ref": f"#/$defs/{name}"},
+        "items": listed,
     }
 
 
-def _close(definition: dict[str, Any]) -> dict[str, Any]:
-    """Refuse fields that are not there, and leave out what says nothing to an editor."""
-    properties = {name: _untitle(each) for name, each in definition.get("properties", {}).items()}
+def _close(kind: str, definition: dict[str, Any]) -> dict[str, Any]:
+    """Refuse fields that are not there, say what those are for that are, and bound their numbers."""
+    meanings, bounds = MEANINGS.get(kind, {}), BOUNDS.get(kind, {})
+    properties = {
+        name: _untitle(each)
+        | ({"description": meanings[name]} if name in meanings else {})
+        | _bound(each, bounds.get(name, {}))
+        for name, each in definition.get("properties", {}).items()
+    }
     closed = {key: value for key, value in definition.items() if key != "title"}
     return {**closed, "properties": properties, "additionalProperties": False}
+
+
+def _bound(definition: dict[str, Any], bounds: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a value, or of what it may be beside null."""
+    if not bounds or "anyOf" not in definition:
+        return dict(bounds)
+    kinds = [each if each.get("type") == "null" else {**each, **bounds} for each in definition["anyOf"]]
+    return {"anyOf": kinds}
 
 
 def _untitle(definition: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,16 @@ from typing import Annotated
 import typer
 
 from swath.cli.failures import Wrong
-from swath.cli.options import read_text
+from swath.cli.options import offer, read_text
 from swath.cli.screen import say
 
-Kind = Annotated[str, typer.Argument(help="curl, har, postman, openapi or airbyte.")]
+Kind = Annotated[
+    str,
+    typer.Argument(
+        help="curl, har, postman, openapi or airbyte.",
+        autocompletion=offer("curl", "har", "postman", "openapi", "airbyte"),
+    ),
+]
 Source = Annotated[Path, typer.Argument(help="The file; - is standard input.")]
 Out = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the formula.")]
 SecretsFile = Annotated[

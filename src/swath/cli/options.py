@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,15 +33,33 @@ ProxyWish = Annotated[
     str | None, typer.Option(metavar="WISH", help="A URL, or TYPE[:LOCATION], such as dedicated:nyc.")
 ]
 MaxRequests = Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")]
-Format = Annotated[str, typer.Option("--format", "-f", help="csv, json, jsonl, parquet or xlsx.")]
+#: What a shell offers for these options.
+FORMATS = ("csv", "json", "jsonl", "parquet", "xlsx")
+COMPRESSIONS = ("none", "gzip", "zstd")
+
+
+def offer(*values: str) -> Callable[[str], list[str]]:
+    """Return what completes an option's value among these."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
+Format = Annotated[
+    str,
+    typer.Option("--format", "-f", help="csv, json, jsonl, parquet or xlsx.", autocompletion=offer(*FORMATS)),
+]
 Compression = Annotated[
-    str | None, typer.Option(help="Compress the files: gzip or zstd; none is the default.")
+    str | None,
+    typer.Option(
+        help="Compress the files: gzip or zstd; none is the default.", autocompletion=offer(*COMPRESSIONS)
+    ),
 ]
 Archive = Annotated[bool, typer.Option("--archive", help="Make one more file, a ZIP archive of all.")]
 Which = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="HOW", help="What to fetch again: failed (default), partial, limited; may be repeated."
+        metavar="HOW",
+        help="What to fetch again: failed (default), partial, limited; may be repeated.",
+        autocompletion=offer("failed", "partial", "limited"),
     ),
 ]
 Errors = Annotated[

@@ -59,7 +59,7 @@ def supervise(server: Server, execution_id: str) -> dict[str, Any]:
             server.start()
         try:
             found = server.execution(execution_id)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):  # it died meanwhile
             return None
         return found if found["completed_at"] else None
 

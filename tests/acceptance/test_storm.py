@@ -79,7 +79,7 @@ def test_C1_a_storm_over_one_process(
 
 @pytest.mark.parametrize(
     ("count", "kills", "freezes", "least", "delay"),
-    [(100, 4, 1, 2, 0.3), pytest.param(1_500, 100, 5, 100, 1.0, marks=LONG)],
+    [(100, 4, 1, 2, 0.3), pytest.param(3_000, 100, 5, 100, 1.0, marks=LONG)],
 )
 def test_C1_a_storm_over_three_workers(
     count: int,

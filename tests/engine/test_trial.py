@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swath.engine.checkpoint import OpenShard
 from swath.engine.live import LiveExecution
-from swath.engine.trial import ENOUGH, note_answer, work_with_care
+from swath.engine.trial import ENOUGH, MORE, work_with_care
 from swath.flow.execution import StopReason
 from swath.flow.shard import ShardProgress
 
@@ -49,7 +49,7 @@ class Database:
 class Life:
     """A worker that dies with deadly items, and after so many things done whatever they are."""
 
-    def __init__(self, database: Database, deadly: dict[int, str], steps: int = 1_000_000) -> None:
+    def __init__(self, database: Database, deadly: set[int], steps: int = 1_000_000) -> None:
         self._live = cast("LiveExecution", cast("Any", database))
         self._shard = database.open()
         self._database, self._deadly, self._steps = database, deadly, steps
@@ -66,10 +66,7 @@ class Life:
     async def _run(self, items: Iterator[int]) -> None:
         for item in items:
             self._step()
-            if self._deadly.get(item) == "asked":
-                raise DiedError
-            await note_answer(self._live, self._shard, item)
-            if self._deadly.get(item) == "answered":
+            if item in self._deadly:
                 raise DiedError
             self._step()
             self._shard.end(item, StopReason.COMPLETE)
@@ -78,7 +75,7 @@ class Life:
         self._shard.end(item, StopReason.FAILED)
 
 
-def live_through(database: Database, deadly: dict[int, str], lives: Iterable[int]) -> int:
+def live_through(database: Database, deadly: set[int], lives: Iterable[int]) -> int:
     """Let one worker after another work, until one comes to the end; return how many died."""
     for deaths, steps in enumerate(lives):
         try:
@@ -96,26 +93,36 @@ def failed(database: Database) -> set[int]:
     return set(progress.ended_for([StopReason.FAILED]))
 
 
-@given(st.dictionaries(st.integers(0, ITEMS - 1), st.sampled_from(["asked", "answered"]), max_size=6))
-def test_exactly_the_deadly_items_are_given_up(deadly: dict[int, str]) -> None:
+@given(st.sets(st.integers(0, ITEMS - 1), max_size=6))
+def test_exactly_the_deadly_items_are_given_up(deadly: set[int]) -> None:
     """Each costs no more deaths than it takes to be sure of one, and one to find it."""
     database = Database(ITEMS)
     deaths = live_through(database, deadly, [1_000_000] * 200)
-    assert failed(database) == set(deadly)
-    assert deaths <= sum(1 + (4 if how == "answered" else ENOUGH) for how in deadly.values())
+    assert failed(database) == deadly
+    assert deaths <= len(deadly) * (1 + ENOUGH)
 
 
-@given(st.lists(st.integers(0, ENOUGH - 2), max_size=20))
+@given(st.lists(st.integers(0, ENOUGH - 1), max_size=20))
 def test_kills_from_outside_end_nothing(storms: list[int]) -> None:
     """However many workers are killed before their first answer: now and then one lives a little longer."""
     lives = [steps for killed in storms for steps in (*[0] * killed, 2)]
     database = Database(6)
-    live_through(database, {}, [*lives, 1_000_000])
+    live_through(database, set(), [*lives, 1_000_000])
     assert failed(database) == set()
+
+
+@given(st.integers(2, ENOUGH - 1))
+def test_whoever_has_killed_in_vain_is_believed_less(killed: int) -> None:
+    """Deaths that were held against an item that went on bear with the next."""
+    more = ENOUGH + MORE * killed - 1  # the life that came to an end began with it
+    for deaths, given_up in ((more - 1, set()), (more, {1})):
+        database = Database(2)
+        live_through(database, set(), [*[0] * killed, 2, *[0] * deaths, 1_000_000])
+        assert failed(database) == given_up
 
 
 def test_a_shard_that_nobody_dies_with_is_soon_worked_on_as_usual() -> None:
     """Its trials grow to the concurrency: a few checkpoints, and not one for each item."""
     database = Database(8 * LIMIT)
-    assert live_through(database, {}, [1_000_000]) == 0
+    assert live_through(database, set(), [1_000_000]) == 0
     assert database.commits < 16

@@ -38,8 +38,6 @@ INSIST_EVERY = 5.0
 #: Bytes of bodies that end the wait early, and that hold back whoever adds more.
 SEAL_AT = 4 * 1024 * 1024
 HOLD_AT = 32 * 1024 * 1024
-#: What a death speaks against an item on trial: while it was asked for, or when its answer was there.
-ASKED, ANSWERED = 1, 3
 
 
 @dataclass(slots=True)
@@ -59,8 +57,6 @@ class OpenShard:
     #: When it was opened, by the steady clock; and set when it is to make way for another execution's.
     opened: float = 0.0
     make_way: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The one item that is on trial has an answer, which this process may die with.
-    answered: bool = False
     #: Another worker has claimed the shard: nothing of ours can be committed any more.
     fenced: bool = False
 
@@ -68,9 +64,7 @@ class OpenShard:
         """Put a finished page into the open segment."""
         self.pages.append(page)
         self.gathered += len(page.body)
-        if self.progress.doubt.get(page.item):
-            self.progress.doubt[page.item] = ASKED  # whoever died with it before had not come so far
-            self.answered = False
+        self.progress.absolve(page.item)
         self.changed = True
 
     def end(self, item: int, reason: StopReason) -> None:

@@ -13,7 +13,6 @@ from swath.engine.live import LiveExecution
 from swath.engine.pacing import Pace
 from swath.engine.recourse import Recourse
 from swath.engine.times import now_ms
-from swath.engine.trial import note_answer, note_survived
 from swath.engine.tried import NOTHING, LimitReached, Obtained, Patience, Stopped, Tried, Unauthorized
 from swath.errors import AddressBlocked, FetchFault, ItemFailed
 from swath.flow.bodies import UNREAD, Decode, Flaws, NotJsonError, format_of, read_keys
@@ -101,13 +100,11 @@ class Exchange:
             except FetchFault as fault:
                 await self._recourse.after_fault(fault, tried)
                 continue
-            await note_answer(self._live, self._shard, tried.item)
             value = self._read(answer, judge)
             verdict = judge.judge(answer.status, answer.headers, answer.body, value)
             if verdict.action in ("success", "ignore"):
                 rows = verdict.action == "success" and value is not UNPARSED
                 return self._take(tried, answer, value if rows else None, rows, started)
-            note_survived(self._shard, tried.item)
             if judge is not PLAIN and self._live.auth is not None and _is_unauthorized(verdict, answer):
                 raise Unauthorized(self._recourse.failed_by(verdict, tried))
             if await self._live.worker.fetcher.proxies.is_own_answer(tried.exit, answer):

@@ -16,7 +16,7 @@ from swath.engine.checkpoint import OpenShard
 from swath.engine.exchange import Exchange
 from swath.engine.live import LiveExecution
 from swath.engine.times import now_ms
-from swath.engine.trial import note_survived, work_with_care
+from swath.engine.trial import work_with_care
 from swath.engine.tried import NOTHING, ExecutionFailed, LimitReached, Obtained, Patience, Stopped
 from swath.errors import FetchFault, ItemFailed
 from swath.flow.clip import clip
@@ -236,7 +236,6 @@ class ShardRunner:
         if step.stop is StopReason.ROW_LIMIT:
             await self._live.run_out("rows")
         if self._shard.progress.doubt.get(item):
-            note_survived(self._shard, item)
             await self._live.checkpoints.commit()
         else:
             await self._live.checkpoints.make_room()

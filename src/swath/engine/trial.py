@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 
-from swath.engine.checkpoint import ANSWERED, ASKED, OpenShard
+from swath.engine.checkpoint import OpenShard
 from swath.engine.live import LiveExecution
 
-#: When an item is given up: four workers died with its answer, or a dozen while they asked for it. Of the
-#: latter whoever kills workers one after another may be the cause.
-ENOUGH = 12
+#: Deaths in a row after which an item is given up, and by how many more for each that was held against an
+#: item wrongly: whoever kills workers one after another hits those that did nothing, too.
+ENOUGH, MORE = 12, 2
 
 Run = Callable[[Iterator[int]], Awaitable[None]]
 GiveUp = Callable[[int], Awaitable[None]]
@@ -28,10 +28,11 @@ async def work_with_care(live: LiveExecution, shard: OpenShard, run: Run, give_u
     time, of whichever shard: one's death would be taken for the other's.
     """
     doubt = shard.progress.doubt
-    for item in [item for item, against in doubt.items() if against >= ENOUGH]:
+    enough = ENOUGH + MORE * shard.progress.false_alarms
+    for item in [item for item, deaths in doubt.items() if deaths >= enough]:
+        del doubt[item]
         await give_up(item)
-    if not doubt:
-        await _begin(live, shard)
+    await _begin(live, shard)
     together = 1
     while some := _choose(shard, together):
         together = 1 if doubt else min(2 * together, live.gate.limit)
@@ -45,7 +46,8 @@ async def work_with_care(live: LiveExecution, shard: OpenShard, run: Run, give_u
 
 async def _begin(live: LiveExecution, shard: OpenShard) -> None:
     """Have it known that this shard is on trial, also if the process dies while others are tried."""
-    shard.progress.doubt.update(dict.fromkeys(_choose(shard, 1), 0))
+    if not shard.progress.doubt:
+        shard.progress.doubt.update(dict.fromkeys(_choose(shard, 1), 0))
     shard.changed = True
     await live.checkpoints.commit()
 
@@ -59,31 +61,14 @@ def _choose(shard: OpenShard, together: int) -> Sequence[int]:
 async def _put_on_trial(live: LiveExecution, shard: OpenShard, items: Sequence[int]) -> None:
     """Record with what a death of this process will have to do; that says something only of a single one."""
     for item in items:
-        shard.progress.doubt[item] = shard.progress.doubt.get(item, 0) + (ASKED if len(items) == 1 else 0)
-    shard.answered = False
+        shard.progress.doubt[item] = shard.progress.doubt.get(item, 0) + (len(items) == 1)
     shard.changed = True
     await live.checkpoints.commit()
-
-
-async def note_answer(live: LiveExecution, shard: OpenShard, item: int) -> None:
-    """Record that an item on trial has its answer: whoever dies from here on may do so of that."""
-    if shard.progress.doubt.get(item) and not shard.answered:
-        shard.progress.doubt[item] += ANSWERED - ASKED
-        shard.answered = shard.changed = True
-        await live.checkpoints.commit()
-
-
-def note_survived(shard: OpenShard, item: int) -> None:
-    """Take that back: the answer was read, and there will be another one."""
-    if shard.answered and shard.progress.doubt.get(item):
-        shard.progress.doubt[item] -= ANSWERED - ASKED
-        shard.answered, shard.changed = False, True
 
 
 def _acquit(shard: OpenShard, items: Sequence[int]) -> None:
     """Take back a trial that ended because the shard is left, and not because the process died."""
     for item in items:
-        note_survived(shard, item)
         if shard.progress.doubt.get(item):
-            shard.progress.doubt[item] -= ASKED
+            shard.progress.doubt[item] -= 1
     shard.changed = True

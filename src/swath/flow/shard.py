@@ -28,9 +28,11 @@ class ShardProgress(msgspec.Struct):
     #: such an item has do not count.
     generation: int = 0
     renewed: dict[int, int] = {}
-    #: Items on trial, for a worker may have died with them; and how much speaks for it, after deaths of
-    #: workers that had no other item of the shard.
+    #: Items on trial, for a worker may have died with them; and how many did that had no other item of the
+    #: shard, the one that has it now included.
     doubt: dict[int, int] = {}
+    #: How many deaths were held against items that went on afterwards: somebody kills workers from outside.
+    false_alarms: int = 0
 
     @classmethod
     def new(cls, first: int, count: int) -> "ShardProgress":
@@ -45,9 +47,16 @@ class ShardProgress(msgspec.Struct):
 
     def end(self, item: int, reason: StopReason) -> None:
         """Note that `item` ended; where it stood is forgotten."""
+        self.absolve(item)
         self.outcomes[item - self.first] = _CODES[reason]
         for kept in (self.begun, self.tried, self.doubt):
             kept.pop(item, None)
+
+    def absolve(self, item: int) -> None:
+        """Note that a worker came further with an item on trial: those before it died of something else."""
+        if (deaths := self.doubt.get(item, 0) - 1) > 0:
+            self.false_alarms += deaths
+            self.doubt[item] = 1
 
     def renew(self, items: Collection[int]) -> None:
         """Begin items anew: what was fetched of them so far no longer counts."""

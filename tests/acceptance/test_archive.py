@@ -27,8 +27,8 @@ def test_the_raw_archive_holds_every_answer_in_order(server: Server, upstream: U
 
 def test_events_are_told_as_they_happen(server: Server, upstream: Upstream) -> None:
     """A stream of server-sent events tells of a pause and a cancel, and ends with the execution."""
-    upstream.behaviour = Behaviour(delay=0.1, hiccup_every=0, limit=None)
-    execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+    upstream.behaviour = Behaviour(delay=0.5, hiccup_every=0, limit=None)
+    execution_id = server.trigger(define_posts(server, upstream.url, USERS, concurrency=1)["workflow"])
     wait_until(lambda: server.execution(execution_id)["counters"]["pages"] > 0, "a page")
     place = f"/workflows/executions/{execution_id}"
     told = server.ask("GET", f"{place}/events", headers={"Accept": "text/event-stream"}, stream=True)

@@ -1,9 +1,11 @@
 """What is removed after its time, what is not, and what an owner removes."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,7 +116,7 @@ def spool(house: House, *values: str) -> Spool:
     return filled
 
 
-async def test_a_list_is_not_copied_for_what_was_cancelled(house: House) -> None:
+async def test_a_list_is_not_copied_for_what_was_cancelled(house: House, tmp_path: Path) -> None:
     """Told to stop amid the copying, it keeps nothing; who wants the list later has it copied whole."""
     known, context = (house.context, house.user), house.context
     with spool(house, *(f"name-{number}" for number in range(5_000))) as items:
@@ -122,13 +124,12 @@ async def test_a_list_is_not_copied_for_what_was_cancelled(house: House) -> None
     row = await context.database.read(store.find, made.id)
     assert row is not None
     await context.database.write(store.pin, row.number, row.version)
-    scratch = context.settings.data_dir / "scratch"
     stop = threading.Event()
     stop.set()
     for each, kept in ((stop, 0), (threading.Event(), 1)):
-        await freeze(context.database, context.objects, row.number, row.version, scratch, each)
+        await freeze(context.database, context.objects, row.number, row.version, tmp_path, each)
         assert len(await context.objects.names(f"inputs/{row.number}/")) == kept
-        assert list(scratch.iterdir()) == []
+        assert os.listdir(tmp_path) == []
 
 
 async def find_snapshots(house: House) -> list[Any]:

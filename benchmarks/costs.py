@@ -34,7 +34,9 @@ UNITS = {
 ITEMS, SHARD = 3_000, 375
 #: Seconds that the slow upstream takes for an answer: as many checkpoints as seconds pass.
 SLOW = 0.3
-IDLE = 10.0
+#: Seconds of the runs that do nothing, and how much more they weigh than the others.
+IDLE = (1.0, 16.0)
+CERTAIN = 100.0
 DATABASES = ("SQLite", "PostgreSQL")
 Took = Mapping[str, float]
 
@@ -109,7 +111,7 @@ def _plan(quick: str, slow: str, choice: Choice) -> list[Asked]:
         run(slow),
         run(executions=few, items=1, shard=1),
         run(executions=3 * few, items=1, shard=1),
-        Asked(url=quick, folder="", executions=0, items=0, shard=0, seconds=IDLE),
+        *(Asked(url=quick, folder="", executions=0, items=0, shard=0, seconds=idle) for idle in IDLE),
     ]
 
 
@@ -125,7 +127,8 @@ def _run(asked: Asked, postgres: Postgres | None) -> Took:
         postgres.drop(told.database)
     else:
         kept = sum((folder / name).stat().st_size for name in ("swath.db", "engine.db"))
-        grown = {"kept": kept, "log": found["written"] - found.get("segments bytes", 0)}
+        objects = sum(found.get(f"{kind} bytes", 0) for kind in KINDS)
+        grown = {"kept": kept, "log": found["written"] - objects}
     pages = asked.executions * asked.items * asked.pages
     counted = {"executions": asked.executions, "items": asked.executions * asked.items, "pages": pages}
     nothing = dict.fromkeys(["shards", "checkpoints"], 0.0)
@@ -157,9 +160,12 @@ def _look(database: str, postgres: Postgres | None) -> dict[str, float]:
 def fit(runs: Sequence[Took], name: str) -> list[float]:
     """Return what one of each unit adds to a measure: the least squares over all runs."""
     counts = np.array([[1.0, *(run[unit] for unit in UNITS.values())] for run in runs])
+    found = np.array([run.get(name, 0.0) for run in runs])
     size = np.abs(counts).max(axis=0)  # or a row would count for nothing beside an execution
-    found = np.linalg.lstsq(counts / size, np.array([run.get(name, 0.0) for run in runs]), rcond=None)[0]
-    return [float(each) for each in (found / size)[1:]]
+    # Nearly every second has a checkpoint: what a second costs by itself, only idle runs tell.
+    weight = np.array([1.0 if run["worked"] else CERTAIN for run in runs])
+    each = np.linalg.lstsq(counts / size * weight[:, None], found * weight, rcond=None)[0] / size
+    return [float(one) for one in each[1:]]
 
 
 def _write(took: Mapping[str, Sequence[Took]], varied: Took, choice: Choice) -> str:

@@ -23,7 +23,7 @@ GOALS = {2: 1.8, 3: 2.5}
 #: Requests that one worker has under way, and seconds that the upstream takes for each.
 CONCURRENCY, DELAY = 32, 0.2
 #: Responses of a run, and of the one that memory is compared with.
-COUNT, MORE = 4_000, 16_000
+COUNT, MORE = 6_000, 18_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ async def _execute(context: Any, asked: Asked, token: str) -> dict[str, float]:
     for _ in range(asked.executions):
         mine = await _trigger(context, user, workflow.id, asked)
         while not (shown := await executions.show(context, user, mine))["completed_at"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
         if not asked.varied and shown["results"][0]["rows"] != asked.items * asked.pages * asked.rows:
             raise SystemExit(f"{shown['results'][0]['rows']} rows: {shown['status']}, {shown['error']}")
     return await context.database.read(_count)

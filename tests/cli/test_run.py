@@ -215,3 +215,28 @@ def test_a_chain_is_paused_and_gone_on_with(chain: Path, swath: Swath, upstream:
     assert ran.returncode == 0, ran.stderr
     assert len(upstream.asked_at("/people")) == 1
     assert (chain / "out" / "posts-of-people" / "posts.csv").read_text() == ROWS
+
+
+def test_pages_that_were_not_asked_for_are_told_of(swath: Swath, folder: Path, upstream: Scripted) -> None:
+    """With the paginator to write; with that in the formula all rows are there, and nothing is told."""
+    formula = folder / "pages.yaml"
+    formula.write_text(f"endpoints: {{E: {{url: {upstream.url}/list}}}}\nworkflows: {{W: {{endpoint: E}}}}\n")
+    last = Play.json({"rows": [{"id": 2}]})
+    following = Play.json({"rows": [{"id": 1}]}, headers=[("Next-Page", f"{upstream.url}/list?_token=a")])
+    upstream.on("/list", lambda asked: last if asked.query else following)
+    ran = swath("run", "pages.yaml", HERE)
+    assert "    paginator: {type: next_url, header: next-page, record_path: rows}\n" in ran.stderr
+    formula.write_text(
+        formula.read_text().replace(
+            "{endpoint: E}", "{endpoint: E, paginator: {type: next_url, header: Next-Page}}"
+        )
+    )
+    ran = swath("run", "pages.yaml", HERE)
+    assert "further pages" not in ran.stderr
+    assert (folder / "results" / "w" / "rows.csv").read_text() == "rows.id\n1\n2\n"
+
+
+def test_a_run_that_failed_leaves_no_empty_file(swath: Swath, folder: Path) -> None:
+    """Beside the files of a later one it would look like a result."""
+    assert swath("run", "posts.yaml", "--out=out").returncode == 1
+    assert not (folder / "out").exists()

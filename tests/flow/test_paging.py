@@ -192,6 +192,18 @@ class TestHonest:
         assert (ending.stop, ending.rows) == (StopReason.COMPLETE, rows(0, 4))
         assert ending.requests == [{}, {"url": "https://api.example.com/v1/items?page=2"}]
 
+    def test_next_url_of_a_header(self) -> None:
+        """Whole or relative, until the header is not there."""
+        pages = iter([(rows(0, 2), (("Next-Page", "/v1/items?_token=a"),)), (rows(2, 4), ())])
+
+        def upstream(values: dict[str, Json]) -> tuple[Json, Headers]:
+            found, headers = next(pages)
+            return {"rows": found}, headers
+
+        ending = walk(upstream, type="next_url", header="Next-Page")
+        assert (ending.stop, ending.rows) == (StopReason.COMPLETE, rows(0, 4))
+        assert ending.requests == [{}, {"url": "https://api.example.com/v1/items?_token=a"}]
+
     def test_header_link(self) -> None:
         """The link with the wanted relation leads on."""
         pages = iter([("<?page=2>; rel=next", 0), ('<?page=1>; rel="prev"', 1)])

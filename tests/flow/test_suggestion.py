@@ -184,3 +184,9 @@ def test_suggested_paths_find_what_they_name() -> None:
         body = {key: {"next_cursor": "tok"}, "rows": ROWS}
         path = first(body).paginator.cursor_path or ""
         assert compile_path(path).first(body) == "tok"
+
+
+def test_the_address_of_a_next_page_in_a_header() -> None:
+    """Under a name of its own, as Kinto gives it."""
+    found = first({"data": ROWS}, headers=(("Next-Page", "https://h/x?_token=a"),))
+    assert found.paginator == Paginator(type="next_url", header="Next-Page", record_path="data")

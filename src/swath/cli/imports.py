@@ -42,7 +42,7 @@ def import_source(kind: Kind, source: Source, output: Out = None, secrets: Secre
         say(f"note: {note}")
     if imported.secrets and secrets is not None:
         _write_secrets(secrets, imported.secrets.items())
-        say(f"Wrote {len(imported.secrets)} secrets to {secrets}; use them with --secret @{secrets}.")
+        say(f"Wrote the secrets found to {secrets}; use them with --secret @{secrets}.")
     elif imported.secrets:
         names = ", ".join(imported.secrets)
         say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")

@@ -11,8 +11,10 @@ from swath.cli.display import Display
 from swath.cli.failures import BY_STATUS, FAILED
 from swath.cli.jobs import Job, Place
 from swath.cli.screen import print_json, say
+from swath.flow.formula.writing import describe_fields
 from swath.operations import executions, workflows
 from swath.operations.context import Context, User
+from swath.operations.responses import find_paging
 from swath.operations.results import open_result
 
 Json = Any
@@ -43,14 +45,26 @@ async def settle(context: Context, user: User, job: Job, place: Place, view: Vie
     newest = max((file["revision"] for file in view["results"]), default=0)
     files = [file for file in view["results"] if file["revision"] == newest]
     folder = place.results(job, shown.workflow.name)
-    saved = [] if place.to_pipe else [await _write(context, file, folder) for file in files]
+    is_nothing = view["status"] == "failed" and not any(file["rows"] for file in files)
+    wanted = [] if place.to_pipe or is_nothing else files
+    saved = [await _write(context, file, folder) for file in wanted]
     failures, _ = await executions.failures(context, user, str(view["id"]), FEW, None)
     outcome = Outcome(name=shown.workflow.name, view=view, files=files, saved=saved, failures=failures)
     if not place.quiet:
         Display.sum_up(view, saved, failures, outcome.name if len(job.line) > 1 else None)
+        await _tell_of_pages(context, user, view)
     elif view["error"] and not place.as_json:
         say(str(view["error"]))
     return outcome
+
+
+async def _tell_of_pages(context: Context, user: User, view: View) -> None:
+    """Say so where answers speak of further pages and nothing says how these follow."""
+    found = await find_paging(context, user, view["id"])
+    if found is not None:
+        fields = ", ".join(f"{name}: {value}" for name, value in describe_fields(found).items())
+        say("The answers speak of further pages, which were not asked for. Add to the workflow:")
+        say(f"    paginator: {{{fields}}}")
 
 
 async def conclude(context: Context, place: Place, outcomes: Sequence[Outcome]) -> int:

@@ -161,6 +161,7 @@ class Paginator:
     cursor_path: str | None = None
     next_url_path: str | None = None
     rel: str = "next"
+    #: Of `header_cursor` the header with the cursor; of `next_url` the one with the URL, instead of a path.
     header: str | None = None
     total_path: str | None = None
     has_more_path: str | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from itertools import islice
 
 import msgspec
@@ -11,9 +11,12 @@ from swath.engine.blocks import Elements
 from swath.engine.extract import Frame, list_frames, merge_frames
 from swath.engine.frozen import Opened
 from swath.flow.bodies import Flaws, NotJsonError, decoder
-from swath.flow.definition import Json
+from swath.flow.definition import Json, Paginator
+from swath.flow.paging import Page
 from swath.flow.paging.records import count_records
+from swath.flow.paging.suggestion import suggest
 from swath.flow.plan import Plan
+from swath.flow.request import RequestTemplate
 from swath.flow.segment import NOT_COUNTED, PageRecord
 from swath.flow.shard import ShardProgress
 from swath.operations.context import Context, User
@@ -42,6 +45,31 @@ async def _lines(
         pages = merge_frames(context.objects, frames)
         while batch := await asyncio.to_thread(_write, pages, plan, secret):
             yield batch
+
+
+async def find_paging(context: Context, user: User, execution_id: str) -> Paginator | None:
+    """Return the paginator that the first answer of an execution speaks for that has none; else None."""
+    row = await context.database.read(own_archive, user, execution_id)
+    definition = Opened(context.vault).of(row).definition
+    if definition.workflow.paginator != Paginator():
+        return None
+    names = RequestTemplate(definition.endpoint).names
+    for shard in (await context.database.read(shards.find_shards, execution_id))[:1]:
+        _, frames = await find_frames(context, execution_id, shard.number)
+        pages = merge_frames(context.objects, frames)
+        if (page := await asyncio.to_thread(next, pages, None)) is not None:
+            return _suggest(page, names)
+    return None
+
+
+def _suggest(page: PageRecord, names: Collection[str]) -> Paginator | None:
+    try:
+        body = _decode(page.body, "", Flaws())
+    except NotJsonError:
+        return None
+    headers = tuple((str(name), str(value)) for name, value in page.headers)
+    found = suggest(Page(page.status, headers, body, page.url), sorted(names))
+    return found[0].paginator if found else None
 
 
 async def find_frames(

@@ -111,7 +111,7 @@ MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
         "cursor_path": "Where the next cursor stands in the body.",
         "next_url_path": "Where the next URL stands in the body.",
         "rel": "Which link of the Link header leads on.",
-        "header": "The header that holds the next cursor.",
+        "header": "The header that holds the next cursor or, of next_url, the next URL.",
         "total_path": "Where the total number of rows stands; it ends the paging.",
         "has_more_path": "Where it stands whether there is another page.",
         "stop_after_empty_page": "End an item at a page without rows.",

@@ -40,7 +40,7 @@ def describe(formula: Formula) -> dict[str, Json]:
 
 def describe_endpoint(endpoint: Endpoint) -> dict[str, Json]:
     """Return an endpoint's fields but its name, and but for the values of secrets."""
-    described = _bare(endpoint)
+    described = describe_fields(endpoint)
     del described["name"]
     for name, variable in endpoint.variables.items():
         if variable.secret:
@@ -50,7 +50,7 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Json]:
 
 def describe_workflow(workflow: Workflow, endpoint: Endpoint | None) -> dict[str, Json]:
     """Return a workflow's fields but its name, and but for the inputs that are secret."""
-    described = _bare(workflow)
+    described = describe_fields(workflow)
     del described["name"]
     secret = {
         name
@@ -74,10 +74,10 @@ def describe_proxy(kind: str, location: str, url: str | None) -> dict[str, Json]
 
 
 def _describe_mapping(mapping: VariableMapping) -> dict[str, Json]:
-    described = _bare(mapping)
+    described = describe_fields(mapping)
     described.pop("id", None)
     return _call(described, {"source_collection_id": "source_collection"}) | (
-        {"from_result": _call(_bare(mapping.from_result), {"workflow_id": "workflow"})}
+        {"from_result": _call(describe_fields(mapping.from_result), {"workflow_id": "workflow"})}
         if mapping.from_result
         else {}
     )
@@ -88,7 +88,7 @@ def _call(described: Mapping[str, Json], names: Mapping[str, str]) -> dict[str, 
     return {names.get(key, key): value for key, value in described.items()}
 
 
-def _bare(value: Any) -> dict[str, Json]:
+def describe_fields(value: Any) -> dict[str, Json]:
     """Return the fields of a dataclass that differ from their defaults."""
     bare = {}
     for field in fields(value):
@@ -101,7 +101,7 @@ def _bare(value: Any) -> dict[str, Json]:
 
 def _plain(value: Any) -> Json:
     if is_dataclass(value):
-        return _bare(value)
+        return describe_fields(value)
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -125,10 +125,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class NextUrl:
-    """An address in the body or, where `rel` is given, in the Link header; relative ones are resolved."""
+    """An address in the body, in a `header`, or with a `rel` in the Link header; maybe a relative one."""
 
     path: str | None = None
     rel: str | None = None
+    header: str | None = None
     led: bool = True
 
     def first(self) -> State:
@@ -140,6 +141,8 @@ class NextUrl:
     def advance(self, state: State, page: Page, rows: int) -> State | None:
         if self.rel is not None:
             target: Json = find_target(_header_values(page, "link"), self.rel)
+        elif self.header is not None:
+            target = next(iter(_header_values(page, self.header)), None)
         else:
             target = path_of(self.path or "").first(page.body, None)
         if isinstance(target, dict):
@@ -185,6 +188,8 @@ def pager_for(paginator: Paginator) -> Pager:
         return Cursor(paginator.variable or "cursor", path=_needed(paginator, "cursor_path"))
     if kind == "header_cursor":
         return Cursor(paginator.variable or "cursor", header=_needed(paginator, "header"))
+    if kind == "next_url" and paginator.header and not paginator.next_url_path:
+        return NextUrl(header=paginator.header)
     if kind == "next_url":
         return NextUrl(path=_needed(paginator, "next_url_path"))
     return NextUrl(rel=paginator.rel) if kind == "header_link" else Single()

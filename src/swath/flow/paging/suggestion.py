@@ -37,6 +37,7 @@ _TOTAL: Final = _names(
 _CURSOR_VARIABLE: Final = _names(r".*(?:cursor|after|token|continuation|scroll|marker|max_?id).*")
 _PAGE_VARIABLE: Final = _names(r"page(?:_?(?:no|num|number|index))?|p|pg|page\[number\]")
 _OFFSET_VARIABLE: Final = _names(r"\$?skip|offset|start(?:_?(?:at|index))?|from|first_?result|page\[offset\]")
+_NEXT_HEADER: Final = _names(r"(?:x-)?next(?:-page)?(?:-(?:url|uri|link))?")
 _CURSOR_HEADER: Final = _names(
     r"(?:x-)?(?:next-?)?(?:page-?)?(?:cursor|token)|(?:x-)?(?:ms-)?continuation(?:-token)?"
 )
@@ -142,6 +143,9 @@ def _is_token(value: Json) -> bool:
 
 def _by_header(page: Page, names: Collection[str]) -> Iterator[Suggestion]:
     for name, value in page.headers:
+        if _NEXT_HEADER.match(name) and _URL.match(value):
+            told = f"the header {name} is the address of a next page: {value}"
+            yield Suggestion(Paginator(type="next_url", header=name), (told,))
         if _CURSOR_HEADER.match(name) and value:
             variable, reason = _variable(_CURSOR_VARIABLE, names, "cursor")
             yield Suggestion(

@@ -19,6 +19,7 @@ from swath.engine.health import EVERY
 from swath.engine.inputs import Inputs
 from swath.engine.pacing import Pace
 from swath.engine.scopes import Scopes
+from swath.engine.silence import Silences
 from swath.engine.times import now_ms
 from swath.errors import Unavailable
 from swath.flow.bodies import decoder, list_paths
@@ -78,6 +79,7 @@ class LiveExecution:
         self._use_exits(frozen.exits if changes.exits is None else changes.exits)
         self._scopes = self._lay_scopes()
         self.gate = Gate(worker.pacer, self.workflow.concurrency)
+        self.silences = Silences(self.id, worker.outages, heard=row.pages > 0, clock=self.clock.steady)
         place = worker.database, self.id
         self.budget = Budget(*place, row.maximum_requests_count, outlast=self.outlast)
         self.rows = Allowance(*place, "rows", row.maximum_rows, ROWS, outlast=self.outlast)
@@ -127,6 +129,7 @@ class LiveExecution:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._committing
         self.inputs.close()
+        self.silences.close()
         await self.checkpoints.commit()
         await self.outlast(lambda: self._write_health(0.0))
         await self.budget.close()
@@ -202,6 +205,11 @@ class LiveExecution:
         told = self.masker.mask(reason)
         await self.outlast(lambda: self.worker.fail(self.id, told))
 
+    async def put_off(self, reason: str) -> None:
+        """Pause the whole execution for a reason that its owner has to see to."""
+        told = self.masker.mask(reason)
+        await self.outlast(lambda: self.worker.put_off(self.id, told))
+
     async def run_out(self, by: str) -> None:
         """Note that a limit is reached: no further shard is handed out; not where it is another by now."""
         limit = self._limit_of(by)
@@ -271,6 +279,7 @@ class LiveExecution:
 
     def report_success(self, target: str, exit: Exit, seconds: float) -> None:
         """An answer came that can be taken."""
+        self.silences.of(target).hear()
         self.exits.report_success(exit, target)
         self.worker.health.note_success(exit, seconds)
         if (tempo := self._scopes.tempo(target, exit)) is not None:

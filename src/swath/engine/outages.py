@@ -54,8 +54,8 @@ class Outages:
         self._over: list[tuple[str, Wait, int]] = []
 
     def __iter__(self) -> Iterator[Wait]:
-        """Yield what is waited for now."""
-        return (outage.wait for outage in self._away.values())
+        """Yield what is waited for now, of what all executions share."""
+        return (outage.wait for outage in self._away.values() if outage.wait.thing != "upstream")
 
     async def outlast(self, call: Callable[[], Awaitable[T]], whose: str = "") -> T:
         """Make a repeatable call again for as long as what it needs is unavailable.
@@ -69,33 +69,37 @@ class Outages:
                 try:
                     result = await call()
                 except Unavailable as outage:
-                    away = self._begin(outage, whose, away)
+                    away = self._change(away, outage, whose)
                 else:
-                    self._end(away, whose, is_back=True)
-                    away = None
+                    if away is not None:
+                        self.end(away, whose, is_back=True)
+                        away = None
                     return result
                 await asyncio.sleep(random.uniform(pause / 2, pause))
                 pause = min(2 * pause, LONGEST_WAIT)
         finally:
-            self._end(away, whose, is_back=False)
+            if away is not None:
+                self.end(away, whose, is_back=False)
 
-    def _begin(self, error: Unavailable, whose: str, before: str | None) -> str:
-        """Note that a call waits; return for what."""
+    def _change(self, before: str | None, error: Unavailable, whose: str) -> str:
+        """Note that a call waits, perhaps for something else than before; return for what."""
         (thing, reason), *_ = error.fields
-        if thing == before:
-            return thing
-        self._end(before, whose, is_back=True)  # for something else now
-        if thing not in self._away:
-            log.warning("waiting", thing=thing, reason=reason)
-            self._away[thing] = _Outage(Wait(thing, reason, now_ms()))
-        self._away[thing].waiting[whose] += 1
+        if thing != before:
+            if before is not None:
+                self.end(before, whose, is_back=True)
+            self.begin(thing, Wait(thing, reason, now_ms()), whose)
         return thing
 
-    def _end(self, thing: str | None, whose: str, *, is_back: bool) -> None:
-        """Note that a call waits no more, because the thing is back or because nobody wants it now."""
-        if thing is None:
-            return
-        outage, now = self._away[thing], now_ms()
+    def begin(self, key: str, wait: Wait, whose: str) -> None:
+        """Note that something is waited for. One `key` is one thing that is away."""
+        if key not in self._away:
+            log.warning("waiting", thing=wait.thing, reason=wait.reason)
+            self._away[key] = _Outage(wait)
+        self._away[key].waiting[whose] += 1
+
+    def end(self, key: str, whose: str, *, is_back: bool) -> None:
+        """Note that it is waited for no more, because it is back or because nobody wants it now."""
+        outage, now = self._away[key], now_ms()
         outage.waiting[whose] -= 1
         if not outage.waiting[whose]:
             del outage.waiting[whose]
@@ -103,9 +107,9 @@ class Outages:
                 outage.told.discard(whose)
                 self._over.append((whose, outage.wait, now))
         if not outage.waiting:
-            del self._away[thing]
+            del self._away[key]
             if is_back:
-                log.warning("going_on", thing=thing, seconds=(now - outage.wait.since) / 1e3)
+                log.warning("going_on", thing=outage.wait.thing, seconds=(now - outage.wait.since) / 1e3)
 
     async def keep_telling(self, database: Database) -> None:
         """Tell executions what they wait for, until cancelled; as soon as that can be written."""

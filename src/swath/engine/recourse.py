@@ -2,8 +2,11 @@
 
 import asyncio
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 from swath.engine.checkpoint import OpenShard
+from swath.engine.exits import OF_THE_EXIT
 from swath.engine.fetcher import Answer
 from swath.engine.live import LiveExecution
 from swath.engine.tried import ExecutionFailed, Stopped, Tried
@@ -18,6 +21,8 @@ MOST_EXIT_FAULTS = 20
 BANS = frozenset({"blocked", "forbidden", "rate_limited", "proxy_auth_required"})
 #: Error codes of a target that breaks down under what it is asked.
 STRAINS = frozenset({"rate_limited", "service_unavailable", "gateway_timeout", "timeout"})
+#: Statuses with which somebody else answers in the place of a target that is gone.
+VACANT = frozenset({502, 503, 504})
 
 
 class Recourse:
@@ -31,6 +36,10 @@ class Recourse:
         """Move to another exit, or wait before the next try, or raise ItemFailed where there is none."""
         policy = self._live.workflow.retry
         tried.note(fault.code)
+        unreached = fault.blame == "target" and not fault.sent
+        of_the_exit = fault.blame == "exit" and fault.code in OF_THE_EXIT
+        if fault.retryable and not of_the_exit and await self._sit_out(tried, fault.message, unreached):
+            return
         if fault.blame == "exit":
             tried.exit_faults += 1
             self._live.exits.report_fault(tried.exit, tried.target, fault.code)
@@ -53,6 +62,10 @@ class Recourse:
             raise ExecutionFailed(self.failed_by(verdict, tried))
         self._live.report_trouble(tried.target, tried.exit, code in STRAINS)
         hint = wait_hint(answer.status, answer.headers, self._live.clock.epoch()) or 0.0
+        if verdict.action != "retry" or hint or answer.status not in VACANT:
+            self._live.silences.of(tried.target).hear()
+        elif await self._sit_out(tried, f"it answers {answer.status}"):
+            return
         again = self._count(verdict, tried, hint)
         if self._is_ban(code, tried):
             self._live.exits.report_ban(tried.exit, tried.target, code)
@@ -82,6 +95,21 @@ class Recourse:
             sample=mask(last.body[:SAMPLE].decode("utf-8", "replace")) if last else None,
             tries=tuple(tried.tries),
         )
+
+    async def _sit_out(self, tried: Tried, why: str, surely: bool = False) -> bool:
+        """Wait with all others where the target answers nobody; False where that is the item's own trouble.
+
+        Raises Stopped where it has lasted for longer than an item may wait: the execution is paused then.
+        """
+        live, silence = self._live, self._live.silences.of(tried.target)
+        if not silence.miss(tried.item, tried.exit.id, len(live.exits), why, surely):
+            return False
+        if silence.lasted > live.workflow.retry.item_deadline:
+            told = f"{tried.target} has not answered for {silence.lasted:.0f} s ({why})"
+            await live.put_off(f"Paused: {told}. Nothing is lost; resume it when it answers.")
+            raise Stopped
+        await self._unless_called(silence.sit_out(live.clock.sleep))
+        return True
 
     def _count(self, verdict: Verdict, tried: Tried, hint: float) -> float:
         """Count a refusal as what it is, hold the scope where that is asked for; return the wait."""
@@ -122,13 +150,16 @@ class Recourse:
         await self._sleep(seconds)
 
     async def _sleep(self, seconds: float) -> None:
-        """Wait; raises Stopped as soon as the shard is to make way."""
-        sleep = asyncio.ensure_future(self._live.clock.sleep(seconds))
+        await self._unless_called(self._live.clock.sleep(seconds))
+
+    async def _unless_called(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Await something; raises Stopped as soon as the shard is to make way."""
+        wait = asyncio.ensure_future(waiting)
         way = asyncio.ensure_future(self._shard.make_way.wait())
         try:
-            await asyncio.wait((sleep, way), return_when=asyncio.FIRST_COMPLETED)
-            if not sleep.done():
+            await asyncio.wait((wait, way), return_when=asyncio.FIRST_COMPLETED)
+            if not wait.done():
                 raise Stopped
         finally:
-            sleep.cancel()
+            wait.cancel()
             way.cancel()

@@ -28,7 +28,7 @@ from swath.errors import FetchFault, SwathError, Torn, Unavailable
 from swath.flow.execution import TERMINAL, USUAL, Status, rank
 from swath.flow.plan import SMALLEST_SHARD, choose_shard_size, count_shards, shard_bounds
 from swath.settings import Settings
-from swath.store import admission, executions, ledger, limits, shards
+from swath.store import admission, executions, ledger, limits, shards, waits
 from swath.store import torn as torn_pages
 from swath.store.admission import Room
 from swath.store.database import Connection, Database, Row
@@ -136,6 +136,11 @@ class Worker:
             await self.database.write(
                 ledger.record_event, execution_id, "failed", {"error": reason}, now_ms()
             )
+        self.signal(execution_id)
+
+    async def put_off(self, execution_id: str, reason: str) -> None:
+        """Pause an execution that has waited for too long; its owner resumes it."""
+        await self.database.write(waits.put_off, execution_id, reason, now_ms())
         self.signal(execution_id)
 
     async def hand_out(self, execution_id: str, batch: int) -> list[int]:

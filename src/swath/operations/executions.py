@@ -276,6 +276,7 @@ def _move(
         to = Status.QUEUED
     changed = executions.move(connection, execution_id, allowed, to)
     if changed:
+        executions.forget_wait(connection, execution_id)
         now = now_ms()
         if to != Status.STOPPING:
             (limits.stop_clock if to == Status.PAUSED else limits.start_clock)(connection, execution_id, now)

@@ -138,6 +138,11 @@ def move(
     return changed.rowcount == 1
 
 
+def forget_wait(connection: Connection, execution_id: str) -> None:
+    """Note that its owner has taken in hand what it waited for."""
+    connection.execute(update(executions).where(executions.c.id == execution_id).values(waiting=None))
+
+
 def end(
     connection: Connection,
     execution_id: str,
@@ -262,9 +267,10 @@ def write_off_attempts(connection: Connection) -> None:
 
 
 def add_to(connection: Connection, execution_id: str, **amounts: int) -> None:
-    """Add to counters of an execution, which waits for nothing then."""
+    """Add to counters of an execution; one that has new pages waits for nothing."""
     values: dict[str, Any] = {name: executions.c[name] + amount for name, amount in amounts.items()}
-    values["waiting"] = None
+    if amounts.get("pages"):
+        values["waiting"] = None
     connection.execute(update(executions).where(executions.c.id == execution_id).values(values))
 
 

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from swath.flow.execution import Status
 from swath.store import webhooks
 from swath.store.ledger import record_event
+from swath.store.limits import stop_clock
 from swath.store.schema import events, executions
 
 
@@ -37,11 +39,26 @@ def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> No
 
 
 def end(connection: Connection, execution_id: str, wait: Wait, now: int) -> None:
-    """Note that an execution goes on, unless another worker has done so already."""
-    here = executions.c.id == execution_id
-    connection.execute(update(executions).where(here).values(waiting=None))
+    """Note that an execution goes on, unless it is paused or another worker has done so already."""
+    here = (executions.c.id == execution_id, executions.c.status != Status.PAUSED)
+    if not connection.execute(update(executions).where(*here).values(waiting=None)).rowcount:
+        return
     query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == "went_on")
     told = connection.execute(query.where(events.c.at >= wait.since)).scalars()
     if not any(json.loads(data)["for"] == wait.thing for data in told):
         data: Mapping[str, Any] = {"for": wait.thing, "seconds": (now - wait.since) / 1e3}
         record_event(connection, execution_id, "went_on", data, now)
+
+
+def put_off(connection: Connection, execution_id: str, reason: str, now: int) -> bool:
+    """Pause an execution that has waited for too long; tells whether it ran."""
+    changed = connection.execute(
+        update(executions)
+        .where(executions.c.id == execution_id, executions.c.status == Status.RUNNING)
+        .values(status=Status.PAUSED, waiting=reason)
+    )
+    if changed.rowcount:
+        stop_clock(connection, execution_id, now)
+        record_event(connection, execution_id, "paused", {"by": "swath", "reason": reason}, now)
+        webhooks.notify(connection, execution_id, "execution.paused", now)
+    return bool(changed.rowcount)

@@ -207,7 +207,7 @@ class Engine:
             path = self._worker.settings.data_dir / "engine.db"
             _switch_on_wal(path)
             self._heed_disk(path)
-            DBOS(config=_configuration(path))
+            DBOS(config=configure(path))
         DBOS.launch()
         await DBOS.register_queue_async(
             "shards", worker_concurrency=self._worker.slots, polling_interval_sec=POLL
@@ -229,7 +229,7 @@ class Engine:
         seconds = self._worker.settings.worker_lease
         self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
         await self._worker.lease.take()
-        DBOS(config=_shared_configuration(database, name))
+        DBOS(config=configure_shared(database.url.render_as_string(hide_password=False), name))
 
     def _heed_disk(self, path: Path) -> None:
         """Have the durable engine wait for a disk that is full, and say so."""
@@ -327,7 +327,8 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _configuration(path: Path) -> DBOSConfig:
+def configure(path: Path) -> DBOSConfig:
+    """Return how the durable engine works on a file, for the one process there is."""
     own = DBOSConfig(
         system_database_url=f"sqlite:///{path}",
         db_engine_kwargs={"module": sqlite_module()},
@@ -336,9 +337,10 @@ def _configuration(path: Path) -> DBOSConfig:
     return own | _ALWAYS
 
 
-def _shared_configuration(database: PostgresDatabase, name: str) -> DBOSConfig:
+def configure_shared(url: str, name: str) -> DBOSConfig:
+    """Return how it works on a PostgreSQL database, for a process with a name of its own."""
     own = DBOSConfig(
-        system_database_url=database.url.render_as_string(hide_password=False),
+        system_database_url=url,
         dbos_system_schema="swath_engine",
         sys_db_pool_size=ENGINE_CONNECTIONS,
         executor_id=name,

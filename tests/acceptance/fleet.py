@@ -89,13 +89,14 @@ class Fleet:
         }
         # One folder for all: only the objects in it are shared, as a network's folder would be.
         self.servers = [Server(folder, "--no-worker", **environment) for _ in range(servers)]
-        inherited = {
+        #: What a further process of the fleet is started with.
+        self.environment = {
             **os.environ,
             "SWATH_ALLOWED_PRIVATE_HOSTS": "127.0.0.0/8",
             "SWATH_DATA_DIR": str(folder),
             **environment,
         }
-        self.workers = [Member(inherited) for _ in range(workers)]
+        self.workers = [Member(self.environment) for _ in range(workers)]
 
     @property
     def server(self) -> Server:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
+from fleet import Fleet
 from server import Server, define_posts, wait_until
 
 from swath.demo.upstream import Behaviour, Upstream
@@ -26,6 +28,34 @@ def test_a_small_execution_is_not_starved(tmp_path: Path, upstream: Upstream) ->
         assert server.execution(large)["progress"] < 0.5
         server.post(f"/workflows/executions/{large}/cancel")
         server.wait(large)
+
+
+def test_a_small_execution_passes_one_that_has_three_workers(
+    tmp_path: Path, upstream: Upstream, database_url: str
+) -> None:
+    """All places of all workers are taken by thousands of items: twenty requests more are soon through."""
+    slow(upstream)
+    with Fleet(tmp_path / "fleet", database_url, workers=3, SWATH_SHARD_SECONDS="1") as fleet:
+        server = fleet.server
+        defined = define_posts(server, upstream.url, MANY, concurrency=8)
+        large = server.trigger(defined["workflow"])
+        wait_until(lambda: len(holders(database_url, large)) == 3, "all workers are at the large one")
+        workflow = define_posts(server, upstream.url, MANY[:20], paginator={"type": "none"})["workflow"]
+        small = server.wait(server.trigger(workflow))
+        assert (small["status"], small["counters"]["pages"]) == ("succeeded", 20)
+        left = server.execution(large)
+        assert left["status"] == "running"
+        assert left["progress"] < 0.5
+        server.post(f"/workflows/executions/{large}/cancel")
+        server.wait(large)
+
+
+def holders(database_url: str, execution_id: str) -> set[str]:
+    """Return which workers are at shards of an execution."""
+    query = """SELECT executor_id FROM swath_engine.workflow_status
+        WHERE name = 'run_shard' AND status = 'PENDING' AND starts_with(workflow_uuid, %s)"""
+    with psycopg.connect(database_url) as connection:
+        return {name for (name,) in connection.execute(query, (execution_id,))}
 
 
 def status(server: Server, execution_id: str) -> Any:

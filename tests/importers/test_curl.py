@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.importers.conftest import FILES
 from tests.importers.wire import HOST, check_formula, compact, local, run_shell, send
 from tests.upstreams.scripted import Scripted
 
@@ -135,14 +136,6 @@ EOF""",
 SPACED = {"json with spaces", "json in double quotes"}
 #: Those whose body has no content type, where Swath sends one, and says so.
 UNTYPED = {"upload"}
-FILES = {"notes.txt": "two\nlines\n"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
 
 
 @pytest.mark.parametrize("name", BASH)

@@ -5,7 +5,7 @@ from typing import Final
 
 from swath.errors import InvalidInput
 from swath.importers.holes import hole, identifier
-from swath.importers.words import Reader
+from swath.importers.words import Command, Reader
 
 _ANSI: Final = {
     "n": "\n",
@@ -20,15 +20,22 @@ _ANSI: Final = {
 }
 _ANSI_CODE: Final = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 _VARIABLE: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-=?+])([^}]*))?\})")
-_HEREDOC: Final = re.compile(r"<<-?\s*(?:'(\w+)'|\"(\w+)\"|\\?(\w+))")
+_HEREDOC: Final = re.compile(r"<<(-?)\s*(?:'(\w+)'|\"(\w+)\"|\\(\w+)|(\w+))")
+_CAT: Final = re.compile(
+    r"\$\(\s*cat\s*(<<-?\s*(['\"\\]?)(\w+)['\"]?)[ \t]*\n(.*?)^\t*\3\s*\)", re.DOTALL | re.MULTILINE
+)
+_REDIRECT: Final = re.compile(r"(<<<|[<>]+[&|]?)\s*")
+_ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_DECLARES: Final = frozenset(["export", "declare", "local", "readonly", "typeset", "-x"])
 
 
 class Bash(Reader):
-    """Reads words as bash does; variables and substitutions come out as holes."""
+    """Reads words as bash does; variables come out as they were set before, else as holes."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: dict[str, str] | None = None) -> None:
         super().__init__(text)
-        self.heredoc: str | None = None
+        self.known = {} if known is None else known
+        self.heredoc: re.Match[str] | None = None
 
     def step(self, char: str) -> None:
         if char == "\n":
@@ -47,7 +54,7 @@ class Bash(Reader):
             self.at += 1
             self.take_until("'", self._in_ansi)
         elif char in "$`":
-            self._expand(char)
+            self._expand(char, split=True)
         elif char == "#" and self.word is None:
             self.rest_of_line()
         else:
@@ -56,17 +63,48 @@ class Bash(Reader):
     def _end_line(self) -> None:
         self.at += 1
         if self.heredoc is not None:
-            found = re.search(rf"^\t*{re.escape(self.heredoc)}$", self.text[self.at :], re.MULTILINE)
+            mark = next(filter(None, self.heredoc.groups()[1:]))
+            found = re.search(rf"^\t*{re.escape(mark)}$", self.text[self.at :], re.MULTILINE)
             if found is None:
-                raise InvalidInput("command", f"The text after << does not end with {self.heredoc}.")
-            self.command.stdin = self.text[self.at : self.at + found.start()]
+                raise InvalidInput("command", f"The text after << does not end with {mark}.")
+            text = self.text[self.at : self.at + found.start()]
+            self.command.stdin = self._here(text, self.heredoc[0])
             self.at += found.end()
             self.heredoc = None
         self.end_command()
 
+    def _here(self, text: str, opening: str) -> str:
+        """Return a here-document: without tabs after `<<-`, variables filled where the mark is bare."""
+        if opening.startswith("<<-"):
+            text = re.sub(r"^\t+", "", text, flags=re.MULTILINE)
+        return text if re.search(r"['\"\\]", opening) else self._filled(text)
+
+    def _filled(self, text: str) -> str:
+        inner = Bash(text, self.known)
+        while inner.at < len(text):
+            char = text[inner.at]
+            if text.startswith('\\"', inner.at):  # here a quote is no quote
+                inner.add(char)
+            else:
+                inner._in_double(char)
+        self.command.defaults.update(inner.command.defaults)
+        return inner.word or ""
+
+    def end_command(self) -> None:
+        """Keep what a command of assignments only sets, instead of the command."""
+        self.end_word()
+        words = [word for word in self.command.words if word not in _DECLARES]
+        found = [_ASSIGNED.fullmatch(word) for word in words]
+        if words and all(found):
+            self.known.update((each[1], each[2]) for each in found if each)
+            self.command = Command()
+        super().end_command()
+
     def _escape(self, following: str) -> None:
-        if following == "\n":
-            self.at += 2
+        """Read what a backslash escapes; one that only blanks part from the line's end was to continue it."""
+        continued = re.compile(r"\\[ \t]*\n").match(self.text, self.at)
+        if continued:
+            self.at = continued.end()
         else:
             self.add(following, 1 + len(following))
 
@@ -96,17 +134,35 @@ class Bash(Reader):
         else:
             self.add(_ANSI.get(following, following if following in "\\'\"?" else "\\" + following), 2)
 
-    def _expand(self, char: str) -> None:
+    def _expand(self, char: str, *, split: bool = False) -> None:
         found = _VARIABLE.match(self.text, self.at)
         if found:
-            self.add(hole(found[1] or found[2]), len(found[0]))
+            self._fill(found, split=split)
+        elif cat := _CAT.match(self.text, self.at):
+            self.add(self._here(cat[4], cat[1]).rstrip("\n"), len(cat[0]))
         elif char == "`" or self.text.startswith("$(", self.at):
             inside = _substitution(self.text, self.at)
             if inside is None:
                 raise self.open_quote(char, self.at)
+            if re.search(r"\bcurl\s", inside):
+                self.commands += Bash(re.sub(r"^`|^\$\(|[`)]$", "", inside), self.known).read()
             self.add(hole(identifier(inside.strip("`$()"))[:40].strip("_")), len(inside))
         else:
             self.add(char)
+
+    def _fill(self, found: re.Match[str], *, split: bool) -> None:
+        """Put a variable's value, outside of quotes as several words, or a hole."""
+        name = found[1] or found[2]
+        if name not in self.known:
+            if found[3] and found[3].strip(":") in ("-", "="):
+                self.command.defaults[name] = found[4].strip("'\"")
+            self.add(hole(name), len(found[0]))
+            return
+        parts = re.split(r"[ \t\n]+", self.known[name]) if split else [self.known[name]]
+        self.add(parts[0], len(found[0]))
+        for part in parts[1:]:
+            self.end_word()
+            self.add(part, 0)
 
     def _operator(self, char: str) -> None:
         heredoc = _HEREDOC.match(self.text, self.at)
@@ -114,12 +170,10 @@ class Bash(Reader):
             self.end_command()
             self.at += 1
         elif char == "|":
-            self.at += 1
-            self.end_word()
-            self.command.piped_into = self.rest_of_line().lstrip("|& ")
+            self._pipe()
         elif heredoc and not self.text.startswith("<<<", self.at):
             self.end_word()
-            self.heredoc = heredoc[1] or heredoc[2] or heredoc[3]
+            self.heredoc = heredoc
             self.at += len(heredoc[0])
         elif char in "<>":
             self._redirect()
@@ -131,8 +185,53 @@ class Bash(Reader):
         if self.word is not None and self.word.isdigit():
             self.word = None
         self.end_word()
-        found = re.compile(r"(?:<<<|[<>]+[&|]?)\s*(?:'[^']*'|\"[^\"]*\"|[^\s;|&]*)").match(self.text, self.at)
+        found = _REDIRECT.match(self.text, self.at)
+        sign = found[1] if found else ""
         self.at += len(found[0]) if found else 1
+        target = self._next_word()
+        if sign == "<<<":
+            self.command.stdin = target + "\n"
+        elif sign == "<":
+            self.command.stdin_file = target
+
+    def _next_word(self) -> str:
+        """Read the word that begins here, apart from the command's."""
+        while self.at < len(self.text) and not (
+            self.text[self.at].isspace() or self.text[self.at] in ";|&<>()"
+        ):
+            self.step(self.text[self.at])
+        word, self.word = self.word or "", None
+        return word
+
+    def _pipe(self) -> None:
+        """Feed a curl after the bar with what the command before it prints; else note what comes after it."""
+        self.at += 1
+        self.end_word()
+        if self.text.startswith("|", self.at):
+            self.at += 1
+            self.end_command()
+        elif re.compile(r"&?(?:\s|\\\n)*curl\b").match(self.text, self.at):
+            self.command = _fed(self.command)
+        else:
+            self.command.piped_into = self.rest_of_line().lstrip("|& ")
+
+
+def _fed(before: Command) -> Command:
+    """Return a command that is fed what another prints, where that is plain to see."""
+    name, *words = before.words or [""]
+    if name == "cat":
+        return Command(
+            stdin=before.stdin, stdin_file=before.stdin_file or (words[0] if len(words) == 1 else "")
+        )
+    if name == "echo":
+        flags = [word for word in words if re.fullmatch(r"-[neE]+", word)]
+        text = " ".join(words[len(flags) :])
+        return Command(stdin=text if any("n" in flag for flag in flags) else text + "\n")
+    if name == "printf" and len(words) == 1 and not re.search(r"[%\\]", words[0]):
+        return Command(stdin=words[0])
+    if name == "printf" and len(words) == 2 and words[0] in ("%s", "%s\\n"):
+        return Command(stdin=words[1] + "\n" * words[0].endswith("n"))
+    return Command()
 
 
 def _character(number: int, *, is_byte: bool) -> str:

@@ -8,8 +8,8 @@ from typing import Final
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.importers.addresses import name_of
-from swath.importers.globs import Spread, spread
 from swath.importers.hints import hints
+from swath.importers.holes import hole
 from swath.importers.imported import Draft, Imported
 from swath.importers.options import read_options
 from swath.importers.powershell import find_requests
@@ -22,8 +22,12 @@ __all__ = ["read_curl"]
 
 _PROMPT: Final = re.compile(r"^\s*(?:[$>#%]|PS [^>\n]*>|[A-Za-z]:\\[^>\n]*>)\s+(?=curl\b)", re.MULTILINE)
 _CURL: Final = re.compile(r"(?:.*[/\\\\])?curl(?:\.exe)?", re.IGNORECASE)
-_IS_CMDLET: Final = re.compile(r"\b(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm)\b", re.IGNORECASE)
+_IS_CMDLET: Final = re.compile(
+    r"\b(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm)\b|\bcurl(?=\s+-(?:Uri|Method|Headers)\b)",
+    re.IGNORECASE,
+)
 
+_TYPOGRAPHIC: Final = "\u2018\u2019\u201c\u201d\u201e"
 
 #: A request, what its workflow is given, and lists that its URL names.
 Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
@@ -48,7 +52,7 @@ def read_curl(text: str) -> Imported:
 
 def _find(text: str, draft: Draft) -> Iterator[Found]:
     if _IS_CMDLET.search(text):
-        yield from ((sent, {}, {}) for sent in find_requests(text, draft))
+        yield from ((sent, settings, {}) for sent, settings in find_requests(text, draft))
         return
     for command in read_commands(text):
         yield from _read(command, draft)
@@ -57,19 +61,32 @@ def _find(text: str, draft: Draft) -> Iterator[Found]:
 def _read(command: Command, draft: Draft) -> Iterator[Found]:
     start = next((n for n, word in enumerate(command.words) if _CURL.fullmatch(word)), None)
     if start is None:
-        draft.note(f"Not a curl command, and left out: {' '.join(command.words)[:80]}")
+        draft.note(f"Not a curl command, and left out: {_named(command.words)}")
         return
+    if start:
+        draft.note(f"What stands before curl was left out: {_named(command.words[:start])}")
     if command.piped_into:
         draft.note(f"What the output is piped into was left out: {command.piped_into[:80]}")
     for options in read_options(command.words[start + 1 :]):
         if not options.urls:
-            raise InvalidInput("command", "The curl command has no URL. Copy the whole command.")
+            why = " ".join(["The curl command has no URL. Copy the whole command.", *options.notes])
+            raise InvalidInput("command", why)
+        if any(url[0] in _TYPOGRAPHIC for url in options.urls if url):
+            raise InvalidInput("command", "The quotes are typographic ones. Write ' or \" in their place.")
         add_proxy(options, draft)
-        for sent in build_requests(options, command.stdin, draft):
-            found = Spread(sent.url, {}, ()) if options.has("globoff") else spread(sent.url)
-            for name in found.named:
-                draft.note(f"{{{name}}} in the URL is taken for the variable {name}.")
-            yield replace(sent, url=found.url), build_settings(options), found.lists
+        for sent, lists in build_requests(options, command, draft):
+            yield replace(sent, variables=_defaults(command, sent)), build_settings(options), lists
+
+
+def _defaults(command: Command, sent: Sent) -> dict[str, dict[str, Json]]:
+    """Return what `${NAME:-this}` says of the variables of one request."""
+    texts = f"{sent.url} {sent.headers} {sent.body} {sent.multipart}"
+    return {name: {"default": text} for name, text in command.defaults.items() if hole(name) in texts}
+
+
+def _named(words: list[str]) -> str:
+    """Return words for a note; values that a shell would set may be secrets."""
+    return re.sub(r"\b([A-Za-z_]\w*)=\S+", r"\1=...", " ".join(words))[:80]
 
 
 def _keep(sent: Sent, settings: dict[str, Json], lists: dict[str, list[str]], draft: Draft) -> None:

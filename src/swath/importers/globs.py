@@ -12,6 +12,8 @@ from swath.importers.holes import Veil, hole, identifier
 #: As many values may a range have.
 MOST_VALUES: Final = 100_000
 _GLOB: Final = re.compile(r"\{([^{}]*)\}|\[(\d+)-(\d+)(?::(\d+))?\]|\[([A-Za-z])-([A-Za-z])(?::(\d+))?\]")
+_ESCAPED: Final = re.compile(r"\\([\[\]{}])")
+_FIRST: Final = 0xE000
 _BEFORE: Final = re.compile(r"(?:([\w.-]+)=|[^/]/([\w.-]+)/)$")
 
 
@@ -25,9 +27,12 @@ class Spread:
 
 
 def spread(url: str) -> Spread:
-    """Put a variable in place of each list of a URL. Raises InvalidInput for a range that is too long."""
+    """Put a variable in place of each list of a URL. Raises InvalidInput for a range that is too long.
+
+    Brackets behind a backslash, as browsers copy those of a query, are none of a list.
+    """
     veil, lists, named = Veil(), dict[str, list[str]](), list[str]()
-    covered = veil.cover(url)
+    covered = _ESCAPED.sub(lambda found: chr(_FIRST + ord(found[1])), veil.cover(url))
     pieces, at = [], 0
     for found in _GLOB.finditer(covered):
         pieces.append(covered[at : found.start()])
@@ -40,7 +45,10 @@ def spread(url: str) -> Spread:
             name = _free(identifier((before[1] or before[2]) if before else "value"), lists)
             lists[name] = list(_values(found))
         pieces.append(hole(name))
-    return Spread(veil.lift("".join(pieces) + covered[at:]), lists, tuple(named))
+    whole = "".join(pieces) + covered[at:]
+    for bracket in "[]{}":
+        whole = whole.replace(chr(_FIRST + ord(bracket)), bracket)
+    return Spread(veil.lift(whole), lists, tuple(named))
 
 
 def _values(found: re.Match[str]) -> Iterator[str]:

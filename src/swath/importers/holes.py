@@ -8,6 +8,7 @@ from swath.flow.request.encoding import encode_text
 from swath.flow.request.template import TAG, Templates
 
 _OPENING: Final = re.compile(r"\{\{|\{%")
+_KEPT: Final = re.compile(r'\{\{ "(\{\{|\{%)" \}\}|\{\{(?=x9Hole)|\{(?=%)')
 _SIMPLE: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _VEILED: Final = re.compile(r"x9Hole(\d+)x9")
 _NO_WORD: Final = re.compile(r"\W+", re.ASCII)
@@ -16,6 +17,11 @@ _NO_WORD: Final = re.compile(r"\W+", re.ASCII)
 def literal(text: str) -> str:
     """Return a template whose outcome is the text, whatever braces it holds."""
     return _OPENING.sub(lambda found: f'{{{{ "{found[0]}" }}}}', text)
+
+
+def plain_braces(address: str) -> str:
+    """Return an address, covered or not, with the braces encoded that would open an expression."""
+    return _KEPT.sub(lambda found: (found[1] or found[0]).replace("{", "%7B"), address)
 
 
 def with_holes(text: str) -> str:

@@ -25,7 +25,7 @@ _CARRIED: Final = frozenset(
     """request header data data-raw data-binary data-ascii data-urlencode json form form-string cookie
     user user-agent referer upload-file range get head url url-query oauth2-bearer max-time
     connect-timeout retry max-redirs max-filesize location globoff next compressed basic proxy proxy1.0
-    proxy-user socks5 socks5-hostname""".split()  # noqa: SIM905
+    proxy-user socks5 socks5-hostname anyauth""".split()  # noqa: SIM905
 )
 #: Those of them, and of all others, that take a value.
 _VALUED: Final = frozenset(
@@ -41,7 +41,12 @@ _VALUED: Final = frozenset(
     proxy-cacert proxy-cert proxy-header proxy-key proxy-pass proxy-user proxy1.0 pubkey quote
     random-file rate request-target resolve retry-delay retry-max-time socks4 socks4a socks5
     socks5-hostname speed-limit speed-time stderr telnet-option time-cond tls-max tls13-ciphers
-    trace trace-ascii trace-config unix-socket variable write-out haproxy-clientip ipfs-gateway ech""".split()  # noqa: SIM905
+    trace trace-ascii trace-config unix-socket variable write-out haproxy-clientip ipfs-gateway ech
+    ftp-account ftp-alternative-to-user ftp-method ftp-ssl-ccc-mode hostpubsha256 ip-tos keepalive-cnt
+    knownhosts krb parallel-max-host proxy-capath proxy-cert-type proxy-ciphers proxy-crlfile
+    proxy-key-type proxy-pinnedpubkey proxy-service-name proxy-tls13-ciphers proxy-tlsauthtype
+    proxy-tlspassword proxy-tlsuser sasl-authzid service-name sigalgs socks5-gssapi-service ssl-sessions
+    tftp-blksize tlsauthtype tlspassword tlsuser upload-flags vlan-priority""".split()  # noqa: SIM905
 )
 #: Those that concern only what curl shows, stores or how it connects.
 _HARMLESS: Final = frozenset(
@@ -57,10 +62,6 @@ _HARMLESS: Final = frozenset(
 #: Why others are not carried, and what to do.
 _REASONS: Final = {
     "insecure": "Swath checks certificates always; give the authority under tls of the endpoint",
-    "digest": "Swath does not speak digest authentication",
-    "ntlm": "Swath does not speak NTLM authentication",
-    "negotiate": "Swath does not speak Negotiate authentication",
-    "aws-sigv4": "Swath does not sign requests for AWS",
     "netrc": "Swath reads no .netrc; give the credentials as secret variables",
     "config": "the options in that file are not known; write them into the command",
     "cert": "give the certificate under tls of the endpoint",
@@ -72,6 +73,15 @@ _REASONS: Final = {
     "limit-rate": "set a rate limit on the workflow instead",
     "rate": "set a rate limit on the workflow instead",
 }
+#: Logins other than Basic; the option `--user` goes with them.
+OTHER_LOGINS: Final = {
+    "digest": "Swath does not speak digest authentication",
+    "ntlm": "Swath does not speak NTLM authentication",
+    "negotiate": "Swath does not speak Negotiate authentication",
+    "aws-sigv4": "Swath does not sign requests for AWS",
+}
+for _name, _why in OTHER_LOGINS.items():
+    _REASONS[_name] = f"{_why}; the login of -u is left out with it"
 for _name in ("socks4", "socks4a", "preproxy"):
     _REASONS[_name] = "Swath goes through one HTTP or SOCKS5 proxy; add it under proxies"
 
@@ -155,6 +165,10 @@ class _OptionReader:
 
     def _long(self, word: str) -> None:
         name = _full_name(word[2:])
+        if "=" in name:
+            option, _, value = word.partition("=")
+            how = f" Write {option} {value} with a space between." if option[2:] in _VALUED else ""
+            raise InvalidInput("command", f"curl has no option {word}.{how}")
         self._take(name, f"--{name}", self._value(word) if name in _VALUED else "")
 
     def _value(self, option: str) -> str:
@@ -177,6 +191,7 @@ class _OptionReader:
         elif name in _HARMLESS:
             self.harmless[shown] = None
         else:
+            self.options.given[name].append(value)
             reason = _REASONS.get(name, "Swath has nothing that corresponds")
             self.options.notes.append(f"The option {shown} was left out: {reason}.")
 

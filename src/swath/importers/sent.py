@@ -13,7 +13,7 @@ from swath.flow.definition import Json
 from swath.flow.request.pairs import encode_query
 from swath.importers.addresses import authority_of, parse_address
 from swath.importers.credentials import is_secret_name, secret_part, split_scheme
-from swath.importers.holes import Veil, hole, identifier, literal, variables_of
+from swath.importers.holes import Veil, hole, identifier, literal, plain_braces, variables_of
 from swath.importers.imported import Draft
 from swath.importers.payloads import read_form, read_json
 
@@ -90,7 +90,7 @@ class _Builder:
 
     def _address(self) -> tuple[str, dict[str, Json], list[tuple[str, str]]]:
         """Return URL, query, and the header that credentials in the URL mean."""
-        url = parse_address(self.veil.cover(self.sent.url))
+        url = parse_address(self.veil.cover(plain_braces(self.sent.url)))
         if self.veil.hides(url.host_str or "") or "x9hole" in (url.host_str or ""):
             raise InvalidInput("url", f"The host of {self.sent.url} is a variable. Write the host out.")
         more = []
@@ -103,7 +103,7 @@ class _Builder:
         query = self._query(pairs)
         if query is None:
             joined = "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
-            return self.veil.lift(f"{address}?{joined}"), {}, more
+            return self.veil.lift(f"{address}?{plain_braces(joined)}"), {}, more
         return address, query, more
 
     def _segment(self, segment: str) -> str:
@@ -224,7 +224,10 @@ class _Builder:
             for bare in read.bare:
                 self.types.update(dict.fromkeys(variables_of(self.veil.lift(bare)), "json"))
             if read.rewritten:
-                self.draft.note("The JSON of the body is the same, but is sent without the spaces in it.")
+                self.draft.note(
+                    "The JSON of the body is the same, but is written anew: without the spaces in it, and "
+                    "characters as they are for \\u escapes."
+                )
             return {"json": self._tree("", read.value)}
         return {"text": self._text(covered)}
 

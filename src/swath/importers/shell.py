@@ -4,7 +4,7 @@ A variable of the shell (`$TOKEN`, `%TOKEN%`, `$env:TOKEN`) comes out as a `{{TO
 """
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from swath.importers.bash import Bash
 from swath.importers.windows import CMD_VARIABLE, PowerShell, cmd_lines, read_cmd
@@ -13,6 +13,8 @@ from swath.importers.words import Command
 __all__ = ["Command", "guess_shell", "read_commands"]
 
 Shell = Literal["bash", "cmd", "powershell"]
+#: What continues a line in each.
+_CONTINUED: Final[dict[str, Shell]] = {"`": "powershell", r"\\": "bash", r"\^": "cmd"}
 
 
 def read_commands(text: str) -> list[Command]:
@@ -31,7 +33,13 @@ def read_commands(text: str) -> list[Command]:
 
 
 def guess_shell(text: str) -> Shell:
-    """Tell by its escapes and continued lines which shell a command was written for."""
+    """Tell by its escapes and continued lines which shell a command was written for.
+
+    A line that goes on with an option says it best: all else may stand in a text that is sent.
+    """
+    for mark, shell in _CONTINUED.items():
+        if re.search(rf"{mark}\n[ \t]*-", text):
+            return shell
     if re.search(r"\\\n", text):
         return "bash"
     if re.search(r"\^\n|(?<!\S)\^\"", text) or ("'" not in text and CMD_VARIABLE.search(text)):

@@ -7,10 +7,12 @@ from urllib.parse import quote
 
 from swath.flow.definition import Json
 from swath.importers.credentials import basic
+from swath.importers.globs import Spread, spread
 from swath.importers.holes import encode_form, hole, identifier, with_holes
 from swath.importers.imported import Draft
-from swath.importers.options import Options
+from swath.importers.options import OTHER_LOGINS, Options
 from swath.importers.sent import Sent
+from swath.importers.words import Command
 
 _FORM: Final = "application/x-www-form-urlencoded"
 #: What curl says of a file by the end of its name.
@@ -23,11 +25,18 @@ _CONTENT: Final = re.compile(r"""[@<]?"(?:[^"\\]|\\.)*"|[^;]*""")
 _SETTING: Final = re.compile(r""";\s*(type|filename)=("(?:[^"\\]|\\.)*"|[^;]*)""")
 
 
-def build_requests(options: Options, stdin: str | None, draft: Draft) -> Iterator[Sent]:
-    """Yield what curl would send to each URL of its options."""
-    transfer = _Transfer(options, stdin, draft)
-    for url in options.urls:
-        yield transfer.to(url)
+def build_requests(
+    options: Options, command: Command, draft: Draft
+) -> Iterator[tuple[Sent, dict[str, list[str]]]]:
+    """Yield what curl would send to each URL of its options, with the lists that the URL names."""
+    uploads = options.given.get("upload-file", [])
+    draft.note(*options.notes)
+    for n, url in enumerate(options.urls):
+        found = Spread(url, {}, ()) if options.has("globoff") else spread(url)
+        for name in found.named:
+            draft.note(f"{{{name}}} in the URL is taken for the variable {name}.")
+        upload = uploads[n] if n < len(uploads) else None
+        yield _Transfer(options, command, draft, upload).to(found.url), found.lists
 
 
 def build_settings(options: Options) -> dict[str, Json]:
@@ -51,22 +60,29 @@ def _number(text: str, default: float = 0.0) -> float:
         return default
 
 
-class _Transfer:
-    """The request of one set of options; the same goes to each of its URLs."""
+def stand_in(path: str, default: str, draft: Draft) -> str:
+    """Return a variable for the content of a file, which no import reads."""
+    variable = identifier(re.split(r"[/\\]", path)[-1].partition(".")[0], default)
+    draft.note(f"The file {path} is not read: give its content as the variable {variable}.")
+    return hole(variable)
 
-    def __init__(self, options: Options, stdin: str | None, draft: Draft) -> None:
+
+class _Transfer:
+    """The request of one set of options, to one of its URLs; each has the upload that stands in its turn."""
+
+    def __init__(self, options: Options, command: Command, draft: Draft, upload: str | None) -> None:
         self.options = options
-        self.stdin = stdin
+        self.command = command
         self.draft = draft
-        draft.note(*options.notes)
+        self.upload = upload
 
     def to(self, url: str) -> Sent:
         options = self.options
         text = self._upload_name(url if "://" in url[:12] else f"http://{url}")
         body, query = self._data()
         multipart = self._multipart()
-        if options.has("upload-file"):
-            body = self._file(options.last("upload-file"), "body")
+        if self.upload is not None:
+            body = self._file(self.upload, "body")
         if options.has("get"):
             query, body = [*query, *([body] if body else [])], None
         return Sent(
@@ -79,16 +95,19 @@ class _Transfer:
 
     def _upload_name(self, url: str) -> str:
         """Add the file's name where a file is put into a folder."""
-        path = self.options.last("upload-file")
+        path = self.upload
         return url + quote(re.split(r"[/\\]", path)[-1]) if path and url.endswith("/") else url
 
     def _method(self, body: str | None, multipart: object) -> str:
         options = self.options
         if options.has("request"):
-            return options.last("request")
+            named = options.last("request")
+            if named != named.upper():
+                self.draft.note(f"The method {named} is sent in capitals, as {named.upper()}.")
+            return named
         if options.has("head"):
             return "HEAD"
-        if options.has("upload-file"):
+        if self.upload is not None:
             return "PUT"
         return "POST" if body is not None or multipart is not None else "GET"
 
@@ -123,7 +142,7 @@ class _Transfer:
         if any(name == "json" for name, _ in options.pieces):
             yield "Content-Type", "application/json"
             yield "Accept", "application/json"
-        elif body is not None and not options.has("upload-file"):
+        elif body is not None and self.upload is None:
             yield "Content-Type", _FORM
         texts = (
             ("User-Agent", options.last("user-agent")),
@@ -147,7 +166,11 @@ class _Transfer:
         options = self.options
         if options.has("oauth2-bearer"):
             yield "Authorization", f"Bearer {with_holes(options.last('oauth2-bearer'))}"
-        elif options.has("user") and not any(options.has(each) for each in ("digest", "ntlm", "negotiate")):
+        elif options.has("user") and not any(map(options.has, OTHER_LOGINS)):
+            if options.has("anyauth"):
+                self.draft.note(
+                    "With --anyauth curl asks first which login is wanted; Swath sends -u as Basic."
+                )
             known = options.last("user")
             if ":" not in known:
                 self.draft.note(f"-u {known} has no password: curl would ask for it; set it in the secret.")
@@ -190,11 +213,11 @@ class _Transfer:
 
     def _file(self, path: str, default: str) -> str:
         """Return what stands for a file's content: the text fed to the command, or a variable."""
-        if path in ("-", ".") and self.stdin is not None:
-            return with_holes(self.stdin)
-        variable = identifier(re.split(r"[/\\]", path)[-1].partition(".")[0], default)
-        self.draft.note(f"The file {path} is not read: give its content as the variable {variable}.")
-        return hole(variable)
+        if path in ("-", "."):
+            if self.command.stdin is not None:
+                return with_holes(self.command.stdin)
+            path = self.command.stdin_file or path
+        return stand_in(path, default, self.draft)
 
     def _multipart(self) -> dict[str, Json] | None:
         parts: dict[str, Json] = {}
@@ -213,25 +236,33 @@ class _Transfer:
         """Read the value of a `-F`: text, `@file` or `<file`, and its settings."""
         found = _CONTENT.match(text)
         content, rest = (_unquote(found[0]), text[found.end() :]) if found else (text, "")
+        found_quoted = '"' in text[:2]
         settings = {each[1]: _unquote(each[2]) for each in _SETTING.finditer(rest)}
         if left := _SETTING.sub("", rest).strip("; "):
             self.draft.note(f"The setting {left!r} of -F was left out: Swath has nothing that corresponds.")
         kind = settings.get("type")
         if content.startswith("@"):
+            if "," in content and not found_quoted:
+                self.draft.note(
+                    f"{content} names several files, which Swath does not send as one part: write an -F each."
+                )
             name = re.split(r"[/\\]", content)[-1].lstrip("@")
-            kind = kind or _TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
             filename = settings.get("filename", name)
+            kind = kind or _type_of(filename) or _type_of(name) or "application/octet-stream"
             return {"filename": filename, "content": self._file(content[1:], "file"), "content_type": kind}
         value = self._file(content[1:], "file") if content.startswith("<") else with_holes(content)
         part = {"filename": settings.get("filename"), "content": value, "content_type": kind}
         return {k: v for k, v in part.items() if v} if settings else value
 
 
+def _type_of(name: str) -> str | None:
+    return _TYPES.get(name.rpartition(".")[2].lower())
+
+
 def _unquote(text: str) -> str:
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
-    return text
+    """Take the quotes off a value of `-F`, also behind its `@` or `<`."""
+    found = re.fullmatch(r'\s*([@<]?)"(.*)"\s*', text, re.DOTALL)
+    return found[1] + re.sub(r"\\(.)", r"\1", found[2]) if found else text.strip()
 
 
 def _with_query(url: str, more: list[str]) -> str:

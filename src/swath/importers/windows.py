@@ -1,6 +1,7 @@
 """Command lines as cmd.exe and PowerShell read them."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from swath.errors import InvalidInput
@@ -20,13 +21,26 @@ _POWER_ESCAPES: Final = {
     "v": "\v",
 }
 _POWER_VARIABLE: Final = re.compile(
-    r"\$(?:(?:env|script|global):)?([A-Za-z_]\w*)|\$\{(?:env:)?(\w+)\}", re.IGNORECASE
+    r"\$(?:(?:env|script|global):)?([A-Za-z_]\w*)|\$\{(?:env:)?(\w+)\}"
+    r"|\$\(\s*\$(?:env:)?(\w+)\s*\)",
+    re.IGNORECASE,
 )
 _POWER_CHAR: Final = re.compile(r"\$\(\[char\]\s*(0x[0-9a-f]+|\d+)\)", re.IGNORECASE)
 
 
 class PowerShell(Reader):
-    """Reads words; `string` reads one quoted text alone."""
+    """Reads words; `string` reads one quoted text alone. `known` are what a script gave to variables."""
+
+    def __init__(self, text: str, known: Mapping[str, object] | None = None) -> None:
+        super().__init__(text)
+        self.known = known or {}
+
+    def here_string(self, text: str) -> str:
+        """Return a text without quotes around it, its escapes and variables read."""
+        self.text, self.at, self.word = text, 0, None
+        while self.at < len(self.text):
+            self.inside(self.text[self.at])
+        return self.word or ""
 
     def string(self, at: int) -> tuple[str, int]:
         """Return the quoted text that begins at a position, and where it ends."""
@@ -64,7 +78,9 @@ class PowerShell(Reader):
         elif found := _POWER_CHAR.match(self.text, self.at):
             self.add(chr(int(found[1], 0)), len(found[0]))
         elif found := _POWER_VARIABLE.match(self.text, self.at):
-            self.add(hole(found[1] or found[2]), len(found[0]))
+            name = found[1] or found[2] or found[3]
+            value = self.known.get(name.lower())
+            self.add(value if isinstance(value, str) else hole(name), len(found[0]))
         else:
             self.add(char)
 

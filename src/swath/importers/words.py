@@ -13,7 +13,11 @@ class Command:
 
     words: list[str] = field(default_factory=list)
     stdin: str | None = None
+    #: The file whose content it is fed.
+    stdin_file: str = ""
     piped_into: str = ""
+    #: What stands for variables that are not set: `${NAME:-this}`.
+    defaults: dict[str, str] = field(default_factory=dict)
 
 
 class Reader:

@@ -1,0 +1,224 @@
+# ruff: noqa: E501 - commands stand as they are copied
+"""Scripts around curl: variables, texts that are fed to it, and the quoting that browsers write for shells."""
+
+from pathlib import Path
+
+import pytest
+from tests.importers.conftest import FILES
+from tests.importers.wire import Told, check_formula, compact, local, run_shell, send
+from tests.upstreams.scripted import Scripted
+
+from swath.errors import InvalidInput
+from swath.importers import read_curl
+
+#: All are run in a real bash.
+BASH = {
+    "chrome escapes brackets": r"curl 'https://api.example.com/items?filter\[name\]=a&sort\[\]=b&x=\{1\}' -H 'accept: */*'",
+    "firefox turns globs off": "curl 'https://api.example.com/items?filter[name]=a&fields[]=b' --globoff --compressed -H 'Accept: */*'",
+    "json in the query": r"curl 'https://api.example.com/items?where=\{%22a%22:\[1,2\]\}&limit=1'",
+    "braces in the query": "curl -g 'https://api.example.com/items?a={{b}&c={%22d%22:{}}'",
+    "get with json": """curl -G --json '{"a":{"b,c":1}}' https://api.example.com/s""",
+    "variables set before": 'BASE=https://api.example.com/v1\nexport TOKEN="abc123def456"\ncurl -H "Authorization: Bearer $TOKEN" "$BASE/users?a=${TOKEN2:-x}"',
+    "options in a variable": "OPTIONS='-s -L'\ncurl $OPTIONS https://api.example.com/x",
+    "a header in a variable": 'AUTH="X-Api-Key: 0123456789abcdef"; curl -H "$AUTH" https://api.example.com/x',
+    "a default": 'curl "https://api.example.com/s?x=${SINCE:-2024}"',
+    "a here-document in a substitution": 'curl -H \'Content-Type: application/json\' https://api.example.com/x --data "$(cat <<\'EOF\'\n{"a":"(it\'s) $5"}\nEOF\n)"',
+    "a here-document with variables": 'ID=7\ncurl -H \'Content-Type: application/json\' -d @- https://api.example.com/x <<EOF\n{"id":"$ID","q":"a\\"b"}\nEOF',
+    "a here-document with tabs": "curl --data-binary @- -H 'Content-Type: text/plain' https://api.example.com/x <<-EOF\n\thello\n\tEOF",
+    "a here-string": "curl -d @- https://api.example.com/x <<< 'a=1&b=2'",
+    "fed by echo": """echo '{"a":1}' | curl -H 'Content-Type: application/json' -d @- https://api.example.com/x""",
+    "fed by printf": "printf '%s' 'a=1' | curl -d @- https://api.example.com/x",
+    "fed by cat": "cat data.json | curl -H 'Content-Type: application/json' \\\n  -d @- \\\n  https://api.example.com/x",
+    "fed from a file": "curl --data-binary @- -H 'Content-Type: text/csv' https://api.example.com/x < rows.csv",
+    "an upload from its input": "curl -T - -H 'Content-Type: text/csv' https://api.example.com/x < rows.csv",
+    "two uploads": "curl -H 'Content-Type: text/csv' -T notes.txt https://api.example.com/a -T rows.csv https://api.example.com/b",
+    "an upload and a get": "curl -H 'Content-Type: text/csv' -T notes.txt https://api.example.com/a https://api.example.com/b",
+    "inside a substitution": 'RESULT=$(curl -s https://api.example.com/a)\nB=`curl -s https://api.example.com/b`; echo "$RESULT" $B',
+    "either or": "curl -s https://api.example.com/a && curl -s https://api.example.com/b || echo no",
+    "in a loop": "for i in 1; do curl https://api.example.com/s?i=1; done",
+    "digest asks first": "curl --digest -u ann:s3cret99 https://api.example.com/x",
+    "an option of another protocol": "curl --proxy-capath /etc --krb private --tlsuser ann https://api.example.com/s",
+    "a quoted file name": """curl -F 'file=@"notes.txt";filename="a \\"b\\".txt"' https://api.example.com/x""",
+    "a part typed by its new name": "curl -F 'f=@rows.csv;filename=x.txt' -F 'g=@notes.txt;filename=y' https://api.example.com/x",
+    "an exclamation mark": r"curl 'https://api.example.com/x' --data-raw $'a=1\u0021&b=it\'s\u0009'",
+    "glued options": "curl -XPOST -da=1 -Afoo -bk=v -ehttps://r.example https://api.example.com/s",
+    "next with its own": "curl -X DELETE -u a:bcdefghijk https://api.example.com/a --next -d x=1 https://api.example.com/b --next -I https://api.example.com/c",
+    "odata": 'curl "https://api.example.com/odata/People(1)?\\$filter=a%20eq%20%27b%27&\\$top=5"',
+    "its own host": "curl -H 'Host: other.example' https://api.example.com/s",
+    "a vendor's json": """curl --json '{"a":1}' -H 'Content-Type: application/vnd.api+json' https://api.example.com/s""",
+    "lines of json": """curl 'https://api.example.com/_bulk' -H 'content-type: application/x-ndjson' --data-binary $'{"index":{}}\\n{"a":1}\\n'""",
+    "a written header beats -u": "curl -u a:bcdefghij -b a=1 -H 'Cookie: c=2' -H 'Authorization: Bearer tok123456789' https://api.example.com/s",
+}
+
+
+@pytest.mark.parametrize("name", BASH)
+async def test_bash_sends_what_curl_sends(name: str, upstream: Scripted, folder: Path) -> None:
+    """Method, address, headers and body, of every request of the script."""
+    imported = read_curl(local(BASH[name], upstream))
+    check_formula(imported)
+    files = {file.partition(".")[0]: text for file, text in FILES.items()}
+    sent, expected = await send(imported, upstream, files), run_shell(BASH[name], upstream, folder)
+    assert [plain(each) for each in sent] == [plain(each) for each in expected]
+
+
+def plain(told: Told) -> Told:
+    """Braces in queries may be encoded or not: a template needs some of them encoded."""
+    return Told(told.method, told.url.replace("%7B", "{").replace("%7D", "}"), told.headers, told.body)
+
+
+CHROME = """$session = New-Object Microsoft.PowerShell.Commands.WebRequestSession
+$session.UserAgent = "Mozilla/5.0"
+"""
+#: A script of PowerShell, and what it is in bash.
+POWERSHELL = {
+    "variables in texts": (
+        """$token = "abc123def456"; $who = 'ann'
+$base = 'https://api.example.com'
+$headers = @{ Authorization = "Bearer $token"; Accept = "application/json" }
+Invoke-RestMethod -Uri "$base/x?q=$($who)" -Headers $headers""",
+        "curl 'https://api.example.com/x?q=ann' -H 'Authorization: Bearer abc123def456' -H 'Accept: application/json'",
+    ),
+    "postman's copy": (
+        """$headers = New-Object "System.Collections.Generic.Dictionary[[String],[String]]"
+$headers.Add("Content-Type", "application/json")
+$headers.Add("Authorization", "Bearer abc123def456")
+$headers["X-C"] = "3"
+$body = @"
+{
+    `"name`": `"Ann`"
+}
+"@
+$response = Invoke-RestMethod 'https://api.example.com/x' -Method 'POST' -Headers $headers -Body $body
+$response | ConvertTo-Json""",
+        """curl https://api.example.com/x -H 'Content-Type: application/json' -H 'Authorization: Bearer abc123def456' -H 'X-C: 3' -d '{"name":"Ann"}'""",
+    ),
+    "a table of parameters": (
+        """$params = @{
+  Uri = 'https://api.example.com/x'
+  Method = 'Post'
+  Body = @{ a = 1; b = 'x y' }
+}
+Invoke-RestMethod @params""",
+        "curl https://api.example.com/x -d 'a=1&b=x+y'",
+    ),
+    "nested json": (
+        """$body = @{ query = @{ match = @{ a = "b" } }; tags = @("x","y"); more = 1, 2.5; n = "03"; ok = $true; none = $null } | ConvertTo-Json -Depth 5
+Invoke-RestMethod -Method POST -Uri https://api.example.com/x -ContentType application/json -Body $body""",
+        """curl https://api.example.com/x -H 'Content-Type: application/json' -d '{"query":{"match":{"a":"b"}},"tags":["x","y"],"more":[1,2.5],"n":"03","ok":true,"none":null}'""",
+    ),
+    "json made in place": (
+        "irm https://api.example.com/x -Method Put -ContentType 'application/json' -Body (ConvertTo-Json @{ a = 1 })",
+        """curl -X PUT https://api.example.com/x -H 'Content-Type: application/json' -d '{"a":1}'""",
+    ),
+    "a form with a file": (
+        "Invoke-RestMethod -Uri https://api.example.com/x -Method Post -Form @{ a = '1'; f = Get-Item notes.txt }",
+        "curl -F a=1 -F 'f=@notes.txt;type=application/octet-stream' https://api.example.com/x",
+    ),
+    "a file": (
+        "Invoke-RestMethod -Uri https://api.example.com/x -Method Put -InFile rows.csv -ContentType text/csv",
+        "curl -T rows.csv -H 'Content-Type: text/csv' https://api.example.com/x",
+    ),
+    "a token": (
+        "irm https://api.example.com/x -Authentication Bearer -Token (ConvertTo-SecureString 'abc123def456' -AsPlainText -Force)",
+        "curl --oauth2-bearer abc123def456 https://api.example.com/x",
+    ),
+    "curl by that name": (
+        'curl -Uri "https://api.example.com/x" -Method Delete',
+        "curl -X DELETE https://api.example.com/x",
+    ),
+    "the answer's content": (
+        '(Invoke-WebRequest -Uri:"https://api.example.com/x" -UseBasicParsing).Content',
+        "curl https://api.example.com/x",
+    ),
+    "a query with brackets": (
+        f"""{CHROME}$session.Cookies.Add((New-Object System.Net.Cookie("a", "1%2C2", "/", "api.example.com")))
+Invoke-WebRequest -UseBasicParsing -Uri "https://api.example.com/items?filter[name]=x&`$top=5" `
+-WebSession $session `
+-Headers @{{
+"accept"="*/*"
+  "accept-encoding"="gzip, deflate, br, zstd"
+  "sec-ch-ua-platform"="`"Windows`""
+}}""",
+        """curl -g 'https://api.example.com/items?filter[name]=x&$top=5' -A Mozilla/5.0 -b a=1%2C2 -H 'sec-ch-ua-platform: "Windows"'""",
+    ),
+    "firefox": (
+        f"""{CHROME}Invoke-WebRequest -Uri "https://api.example.com/list?q=caf%C3%A9" `
+-WebSession $session `
+-Headers @{{
+"Accept" = "*/*"
+"Accept-Language" = "en-US,en;q=0.5"
+"Accept-Encoding" = "gzip, deflate, br, zstd"
+"DNT" = "1"
+}}""",
+        "curl 'https://api.example.com/list?q=caf%C3%A9' -A Mozilla/5.0 -H 'Accept-Language: en-US,en;q=0.5' -H 'DNT: 1'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POWERSHELL)
+async def test_powershell_means_the_same(name: str, upstream: Scripted, folder: Path) -> None:
+    """Against the same command that a real bash runs."""
+    written, in_bash = POWERSHELL[name]
+    imported = read_curl(local(written, upstream))
+    check_formula(imported)
+    files = {file.partition(".")[0]: text for file, text in FILES.items()}
+    sent, expected = await send(imported, upstream, files), run_shell(in_bash, upstream, folder)
+    if any("without the spaces" in note for note in imported.notes):
+        sent, expected = [compact(each) for each in sent], [compact(each) for each in expected]
+    assert sent == expected
+
+
+def test_parameters_of_powershell_that_are_not_carried_are_listed() -> None:
+    imported = read_curl(
+        'Invoke-WebRequest -Uri "https://api.example.com/x" -TimeoutSec 10 -SkipCertificateCheck '
+        '-MaximumRetryCount 3 -Proxy "http://p:1" -Credential $me'
+    )
+    assert imported.formula["workflows"]["X"] == {
+        "endpoint": "X",
+        "limits": {"timeout": 10},
+        "retry": {"max_attempts": 4},
+    }
+    notes = "\n".join(imported.notes)
+    for part in ("-skipcertificatecheck", "choose it with --proxy", "-credential"):
+        assert part in notes
+
+
+@pytest.mark.parametrize(
+    ("command", "note"),
+    [
+        ("curl --digest -u a:secret99 https://api.example.com/x", "the login of -u is left out"),
+        ("curl --anyauth -u a:secret99 https://api.example.com/x", "sends -u as Basic"),
+        ("curl --aws-sigv4 aws:amz -u a:secret99 https://api.example.com/x", "does not sign"),
+        ("curl -F 'f=@a.txt,b.txt' https://api.example.com/x", "write an -F each"),
+        ("curl -X get https://api.example.com/x", "sent in capitals"),
+        ("TOKEN=secret99 curl https://api.example.com/x", "left out: TOKEN=..."),
+        ("""curl https://api.example.com/x --json '{"a":"\\u00e9"}'""", "escapes"),
+    ],
+)
+def test_what_differs_is_told(command: str, note: str) -> None:
+    imported = read_curl(command)
+    check_formula(imported)
+    notes = "\n".join(imported.notes)
+    assert note in notes
+    assert "secret99" not in notes
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("curl \u201chttps://api.example.com/s\u201d", "quotes are typographic"),
+        ("curl --request=POST https://api.example.com/s", "Write --request POST"),
+        ("curl -K settings.txt", "options in that file"),
+    ],
+)
+def test_what_is_wrong_is_explained(command: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_curl(command)
+    assert message in str(refused.value)
+
+
+async def test_a_blank_behind_a_backslash_goes_on(upstream: Scripted) -> None:
+    """As pages of documentation often have it; a shell would end the command there."""
+    imported = read_curl(local("curl https://api.example.com/s \\ \n  -H 'X-A: 1'", upstream))
+    (sent,) = await send(imported, upstream)
+    assert sent.headers == {"x-a": "1"}

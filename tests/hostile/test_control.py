@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,21 @@ class Pages:
         number = int(asked.query.get("page") or 1)
         more = {} if self.total is None else {"total": self.total}
         return page(rows(2 * number, 2) if number <= self.count else [], **more)
+
+
+class Bell:
+    """An engine that counts how often it is woken before anybody works."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.rung = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def wake(self) -> None:
+        self.rung += 1
+        self._engine.wake()
 
 
 async def arrived(upstream: Scripted, count: int) -> None:
@@ -395,3 +411,19 @@ async def test_no_item_ends_without_a_word(house: House, upstream: Scripted) -> 
         "3": ("rate_limited", "rate_limited"),
     }
     assert ended.status == "partially_failed"
+
+
+async def test_C4_whoever_steers_wakes_who_lets_in(house: House, upstream: Scripted) -> None:
+    """Nobody waits for the next look: one that was outside ends at once, and a free place is filled."""
+    pages = Pages(upstream, 2)
+    pages.hold_after = 0
+    bell = Bell(house.context.engine)
+    context = replace(house.context, engine=bell)
+    execution_id = await house.begin(*paged(upstream), inputs={"user": ITEMS})
+    for rung, steer in enumerate([executions.pause, executions.resume, executions.cancel], 1):
+        await steer(context, house.user, execution_id)
+        assert bell.rung == rung
+    await executions.cancel(context, house.user, execution_id)  # which changes nothing
+    assert bell.rung == 3
+    pages.hold_after = None
+    assert (await house.end(execution_id)).status == "cancelled"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from swath.errors import Unavailable
 from swath.store.database import Database
 
-#: What is said instead of an execution's id when something new is to be begun.
+#: What is said instead of an execution's id when something is to be begun, or a place has become free.
 NEW = ""
 #: Seconds after which a broken connection is made anew.
 LISTEN_AGAIN = 1.0

@@ -178,7 +178,7 @@ class Engine:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._wake = asyncio.Event()
+        self._wake = worker.changes.of(NEW)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -249,9 +249,7 @@ class Engine:
 
     def _hear(self, text: str) -> None:
         """Heed what another process told."""
-        if text == NEW:
-            self._wake.set()
-        elif not heed(text, self._worker.pause):
+        if not heed(text, self._worker.pause):
             self._worker.hear(text)
 
     def wake(self) -> None:

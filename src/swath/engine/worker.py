@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from swath.engine.beginning import Beginning
-from swath.engine.changes import Changes
+from swath.engine.changes import NEW, Changes
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
 from swath.engine.ending import conclude, end_begun
@@ -220,6 +220,7 @@ class Worker:
             await self._reopen(execution_id, torn)
             return REOPENED
         self.changes.forget(execution_id)
+        self.changes.tell(NEW)  # who waits for its place, takes its rows or is told of its end
         await collect_orphans(self.database, self.objects, execution_id)
         return files
 
@@ -243,6 +244,7 @@ class Worker:
             files=[],
             now=now_ms(),
         )
+        self.changes.tell(NEW)
 
     async def give_up_revision(self, execution_id: str, revision: int, reason: str) -> None:
         """End a combination that came to nothing; the files of other revisions stay."""

@@ -261,8 +261,8 @@ async def _steer(
 ) -> bool:
     changed = await context.database.write(_move, user, execution_id, allowed, to, event)
     context.engine.signal(execution_id)
-    if changed and to == Status.RUNNING:
-        context.engine.wake()  # it may not have been let in yet
+    if changed:
+        context.engine.wake()  # it may not have been let in yet, or its place is free for another
     return changed
 
 

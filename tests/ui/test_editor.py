@@ -87,6 +87,37 @@ def change(page: Page, number: str) -> None:
     )
 
 
+def test_two_windows_do_not_undo_each_other(admin: Person, server: Server, workflow: str) -> None:
+    """Who saves second is shown what the first has saved, and saves over it only by saying so."""
+    page, other = admin.open(f"/workflows/{workflow}"), admin.context.new_page()
+    other.goto(f"{server.url}/workflows/{workflow}")
+    fill(other, "Headers, a line each", "X-First: 1")
+    expect(other.locator(".cm-content")).to_contain_text("X-First")
+    press(other, "Save")
+    expect(other.get_by_text("Saved.")).to_be_visible()
+    fill(page, "Items side by side", "3")
+    expect(page.locator(".cm-content")).to_contain_text("concurrency: 3")
+    press(page, "Run…")
+    dialog = page.get_by_role("dialog", name="It was changed elsewhere")
+    expect(dialog).to_contain_text("X-First")
+    press(page, "Not now")
+    assert "X-First" in server.ask("GET", f"/formulas/{workflow}").text
+    press(page, "Save")
+    press(page, "Save over it")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    kept = server.ask("GET", f"/formulas/{workflow}").text
+    assert ("X-First" in kept, "concurrency: 3" in kept) == (False, True)
+    press(page, "Save")
+    expect(page.get_by_text("Nothing had changed.")).to_be_visible()
+
+
+def test_what_was_taken_back_is_no_unsaved_change(admin: Person, workflow: str) -> None:
+    page = admin.open(f"/workflows/{workflow}")
+    change(page, "5")
+    fill(page, "Items side by side", "8")
+    page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('swath:draft:'))")
+
+
 def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: str) -> None:
     """The form waits until the text says something again."""
     page = admin.open(f"/workflows/{workflow}")

@@ -55,6 +55,25 @@ def test_a_forged_cookie_and_a_revoked_token_open_nothing(
     assert forged.headers["location"].startswith("/sign-in")
 
 
+@pytest.mark.parametrize(("view", "deed"), [("/workflows/new", "Try"), ("/collections", "Create")])
+def test_a_token_revoked_while_a_view_is_open_leads_to_sign_in(
+    somebody: Callable[..., Person], server: Server, view: str, deed: str
+) -> None:
+    """Whatever is pressed next leads there, also in a dialog, and back afterwards."""
+    made = server.post("/tokens", {"name": "short", "user": "visitor"})
+    person = somebody()
+    person.sign_in(made["token"])
+    page = person.open(view)
+    if deed == "Create":
+        page.get_by_role("button", name="New collection…", exact=True).click()
+        page.get_by_label("Name").fill("Never made")
+    server.ask("DELETE", f"/tokens/{made['id']}").raise_for_status()
+    page.get_by_role("button", name=deed, exact=True).click()
+    page.get_by_label("Your token").fill(server.token)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{view}")
+
+
 @pytest.mark.parametrize("elsewhere", ["//evil.example/", "/\\evil.example", "https://evil.example"])
 def test_signing_in_leads_nowhere_else(server: Server, elsewhere: str) -> None:
     """A link to the sign-in form cannot send whoever signs in to somebody else's page."""

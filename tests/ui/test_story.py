@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
 from tests.upstreams.scripted import Asked, Play, Scripted
@@ -106,8 +106,10 @@ def make_collection(page: Page) -> None:
 def upload_items(page: Page) -> None:
     """Take one column of a file; then give back what it brought."""
     data = b"name,number\nAda,900\nBob,901\n"
-    file = {"name": "more.csv", "mimeType": "text/csv", "buffer": data}
-    page.locator("input[type=file]").set_input_files(file)
+    file: FilePayload = {"name": "more.csv", "mimeType": "text/csv", "buffer": data}
+    with page.expect_file_chooser() as chooser:
+        press(page, "Upload CSV, JSON lines or plain lines…")
+    chooser.value.set_files([file])
     dialog = page.get_by_role("dialog", name="Items of more.csv")
     expect(dialog.locator("pre")).to_contain_text("Ada,900")
     press(page, "Take them")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import app as page
-from nicegui import ui
+from nicegui import core, ui
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from swath.ui import (
@@ -40,6 +40,8 @@ VIEWS = (
 FRONT = "/workflows"
 #: Seconds that the server keeps a view for a browser that has lost its connection.
 PATIENCE = 30.0
+#: Bytes of the largest message of a view: all of a formula's text. A larger one ends its connection.
+LARGEST = 15_000_000
 #: Nothing is loaded from elsewhere, and nobody else's page may hold ours.
 POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -58,6 +60,7 @@ HEADERS = (
 def attach(api: FastAPI, *, below: str) -> None:
     """Serve the page where the API has no route; what stands below `below` stays the API's."""
     page.state.house = api.state
+    core.sio.eio.max_http_buffer_size = LARGEST
     page.config.quasar_config["loadingBar"]["skipHijack"] = True  # no bar that flashes at every request
     page.add_static_files("/_swath", STATIC)
     page.add_static_file(local_file=STATIC / "icon.svg", url_path="/favicon.ico")

@@ -21,8 +21,9 @@ from swath.operations.executions import iso
 from swath.store.spool import Spool
 from swath.ui.derived import ask_result
 from swath.ui.dialogs import Form
-from swath.ui.frame import Visit, button, describe, now, say, show, upload, view
-from swath.ui.markup import code, facts, join, link, moment, nothing, number, table, tag
+from swath.ui.frame import Visit, button, describe, now, say, show, view
+from swath.ui.intake import Way, paste, upload
+from swath.ui.markup import code, facts, join, link, moment, nothing, number, several, table, tag
 from swath.wire.uploads import Upload, format_of, read_upload
 
 SHOWN = 200
@@ -158,31 +159,57 @@ def _say_hits(shown: int, cursor: str | None, more: str | None) -> str:
 
 def _draw_paste(visit: Visit, kept: CollectionView) -> None:
     show(tag("h2", "Paste"))
-    text = ui.textarea("Items, a line each; JSON objects likewise").props(
-        "outlined dense input-class=mono rows=6"
-    )
-    told = ui.label().classes("alert").props('role="alert"')
 
-    async def change(method: Method) -> None:
+    async def change(method: Method, event: Any) -> None:
         told.set_text("")
-        data = io.BytesIO((text.value or "").encode())
+        place = await _save(visit, event)
+        if method == "replace" and not _begin(place).strip():
+            place.unlink()
+            _ask_empty(visit, kept)
+            return
+        busy.set_text("Taking them in…")
         try:
-            await _apply(visit, kept, method, data, Upload(format=_guess(text.value or "")))
+            await _apply(visit, kept, method, place, Upload(format=await asyncio.to_thread(_guess, place)))
         except FieldError as error:
             told.set_text(describe(error))
+        finally:
+            busy.set_text("")
+            place.unlink(missing_ok=True)
 
-    with ui.element("div").classes("line"):
-        for way, word in WAYS.items():
-            button(word, partial(change, way), "primary" if way == "add" else "")
+    ways: dict[str, Way] = {
+        way: Way(word, "primary" if way == "add" else "", partial(change, way)) for way, word in WAYS.items()
+    }
+    paste("Items, a line each; JSON objects likewise", ways, LARGEST, rows=6)
+    told = ui.label().classes("alert").props('role="alert"')
+    busy = ui.label().classes("quiet").props('role="status"')
 
 
-def _guess(text: str) -> Any:
-    return "jsonl" if text.lstrip()[:1] == "{" else "text"
+def _ask_empty(visit: Visit, kept: CollectionView) -> None:
+    async def empty() -> None:
+        with Spool(_scratch(visit.context)) as nothing:
+            await visit.ask(collections.change, kept.id, "replace", nothing)
+        ui.navigate.to(f"/collections/{kept.id}")
+
+    title = f"Take all {several(kept.count, 'item')} away?"
+    with Form(title, "Take them away", empty, kind="danger", leave="Keep them"):
+        ui.label("Nothing was pasted that could take their place.")
 
 
-async def _apply(visit: Visit, kept: CollectionView, method: Method, data: Any, upload: Upload) -> None:
+def _guess(place: Path) -> Any:
+    return "jsonl" if _begin(place).lstrip()[:1] == "{" else "text"
+
+
+async def _save(visit: Visit, event: Any) -> Path:
+    """Save what was given to the view; return where."""
+    file = NamedTemporaryFile(dir=_scratch(visit.context), suffix=".upload", delete=False)  # noqa: SIM115
+    file.close()
+    await event.file.save(place := Path(file.name))
+    return place
+
+
+async def _apply(visit: Visit, kept: CollectionView, method: Method, place: Path, upload: Upload) -> None:
     """Change a collection by what a file holds, and show it."""
-    with Spool(_scratch(visit.context)) as spool:
+    with place.open("rb") as data, Spool(_scratch(visit.context)) as spool:
         await asyncio.to_thread(read_upload, data, spool, upload)
         if not spool.count and method != "replace":
             raise InvalidInput("items", "There are none; give one a line.")
@@ -199,10 +226,7 @@ def _draw_upload(visit: Visit, kept: CollectionView) -> None:
     show(tag("h2", "From a file, or from rows"))
 
     async def take(event: Any) -> None:
-        file = NamedTemporaryFile(dir=_scratch(visit.context), suffix=".upload", delete=False)  # noqa: SIM115
-        place = Path(file.name)
-        file.close()
-        await event.file.save(place)
+        place = await _save(visit, event)
         ui.context.client.on_delete(lambda: place.unlink(missing_ok=True))
         _ask_columns(visit, kept, place, event.file.name)
 
@@ -224,8 +248,7 @@ def _ask_columns(visit: Visit, kept: CollectionView, place: Path, name: str) -> 
         upload = Upload(
             format=kind, columns=tuple(chosen.value or ()) if columns else (), header=bool(header.value)
         )
-        with place.open("rb") as file:
-            await _apply(visit, kept, way.value, file, upload)
+        await _apply(visit, kept, way.value, place, upload)
         await asyncio.to_thread(place.unlink, missing_ok=True)
 
     with Form(f"Items of {name}", "Take them", apply):

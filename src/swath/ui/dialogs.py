@@ -28,7 +28,6 @@ class Form:
         *,
         kind: str = "primary",
         leave: str = "Close",
-        wide: bool = False,
     ) -> None:
         self._does, self._act, self._kind, self._leave = does, act, kind, leave
         with ui.context.client.content:  # not in the dialog that asked for this one: that one goes
@@ -36,7 +35,7 @@ class Form:
         self._dialog.on("hide", self._dialog.delete)
         self._dialog.props["aria-label"] = title
         with self._dialog:
-            self._card = ui.card().classes("dialog wide" if wide else "dialog")
+            self._card = ui.card().classes("dialog")
         with self._card:
             ui.html(str(escape(title)), tag="h2", sanitize=False)
         self._alert: ui.label | None = None

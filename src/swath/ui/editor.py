@@ -1,6 +1,7 @@
 """A workflow being made or changed: form and text in step, and beside them what a try shows."""
 
 import asyncio
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from swath.ui.edits import use_paginator
 from swath.ui.form import FormulaForm
 from swath.ui.frame import Visit, button, describe, now, on_press, say, show
 from swath.ui.markup import join, moment, tag
-from swath.ui.sheet import Sheet
+from swath.ui.sheet import Sheet, leave_out_items
 from swath.ui.trial import write_start, write_trial
 
 #: Seconds of quiet after which a text that is being typed is checked.
@@ -29,6 +30,7 @@ class Editor:
     def __init__(self, visit: Visit, sheet: Sheet, workflow_id: str = "") -> None:
         self.visit, self.sheet, self.workflow_id = visit, sheet, workflow_id
         self._draft = Draft(f"{visit.user.id}/{workflow_id or 'new'}")
+        self._stored = sheet.saved
         self.secrets: dict[str, Any] = {}
         self._typing = False
         self._seen: previews.Preview | None = None
@@ -104,7 +106,7 @@ class Editor:
         hint = "Everything a formula can hold is described in its schema, at "
         schema = "/cloud/api/v1/formula.schema.json"
         show(tag("p", hint, tag("a", "formula.schema.json", href=schema), ".", class_="hint"))
-        self._quiet = ui.timer(QUIET, self._check, active=False)
+        self._quiet = ui.timer(QUIET, self._pause, active=False)
 
     def _form_changed(self) -> None:
         self._typing = True
@@ -131,11 +133,17 @@ class Editor:
         self._form_place.props(remove="inert")
         self._form.fill()
 
-    async def _check(self) -> None:
-        """Say what is wrong with the formula, and ask for the secrets that it declares."""
+    async def _pause(self) -> None:
+        """Keep and check what was written, now that its writer pauses."""
         self._quiet.deactivate()
         if self.sheet.text != self.sheet.saved:
             self._draft.keep(self.sheet.text, self.sheet.saved)
+        else:
+            self._forget()
+        await self._check()
+
+    async def _check(self) -> None:
+        """Say what is wrong with the formula, and ask for the secrets that it declares."""
         faults = await asyncio.to_thread(self.sheet.find_faults)
         self._faults.set_content(str(join([tag("p", each, class_="alert") for each in faults])))
         self._ask_secrets()
@@ -189,6 +197,15 @@ class Editor:
         """Tell whether what is shown is what is stored: that is found by its id, not by names."""
         return bool(self.workflow_id) and self.sheet.text == self.sheet.saved and not self.given()
 
+    async def find_changes(self) -> str:
+        """Return what others have changed since this was opened or saved here, as lines of a comparison."""
+        stored = await self._read_stored()
+        lines = difflib.unified_diff(self._stored.splitlines(), stored.splitlines(), lineterm="", n=2)
+        return "\n".join(list(lines)[2:])
+
+    async def _read_stored(self) -> str:
+        return leave_out_items(await self.visit.ask(formulas.export, self.workflow_id))
+
     async def save(self) -> Applied:
         """Keep the formula. Raises InvalidInput with everything that is wrong with it."""
         faults = await asyncio.to_thread(self.sheet.find_faults)
@@ -196,5 +213,7 @@ class Editor:
             raise InvalidInput("body", "\n".join(faults))
         applied = await self.visit.ask(formulas.apply, SourceText(self.sheet.text), self.given())
         self.sheet.saved = self.sheet.text
+        if self.workflow_id:
+            self._stored = await self._read_stored()
         self._forget()
         return applied

@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from hashlib import sha256
@@ -13,12 +14,13 @@ import structlog
 from markupsafe import Markup
 from nicegui import ui
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 
 from swath.errors import FieldError, NotFound, Unauthenticated
 from swath.operations import users
 from swath.operations.context import Context, User
 from swath.ui.markup import link, nothing, tag
-from swath.ui.session import lead_to_sign_in, read_digest
+from swath.ui.session import read_digest, sign_in_address
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -44,6 +46,10 @@ _HEAD = f"""<link rel="stylesheet" href="/_swath/style.css?{_EDITION}">
 <script src="/_swath/page.js?{_EDITION}"></script>"""
 
 
+class Left(Exception):
+    """The visitor may look no longer: whatever the view was about to do or to say is for nobody."""
+
+
 @dataclass(slots=True)
 class Visit:
     """One view in one browser: who looks, and the way to the operations."""
@@ -67,8 +73,12 @@ class Visit:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Call an operation as the visitor. Raises Unauthenticated once the token is revoked."""
-        user = await users.recall(self.context, self.digest)
+        """Call an operation as the visitor. Raises Left once the token is revoked, and leads to sign in."""
+        try:
+            user = await users.recall(self.context, self.digest)
+        except Unauthenticated:
+            ui.navigate.to(sign_in_address(self.request))
+            raise Left from None
         return await operation(self.context, user, *args, **kwargs)
 
 
@@ -83,7 +93,7 @@ def view(path: str, title: str, place: str) -> Callable[[Callable[..., Awaitable
             try:
                 user = await users.recall(context, digest or "")
             except Unauthenticated:
-                return lead_to_sign_in(request)
+                return RedirectResponse(sign_in_address(request), 303)
             visit = Visit(context, str(digest), user, request)
             ui.on_exception(_tell)
             with _frame(visit, title, place):
@@ -100,7 +110,8 @@ def view(path: str, title: str, place: str) -> Callable[[Callable[..., Awaitable
 
 async def _build(build: Callable[..., Awaitable[None]], visit: Visit, found: dict[str, Any]) -> None:
     try:
-        await build(visit, **found)
+        with suppress(Left):
+            await build(visit, **found)
     except NotFound as error:
         ui.context.client.status_code = 404
         show(nothing("There is nothing here", *(message for _, message in error.fields), " ", _way_back()))
@@ -179,13 +190,6 @@ def on_press(place: ui.html, name: str, act: Callable[[str], Any]) -> None:
     place.on("click", lambda event: act(str(event.args)), js_handler=inside)
 
 
-def upload(text: str, take: Callable[[Any], Any], largest: int) -> None:
-    """Draw a button by which a file is chosen and sent; `take` is told of it."""
-    sender = ui.upload(on_upload=take, auto_upload=True, max_file_size=largest).classes("sender")
-    chooser = ui.button(text, color=None).props("unelevated no-caps").classes("act")
-    chooser.on("click", js_handler=f"() => getElement({sender.id}).pickFiles()")
-
-
 def say(message: str) -> None:
     """Tell that something was done."""
     ui.notify(message, position="bottom", classes="note")
@@ -193,11 +197,9 @@ def say(message: str) -> None:
 
 def _tell(error: Exception) -> None:
     """Say what went wrong in the visitor's words; what was not foreseen is in the log."""
-    if isinstance(error, Unauthenticated):
-        ui.navigate.to("/sign-in")
-    elif isinstance(error, FieldError):
+    if isinstance(error, FieldError):
         complain(error)
-    else:
+    elif not isinstance(error, Left):
         log.error("view_failed", error=type(error).__name__)
         ui.notify(
             "Something went wrong on our side; it has been logged.",

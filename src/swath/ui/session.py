@@ -31,10 +31,10 @@ def read_digest(context: Context, request: Request) -> str | None:
     return digest if purpose == _PURPOSE and int(until) > time.time() else None
 
 
-def lead_to_sign_in(request: Request) -> Response:
-    """Send a visitor to sign in, and back afterwards."""
+def sign_in_address(request: Request) -> str:
+    """Return where a visitor signs in, and is led back from afterwards."""
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"/sign-in?next={quote(path)}", 303)
+    return f"/sign-in?next={quote(path)}"
 
 
 @router.get("/sign-in")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,9 @@ from swath.operations.workflows import WorkflowLine
 from swath.ui.dialogs import Form
 from swath.ui.editor import Editor
 from swath.ui.executions import write_table
-from swath.ui.frame import Visit, button, describe, heading, now, say, show, upload, view
-from swath.ui.markup import badge, join, link, moment, nothing, number, table, tag
+from swath.ui.frame import Visit, button, describe, heading, now, say, show, view
+from swath.ui.intake import Way, paste, upload
+from swath.ui.markup import badge, code, join, link, moment, nothing, number, table, tag
 from swath.ui.run import ask_run
 from swath.ui.sheet import NEW, Sheet, leave_out_items
 
@@ -136,12 +137,10 @@ async def _draw_new(visit: Visit, kind: str | None) -> None:
 def _draw_import(editor: Editor, kind: str) -> None:
     show(tag("p", _ADVICE.get(kind, "Upload or paste it."), class_="hint"))
     word = _WORDS.get(kind, kind)
-    source = (
-        ui.textarea(f"Paste {word} here").props("outlined dense input-class=mono rows=5").classes("import")
-    )
 
-    async def read(text: str) -> None:
+    async def take(event: Any) -> None:
         try:
+            text = (await event.file.read()).decode("utf-8-sig", "replace")
             found = await asyncio.to_thread(imports.read, kind, text)
         except FieldError as error:
             notes.set_content(str(tag("p", describe(error), class_="alert", role="alert")))
@@ -152,11 +151,8 @@ def _draw_import(editor: Editor, kind: str) -> None:
         told = tag("p", "Read; look it over below, try it, then save it.", class_="quiet", role="status")
         notes.set_content(str(join([told, tag("ul", *lines) if lines else None])))
 
-    async def take(event: Any) -> None:
-        await read(await event.file.text())
-
-    with ui.element("div").classes("line"):
-        button(f"Read the {word}", lambda: read(source.value or ""), "primary")
+    ways = {kind: Way(f"Read the {word}", "primary", take)}
+    with paste(f"Paste {word} here", ways, LARGEST, rows=5):
         upload("Upload a file…", take, LARGEST)
     notes = show(Markup())
 
@@ -168,17 +164,23 @@ async def show_workflow(visit: Visit, workflow_id: str) -> None:
     text = leave_out_items(await visit.ask(formulas.export, workflow_id))
     editor = Editor(visit, Sheet(text), workflow_id)
 
-    async def save() -> None:
+    async def keep() -> None:
         await _rename(visit, workflow_id, editor.sheet.name)
         applied = await editor.save()
         title.set_content(str(tag("h1", editor.sheet.name)))
         changed = sum(change.action != "unchanged" for change in applied.changes)
         say("Saved." if changed else "Nothing had changed.")
 
+    async def save() -> bool:
+        if changes := await editor.find_changes():
+            _ask_over(changes, keep)
+            return False
+        await keep()
+        return True
+
     async def run() -> None:
-        if editor.sheet.text != editor.sheet.saved:
-            await save()
-        ask_run(visit, workflow_id, editor.sheet.name)
+        if editor.sheet.text == editor.sheet.saved or await save():
+            ask_run(visit, workflow_id, editor.sheet.name)
 
     show(link("Workflows", "/workflows"), "crumbs")
     with ui.element("div").classes("heading"):
@@ -189,6 +191,13 @@ async def show_workflow(visit: Visit, workflow_id: str) -> None:
             button("Delete…", lambda: _ask_delete(visit, workflow_id, kept.workflow.name), "danger")
     await editor.draw()
     await _draw_history(visit, workflow_id, kept.workflow.name)
+
+
+def _ask_over(changes: str, keep: Callable[[], Awaitable[None]]) -> None:
+    with Form("It was changed elsewhere", "Save over it", keep, kind="danger", leave="Not now"):
+        ui.label("Since you opened it here, this was saved, perhaps in another window:")
+        show(code(changes, "diff"))
+        ui.label("Saving what you have here undoes that. Until then it is kept, over a reload too.")
 
 
 async def _rename(visit: Visit, workflow_id: str, name: str) -> None:

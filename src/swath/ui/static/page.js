@@ -57,6 +57,41 @@ function isAtTop(id) {
   return !view || view.scrollTop === 0;
 }
 
+// A pasted text goes to the server as a file does: the view's connection takes no large messages. A field that shows
+// millions of lines would hold the browser up: of a large text it shows the beginning.
+const LARGE = 1000000;
+const held = new WeakMap();
+
+function sendText(name, sender, way) {
+  const field = document.getElementById(name);
+  const text = held.get(field) ?? field.value;
+  runMethod(sender, "addFiles", [[new File([text], way, { type: "text/plain" })]]);
+}
+
+function hold(field, text) {
+  const note = field.nextElementSibling;
+  field.readOnly = text !== null;
+  note.hidden = text === null;
+  field.value = text === null ? "" : `${text.slice(0, 2000)}…`;
+  if (text === null) return held.delete(field);
+  held.set(field, text);
+  const lines = text.split("\n").length.toLocaleString("en");
+  note.firstElementChild.textContent = `The beginning of ${lines} lines; all of them are sent.`;
+}
+
+document.addEventListener("paste", (event) => {
+  const field = event.target.closest?.(".pasted textarea");
+  const text = field && event.clipboardData.getData("text/plain");
+  if (!text || text.length < LARGE) return;
+  event.preventDefault();
+  hold(field, text);
+});
+
+document.addEventListener("click", (event) => {
+  const clear = event.target.closest?.(".pasted button");
+  if (clear) hold(clear.closest(".pasted").querySelector("textarea"), null);
+});
+
 // What was written and not saved, by whom and where. Whoever signs out takes it along.
 const DRAFT = "swath:draft:";
 

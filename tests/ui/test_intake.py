@@ -1,0 +1,65 @@
+"""What is given to a view arrives whole, or nothing is changed."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from tests.acceptance.server import Server
+from tests.ui.browser import Person
+from tests.ui.test_story import press
+
+LABEL = "Items, a line each; JSON objects likewise"
+#: Lines of a text of twenty megabytes.
+MANY = 1_000_000
+
+
+def paste_many(page: Page, count: int) -> None:
+    """Paste lines into the field."""
+    page.get_by_label(LABEL).evaluate(
+        """(field, count) => {
+          const clipboardData = new DataTransfer();
+          const lines = Array.from({ length: count }, (_, n) => `${1e14 + n} abcd`);
+          clipboardData.setData("text/plain", lines.join("\\n"));
+          field.dispatchEvent(
+            new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }""",
+        count,
+    )
+
+
+def test_a_very_large_text_is_taken_whole(admin: Person, server: Server) -> None:
+    made = server.post("/collections", {"name": "Large", "items": ["before"]})
+    page = admin.open(f"/collections/{made['id']}")
+    paste_many(page, MANY)
+    expect(page.get_by_text(f"The beginning of {MANY:,} lines")).to_be_visible()
+    press(page, "Clear")
+    expect(page.get_by_label(LABEL)).to_have_value("")
+    paste_many(page, MANY)
+    press(page, "Add")
+    expect(page.locator("dd").first).to_have_text(f"{MANY + 1:,}", timeout=120_000)
+
+
+def test_nothing_takes_the_place_of_all_items_only_when_asked(admin: Person, server: Server) -> None:
+    """An empty field is no reason to empty a collection; whoever wants that says so."""
+    made = server.post("/collections", {"name": "Kept", "items": ["a", "b"]})
+    page = admin.open(f"/collections/{made['id']}")
+    press(page, "Add")
+    expect(page.get_by_role("alert").filter(has_text="There are none")).to_be_visible()
+    press(page, "Replace all")
+    dialog = page.get_by_role("dialog", name="Take all 2 items away?")
+    expect(dialog).to_be_visible()
+    press(page, "Keep them")
+    assert server.get(f"/collections/{made['id']}")["object"]["count"] == 2
+    press(page, "Replace all")
+    press(page, "Take them away")
+    expect(page.locator("dd").first).to_have_text("0")
+
+
+def test_a_file_is_chosen_by_the_button(admin: Person, server: Server, tmp_path: Path) -> None:
+    """The button opens the browser's own choice of files; what was chosen is read."""
+    file = tmp_path / "command.sh"
+    file.write_text("curl 'https://api.example.com/orders?page=1'")
+    page = admin.open("/workflows/new/curl")
+    with page.expect_file_chooser() as chooser:
+        press(page, "Upload a file…")
+    chooser.value.set_files(file)
+    expect(page.get_by_label("URL, with {{variables}}")).to_have_value("https://api.example.com/orders")

@@ -9,14 +9,14 @@ import contextlib
 import os
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.changes import NEW
 from swath.engine.courier import Courier
@@ -24,10 +24,16 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.joint import heed
 from swath.engine.lease import Lease
 from swath.engine.outages import Outages
+from swath.engine.times import now_ms
 from swath.engine.worker import REOPENED, Worker
-from swath.store import executions, recipes
+from swath.errors import Unavailable
+from swath.settings import Settings
+from swath.store import executions, recipes, work
 from swath.store.database import PostgresDatabase, sqlite_module
+from swath.store.postgres import read_url
+from swath.store.retention import claim
 from swath.store.sqlite import bear_ailments, try_disk
+from swath.store.work import Work
 
 T = TypeVar("T")
 
@@ -44,6 +50,12 @@ DISPATCH_EVERY = 1.0
 MOST_EXECUTIONS = 1_000
 #: How a durable workflow stands that nobody works on any more.
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+#: How one stands that somebody works on, or will.
+UNENDED = ["ENQUEUED", "PENDING", "DELAYED"]
+#: Seconds between looks for work that was lost, over all processes, and names that are looked for at a time.
+MEND_EVERY, SLICE = 60.0, 500
+#: Where its tables are in a database that is shared.
+SCHEMA = "swath_engine"
 #: Connections of the durable engine to PostgreSQL.
 ENGINE_CONNECTIONS = 8
 
@@ -60,10 +72,9 @@ async def run_execution(execution_id: str) -> int:
     """Plan, hand out shards while there are any, then combine. Returns the number of shards handed out."""
     handed = 0
     try:
-        works = await _begin(execution_id)
-        batch = 1
+        batch = first = int(await _begin(execution_id))  # which was true or false in versions before
         while True:
-            if works:
+            if first:
                 handed, batch = await _fan_out(execution_id, handed, batch)
             if await _combine(execution_id, 0) != REOPENED:
                 break
@@ -77,7 +88,7 @@ async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
             priority = await _outlast(partial(_here().rank, execution_id, handed), execution_id)
-            name = f"{execution_id}:{number}:{batch}"
+            name = name_work(Work(execution_id, number, batch))
             with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
             handed += 1
@@ -124,7 +135,7 @@ _PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interva
 
 
 @DBOS.step(name="begin", **_PATIENT)
-async def _begin(execution_id: str) -> bool:
+async def _begin(execution_id: str) -> int:
     return await _outlast(lambda: _here().begin(execution_id), execution_id)
 
 
@@ -218,6 +229,7 @@ class Engine:
             polling_interval_sec=SHARED_POLL if database.shared else POLL,
         )
         self._keep_doing(self._dispatch())
+        self._keep_doing(self._keep_mending())
         self._keep_doing(self._worker.changes.listen(self._hear))
         self._keep_doing(self.outages.keep_telling(database))
         if self._worker.lease is not None:
@@ -299,8 +311,37 @@ class Engine:
         for told, *pair in await self._worker.courier.find_due():
             waiting[f"{told}:deliver:{pair[0]}:{pair[1]}"] = (deliver, *pair)
         self._worker.dispatched &= waiting.keys()
-        for name, work in waiting.items():
-            await self._enqueue(name, *work)
+        for name, call in waiting.items():
+            await self._enqueue(name, *call)
+
+    async def mend(self) -> None:
+        """Take up again what the durable engine has lost of what our tables say is under way."""
+        database = self._worker.database
+        expected = await database.read(work.find_expected, now_ms())
+        missing = expected - await asyncio.to_thread(_find_known, DBOS.list_workflows, expected)
+        if not missing:
+            return
+        # What ended while we looked is not lost.
+        for each in missing & await database.read(work.find_expected, now_ms()):
+            log.warning("work_lost", execution=each.execution_id, shard=each.shard)
+            if each.shard is not None:
+                await self._worker.drop_shard(each.execution_id, each.shard, "the durable engine lost it")
+                continue
+            name = name_work(each)
+            await DBOS.delete_workflows_async([name])  # which may have ended in vain
+            self._worker.dispatched.discard(name)
+            await self._enqueue(name, run_execution, each.execution_id)
+
+    async def _keep_mending(self) -> None:
+        while True:
+            try:
+                if await self._worker.database.write(claim, "mending", now_ms(), round(MEND_EVERY * 1e3)):
+                    await self.mend()
+            except Unavailable:
+                pass  # whoever needs the database tells of its outage
+            except Exception:
+                log.exception("mending_failed")
+            await asyncio.sleep(MEND_EVERY)
 
     async def _read(self, story: Any) -> Any:
         return await self._worker.database.read(story)
@@ -312,6 +353,36 @@ class Engine:
         with SetWorkflowID(name), SetEnqueueOptions(priority=1):
             await DBOS.enqueue_workflow_async("executions", workflow, *arguments)
         self._worker.dispatched.add(name)
+
+
+def name_work(work: Work) -> str:
+    """Return the id of the durable workflow that an execution, or a shard of it, is worked on by."""
+    return work.execution_id if work.shard is None else f"{work.execution_id}:{work.shard}:{work.batch}"
+
+
+def find_lost(settings: Settings, expected: Set[Work]) -> Set[Work]:
+    """Return what nobody works on any more, as the durable engine's tables have it: for who only looks."""
+    if settings.database_url:
+        place = read_url(settings.database_url).render_as_string(hide_password=False)
+    elif (path := settings.data_dir / "engine.db").exists():
+        place = f"sqlite:///{path}"
+    else:
+        return expected
+    client = DBOSClient(system_database_url=place, dbos_system_schema=SCHEMA)
+    try:
+        return expected - _find_known(client.list_workflows, expected)
+    finally:
+        client.destroy()
+
+
+def _find_known(list_workflows: Callable[..., Sequence[Any]], expected: Set[Work]) -> Set[Work]:
+    """Return what of some work has a durable workflow that has not ended."""
+    names = {name_work(each): each for each in expected}
+    known: set[Work] = set()
+    for some in (list(names)[at : at + SLICE] for at in range(0, len(names), SLICE)):
+        found = list_workflows(workflow_ids=some, status=UNENDED, load_input=False, load_output=False)
+        known.update(names[each.workflow_id] for each in found)
+    return known
 
 
 async def _recover(workers: Sequence[str]) -> None:
@@ -339,7 +410,7 @@ def configure_shared(url: str, name: str) -> DBOSConfig:
     """Return how it works on a PostgreSQL database, for a process with a name of its own."""
     own = DBOSConfig(
         system_database_url=url,
-        dbos_system_schema="swath_engine",
+        dbos_system_schema=SCHEMA,
         sys_db_pool_size=ENGINE_CONNECTIONS,
         executor_id=name,
     )

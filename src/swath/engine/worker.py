@@ -96,11 +96,16 @@ class Worker:
 
     # --- the execution
 
-    async def begin(self, execution_id: str) -> bool:
-        """Copy the inputs and mark the execution as running; False where it cannot or need not run."""
+    async def begin(self, execution_id: str) -> int:
+        """Copy the inputs and mark the execution as running, unless that was done.
+
+        Returns the number of the next batch of shards; 0 where it cannot or need not run.
+        """
         row = await self.database.read(executions.find_whole, execution_id)
         if row is None or row.status in TERMINAL:
-            return False
+            return 0
+        if row.started_at is not None:
+            return await self.database.read(shards.next_batch, execution_id)
         try:
             row = await self.combiner.draw_lists(row)
             definition = self.opened.of(row).definition
@@ -111,11 +116,11 @@ class Worker:
             raise  # it is begun again before long
         except SwathError as error:
             await self.fail(execution_id, str(error))
-            return False
+            return 0
         await self._beginning.outlast_pause(execution_id)
         size = await self._shard_size(row, definition.workflow.concurrency)
         await self.database.write(executions.start, execution_id, now_ms(), size)
-        return True
+        return 1
 
     async def _shard_size(self, row: Row[Any], concurrency: int) -> int:
         """Return how many items make a shard: where workers share an execution, so few that all have some.

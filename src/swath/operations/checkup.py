@@ -1,16 +1,18 @@
 """Look at what is kept: workers, executions, secrets, files, segments; say what is wrong and what to do."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from swath.engine.durable import find_lost
 from swath.engine.extract import manifest_name
 from swath.engine.times import now_ms
 from swath.errors import Damaged
 from swath.flow.segment import open_frame
 from swath.settings import Settings
-from swath.store import inspection
+from swath.store import inspection, work
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 from swath.store.vault import read_vault
@@ -42,9 +44,8 @@ async def examine(
         workers = await database.read(inspection.find_workers)
         for finding in _judge_workers(workers, settings.worker_lease, unfinished):
             yield finding
-    for finding in _judge_executions(
-        unfinished, await database.read(inspection.find_stuck, FRUITLESS, now_ms() - BEGINS_WITHIN)
-    ):
+    stuck = await database.read(inspection.find_stuck, FRUITLESS, now_ms() - BEGINS_WITHIN)
+    for finding in _judge_executions(unfinished, stuck, await _find_lost(settings, database)):
         yield finding
     yield _judge_secrets(settings, await database.read(inspection.find_sealed))
     limit = None if deep else SAMPLE
@@ -68,7 +69,20 @@ def _judge_workers(workers: Sequence[Row[Any]], lease: int, unfinished: int) -> 
     yield Finding("workers", not idle, f"{living} live.", advice)
 
 
-def _judge_executions(unfinished: int, stuck: Sequence[Row[Any]]) -> Iterator[Finding]:
+async def _find_lost(settings: Settings, database: Database) -> Mapping[str, int]:
+    """Return the executions that the durable engine has lost, or shards of, each with how many of these."""
+    expected = await database.read(work.find_expected, now_ms())
+    missing = await asyncio.to_thread(find_lost, settings, expected) if expected else expected
+    missing &= await database.read(work.find_expected, now_ms())  # what ended while we looked is not lost
+    lost = {each.execution_id: 0 for each in missing}
+    for each in missing:
+        lost[each.execution_id] += each.shard is not None
+    return lost
+
+
+def _judge_executions(
+    unfinished: int, stuck: Sequence[Row[Any]], lost: Mapping[str, int]
+) -> Iterator[Finding]:
     for row in stuck[:TOLD]:
         if row.shard is None:
             told = "was let in long ago and has not begun."
@@ -77,7 +91,13 @@ def _judge_executions(unfinished: int, stuck: Sequence[Row[Any]]) -> Iterator[Fi
             told = f"shard {row.shard} was taken {row.fruitless} times without getting any further."
             advice = "See the log for what its items do to a worker; it is given up before long."
         yield Finding("execution", False, f"{row.execution_id}: {told}", advice)
-    yield Finding("executions", not stuck, f"{unfinished} have not ended, {len(stuck)} of them are stuck.")
+    for execution_id, count in sorted(lost.items())[:TOLD]:
+        what = f"{count} of its shards are" if count else "it is"
+        told = f"{execution_id}: {what} under way, and the durable engine knows nothing of that."
+        advice = "A worker takes it up again by itself within two minutes; see its log if none does."
+        yield Finding("execution", False, told, advice)
+    count = len({row.execution_id for row in stuck} | lost.keys())
+    yield Finding("executions", not count, f"{unfinished} have not ended, {count} of them are stuck.")
 
 
 def _judge_secrets(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Finding:

@@ -37,6 +37,12 @@ def find_batch(connection: Connection, execution_id: str, batch: int) -> list[in
     return list(connection.execute(query.order_by(shards.c.number)).scalars())
 
 
+def next_batch(connection: Connection, execution_id: str) -> int:
+    """Return the number of the hand-out that comes next: 1 where nothing was handed out yet."""
+    query = select(func.max(shards.c.batch)).where(shards.c.execution_id == execution_id)
+    return 1 + (connection.execute(query).scalar() or 0)
+
+
 def count_shards(connection: Connection, execution_id: str) -> dict[str, int]:
     """Count the execution's shards by state."""
     query = (

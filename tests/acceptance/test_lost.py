@@ -1,0 +1,91 @@
+"""The durable engine has lost what our tables say is under way: a doctor names it, a worker takes it up."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fleet import LEASE, TOKEN, Fleet
+from server import Server, define_posts, wait_until
+from test_doctor import findings
+
+from swath.demo.upstream import Behaviour, Upstream
+
+USERS = [str(1000 + n) for n in range(40)]
+#: What happens to the durable workflows of an execution, by how they stand then.
+LOSSES = {
+    "gone": ["DELETE FROM {table}"],
+    "ended in vain": ["UPDATE {table} SET status = 'ERROR'"],
+    "only shards": ["DELETE FROM {table} WHERE name = 'run_shard'"],
+}
+#: As if a worker's next look for lost work had come.
+LOOK = "UPDATE duties SET until = 0 WHERE name = 'mending'"
+
+
+def run_calmly(folder: Path, upstream: Upstream) -> dict[str, bytes]:
+    with Server(folder) as server:
+        workflow = define_posts(server, upstream.url, USERS)["workflow"]
+        return server.download(server.wait(server.trigger(workflow)))
+
+
+def begin(server: Server, upstream: Upstream) -> str:
+    """Trigger an execution of which some is recorded and more is under way."""
+    upstream.behaviour = Behaviour(delay=0.3, hiccup_every=0, limit=None)
+    execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+    wait_until(lambda: server.execution(execution_id)["counters"]["pages"] > 10, "pages are recorded")
+    upstream.behaviour = Behaviour(delay=60.0, hiccup_every=0, limit=None)
+    return execution_id
+
+
+def lose(change: Callable[[str], Any], loss: Sequence[str], table: str) -> None:
+    for statement in loss:
+        change(statement.format(table=table))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Upstream, loss: str) -> None:
+    """Nothing would ever have gone on with it; the files are those of a calm run."""
+    calm = run_calmly(tmp_path / "calm", upstream)
+    with Server(tmp_path / "data") as server:
+        execution_id = begin(server, upstream)
+        server.kill()
+        with sqlite3.connect(server.folder / "engine.db") as connection:
+            lose(connection.execute, LOSSES[loss], "workflow_status")
+        with sqlite3.connect(server.folder / "swath.db") as connection:
+            connection.execute(LOOK)
+        found = findings(server.folder)
+        assert found["execution"]["told"].startswith(f"{execution_id}: ")
+        assert "the durable engine knows nothing" in found["execution"]["told"]
+        assert "1 of them are stuck" in found["executions"]["told"]
+        upstream.behaviour = Behaviour(hiccup_every=0, limit=None)
+        server.start()
+        execution = server.wait(execution_id)
+        assert (execution["status"], server.download(execution)) == ("succeeded", calm)
+        assert findings(server.folder) == {}
+
+
+@pytest.mark.parametrize("loss", ["gone", "ended in vain"])
+def test_workers_take_up_what_was_lost(
+    tmp_path: Path, upstream: Upstream, database_url: str, loss: str
+) -> None:
+    """Whichever looks first; a doctor without a worker has named it before."""
+    calm = run_calmly(tmp_path / "calm", upstream)
+    given = {"SWATH_DATABASE_URL": database_url, "SWATH_WORKER_LEASE": str(LEASE)}
+    given |= {"SWATH_SECRET_KEY": "the key of the tests", "SWATH_TOKEN": TOKEN}
+    with Fleet(tmp_path / "fleet", database_url) as fleet:
+        server = fleet.server
+        execution_id = begin(server, upstream)
+        assert "execution" not in findings(server.folder, **given)
+        for worker in fleet.workers:
+            worker.kill()
+        with psycopg.connect(database_url) as connection:
+            lose(connection.execute, LOSSES[loss], "swath_engine.workflow_status")
+            connection.execute(LOOK)
+        assert findings(server.folder, **given)["execution"]["told"].startswith(f"{execution_id}: ")
+        upstream.behaviour = Behaviour(hiccup_every=0, limit=None)
+        for worker in fleet.workers:
+            worker.start()
+        execution = server.wait(execution_id)
+        assert (execution["status"], server.download(execution)) == ("succeeded", calm)

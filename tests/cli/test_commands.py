@@ -1,6 +1,7 @@
 """The commands against a running server."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,29 @@ def test_a_preview_shows_tables_and_an_estimate(remote: Swath) -> None:
     assert "2 input items; the first page of 1 of them:" in ran.stdout
     assert "posts: 2 rows of 3 columns" in ran.stdout
     assert "In all about 2 requests, 4 rows" in ran.stdout
+    assert "posts.by" in ran.stdout
     assert "a-secret-of-many-letters" not in remote("preview", "posts.yaml", "--json").stdout
+
+
+def test_a_preview_that_brings_nothing_says_why(remote: Swath) -> None:
+    """A request for each item with what came of it; the exit code is that of a failure."""
+    ran = remote("preview", "posts.yaml", "--param=user=nobody")
+    assert ran.returncode == 1
+    assert "404  not_found" in ran.stdout
+    assert "/users/nobody/posts" in ran.stdout
+    assert "The upstream answered 404" in ran.stdout
+
+
+def test_an_execution_shows_its_failures_and_is_known_by_its_beginning(remote: Swath) -> None:
+    """What failed, why, and how it is fetched again; the address of each file whole, to be copied."""
+    remote("apply", "posts.yaml", "--yes")
+    ran = remote("trigger", NAME, '--param=user=["ada", "nobody"]', "--wait")
+    assert ran.returncode == 3, ran.stderr
+    assert "  user=nobody: not_found: The upstream answered 404" in ran.stdout
+    execution = ran.stdout.split()[0]
+    assert re.search(r"posts: 2 rows of 3 columns, .*\n    http://.*/posts\.csv\n", ran.stdout)
+    assert remote("status", execution[:8]).stdout == remote("status", execution).stdout
+    assert remote("status", "ffff0000").returncode == 2
 
 
 def test_a_command_of_curl_becomes_a_formula(swath: Swath, folder: Path) -> None:

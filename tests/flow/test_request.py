@@ -303,6 +303,22 @@ class TestVariables:
         assert fault.code == "input_missing"
         assert "name" in fault.message
 
+    @pytest.mark.parametrize("filter", ["base64", "urlencode", "json", "date"])
+    def test_a_missing_value_does_not_pass_a_filter_of_ours(self, filter: str) -> None:
+        """An empty login would be sent in silence."""
+        fault = failure({}, headers={"A": f"Basic {{{{ name | {filter} }}}}"})
+        assert fault.code == "input_missing"
+        assert "name" in fault.message
+
+    def test_a_missing_value_may_have_another_before_a_filter(self) -> None:
+        made = render({}, headers={"A": '{{ name | default("z") | base64 }}'})
+        assert made.headers == (("A", "eg=="),)
+
+    def test_a_missing_secret_is_called_one(self) -> None:
+        """It is given in another way than a variable that is mapped."""
+        fault = failure({}, query={"q": "{{key}}"}, variables={"key": Variable(secret=True)})
+        assert "--secret key=VALUE" in fault.message
+
     def test_defaults_and_optional_variables(self) -> None:
         """A default stands in for no value; an optional variable may have none."""
         variables = {"a": Variable(default="d"), "b": Variable(required=False), "c": Variable(default=7)}

@@ -1,9 +1,13 @@
 """What is told of an execution's pace."""
 
-from tests.hostile.house import House
-from tests.upstreams.scripted import Play, Scripted
+import asyncio
+import threading
 
-from swath.flow.definition import Endpoint
+from tests.hostile.house import House
+from tests.upstreams.pages import page, rows
+from tests.upstreams.scripted import Asked, Play, Scripted
+
+from swath.flow.definition import Endpoint, Paginator, Workflow
 from swath.operations import pace
 
 
@@ -17,3 +21,24 @@ async def test_answers_that_nobody_looked_into_take_no_rows_away(house: House, u
     assert ended.view["counters"]["rows"] == 6
     assert sum(point["requests"] for point in told["points"]) == 3
     assert all(point["rows"] >= 0 for point in told["points"])
+
+
+async def test_rows_are_counted_while_an_execution_runs(house: House, upstream: Scripted) -> None:
+    """Those of each page's records, with its checkpoint; at the end those of all files."""
+    go_on = threading.Event()
+
+    async def play(asked: Asked) -> Play:
+        if asked.number > 2:
+            await asyncio.to_thread(go_on.wait, 60)
+        return page(rows(2 * asked.number, 2) if asked.number < 4 else [])
+
+    upstream.on("/x", play)
+    endpoint = Endpoint(name="x", url=f"{upstream.url}/x", query={"page": "{{page}}"})
+    paginator = Paginator(type="page_number", variable="page")
+    execution_id = await house.begin(endpoint, Workflow(name="w", endpoint_id="", paginator=paginator))
+    async with asyncio.timeout(60):
+        while (counters := (await house.show(execution_id))["counters"])["pages"] < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # a checkpoint is told to nobody here
+    assert counters["rows"] == 4
+    go_on.set()
+    assert (await house.end(execution_id)).view["counters"]["rows"] == 6

@@ -95,7 +95,8 @@ def draw(view: View, pace: float) -> Group:
     bar = ProgressBar(total=1.0, completed=view["progress"], width=WIDTH)
     table.add_row(Text(view["status"], "bold"), bar, Text(f"{view['progress']:.0%}"))
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("items", items, "pages", f"{counters['pages']:,}", "rows", f"{counters['rows']:,}")
+    rows = f"{counters['rows']:,}" if counters["rows"] or not counters["pages"] else "at the end"
+    grid.add_row("items", items, "pages", f"{counters['pages']:,}", "rows", rows)
     grid.add_row(
         "pace",
         f"{pace:,.1f} requests/s",

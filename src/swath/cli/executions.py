@@ -1,6 +1,8 @@
 """Commands of executions on a server: trigger, status, cancel, pause, resume, change, retry, download."""
 
+import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 Json = Any
 
 Name = Annotated[str, typer.Argument(help="The workflow's name or id.")]
-Id = Annotated[str, typer.Argument(help="The execution's id.")]
+Id = Annotated[str, typer.Argument(help="The execution's id, or its beginning.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code says how it ended.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Wait, and save the files into this folder.")]
 
@@ -87,7 +89,7 @@ def _follow(execution: "Execution", *, wait: bool, out: Path | None, as_json: bo
     if as_json:
         print_json(execution.view)
     else:
-        show_execution(execution.view)
+        show_execution(execution)
         for file in files:
             say(f"Wrote {file}.")
     raise typer.Exit(BY_STATUS.get(execution.status, FAILED))
@@ -100,26 +102,28 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show an execution, or list the newest."""
-    client = connect()
     if execution is None:
+        client = connect()
         views = client.ask("GET", f"/executions?limit={limit}")
         names = {} if as_json else {each["id"]: each["name"] for each in client.list("/workflows")}
         print_json(views) if as_json else _list(views, names)
         return
-    found = client.executions[execution].refresh()
+    found = find(execution).refresh()
     if wait:
         found.wait(progress=not as_json)
-    print_json(found.view) if as_json else show_execution(found.view)
+    print_json(found.view) if as_json else show_execution(found)
     if wait:
         raise typer.Exit(BY_STATUS.get(found.status, FAILED))
 
 
 def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
+    """List executions; at a terminal by the beginnings of their ids, which commands take as well."""
+    length = SHORT if sys.stdout.isatty() else None
     print_table(
         ("execution", "workflow", "status", "created", "items", "pages", "rows"),
         [
             (
-                view["id"],
+                view["id"][:length],
                 names.get(view["workflow_id"], view["workflow_id"]),
                 view["status"],
                 view["created_at"][:19].replace("T", " "),
@@ -132,8 +136,9 @@ def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
     )
 
 
-def show_execution(view: Mapping[str, Json]) -> None:
+def show_execution(execution: "Execution") -> None:
     """Show one execution: how far it is, what went wrong, which files there are."""
+    view = execution.view
     counters = view["counters"]
     told = f"{counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages"
     print(f"{view['id']}  {view['status']}{', truncated' if view['truncated'] else ''}")
@@ -148,33 +153,61 @@ def show_execution(view: Mapping[str, Json]) -> None:
     for sentence in (view["error"], *view["warnings"]):
         if sentence:
             print(sentence)
-    if view["results"]:
-        print_table(
-            ("collection", "file", "rows", "columns", "size"),
-            [
-                (each["collection"], each["url"], each["rows"], each["columns"], write_size(each["bytes"]))
-                for each in view["results"]
-            ],
-        )
+    if wrong:
+        _show_failures(execution)
+    for each in view["results"]:
+        size = f"{each['rows']:,} rows of {each['columns']:,} columns, {write_size(each['bytes'])}"
+        print(f"{each['collection'] or 'response'}: {size}\n    {each['url']}")
 
 
+def _show_failures(execution: "Execution") -> None:
+    """Show the first failures and, where it may help, how these items are fetched again."""
+    failures = list(islice(execution.failures(), FEW))
+    for each in failures:
+        inputs = ", ".join(f"{name}={value}" for name, value in each["inputs"].items())
+        print(f"  {inputs or 'item'}: {each['error_code']}: {each['message']}")
+    if execution.view["completed_at"] and any(each["retryable"] for each in failures):
+        print(f"What failed can be fetched again: swath retry {execution.id}")
+
+
+#: Failures that are shown.
+FEW = 3
 #: Stop reasons of items that went as they should.
 GOOD = ("complete", "empty_page", "stop_when", "page_limit")
 
 
+#: Characters of an id that a list at a terminal shows.
+SHORT = 8
+#: How many of the newest executions the beginning of an id may mean.
+NEWEST = 1000
+_LENGTH = 36
+
+
+def find(execution: str) -> "Execution":
+    """Return an execution by its id, or by a beginning that only one of the newest has. Raises Wrong."""
+    client = connect()
+    if not 4 <= len(execution) < _LENGTH:
+        return client.executions[execution]
+    views = client.ask("GET", f"/executions?limit={NEWEST}")
+    found = [view["id"] for view in views if view["id"].startswith(execution)]
+    if len(found) > 1:
+        raise Wrong(f"{len(found)} executions have an id that begins with {execution}; write more of it.")
+    return client.executions[found[0] if found else execution]
+
+
 def cancel(execution: Id, wait: Wait = False, as_json: AsJson = False) -> None:
     """Stop an execution; what was fetched so far is combined."""
-    _steered(connect().executions[execution].cancel(), wait, as_json)
+    _steered(find(execution).cancel(), wait, as_json)
 
 
 def pause(execution: Id, as_json: AsJson = False) -> None:
     """Hold an execution: nothing more is sent until it is resumed."""
-    _steered(connect().executions[execution].pause(), False, as_json)
+    _steered(find(execution).pause(), False, as_json)
 
 
 def resume(execution: Id, wait: Wait = False, as_json: AsJson = False) -> None:
     """Let a paused execution go on."""
-    _steered(connect().executions[execution].resume(), wait, as_json)
+    _steered(find(execution).resume(), wait, as_json)
 
 
 def change(
@@ -202,7 +235,7 @@ def change(
     wanted = {name: value for name, value in changes.items() if value is not None}
     if not wanted:
         raise Wrong("Say what to change, such as --priority 9 or --max-requests 5000.")
-    _steered(connect().executions[execution].change(**wanted), False, as_json)
+    _steered(find(execution).change(**wanted), False, as_json)
 
 
 def _read_rate(rate: float) -> dict[str, Json]:
@@ -215,7 +248,7 @@ def _read_rate(rate: float) -> dict[str, Json]:
 def _steered(execution: "Execution", wait: bool, as_json: bool) -> None:
     if wait:
         execution.wait(progress=not as_json)
-    print_json(execution.view) if as_json else show_execution(execution.view)
+    print_json(execution.view) if as_json else show_execution(execution)
 
 
 def retry(
@@ -229,7 +262,7 @@ def retry(
 ) -> None:
     """Fetch again what failed, as a new execution whose result holds everything; prints its id."""
     ends = [*(read_which(which) or ("failed",)), *(["partial"] if partial else [])]
-    found = connect().executions[execution]
+    found = find(execution)
     wish: dict[str, Json] = {"items": pick_items(found.failures(), error)} if error else {"which": ends}
     again = found.retry(**wish)
     _follow(again, wait=wait, out=out, as_json=as_json)
@@ -247,7 +280,7 @@ def download(
     as_json: AsJson = False,
 ) -> None:
     """Wait for an execution's end and save its files; in another form they are combined again first."""
-    found = connect().executions[execution].wait(progress=not as_json)
+    found = find(execution).wait(progress=not as_json)
     form = {"output_aggregation_format": format, "compression": compression, "archive": archive or None}
     wanted = {name: value for name, value in form.items() if value is not None}
     if wanted:

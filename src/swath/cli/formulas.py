@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from swath.cli.connection import connect
-from swath.cli.failures import Wrong
+from swath.cli.failures import FAILED, Wrong
 from swath.cli.options import (
     AsJson,
     Params,
@@ -18,7 +18,7 @@ from swath.cli.options import (
     read_proxy,
     read_secrets,
 )
-from swath.cli.screen import print_json, print_table, say, shorten, write, write_size, write_time
+from swath.cli.screen import print_json, print_rows, say, shorten, write, write_size, write_time
 
 Json = Any
 
@@ -128,29 +128,18 @@ def preview(
         print_json(shown)
     else:
         show_preview(shown)
+    if shown["requests"] and all("error_code" in each for each in shown["requests"]):
+        raise typer.Exit(FAILED)
 
 
 def show_preview(shown: dict[str, Json]) -> None:
     """Show a preview: what was sent, what came, its tables, how it would page, how much it would be."""
     print(f"{shown['items']:,} input items; the first page of {len(shown['requests'])} of them:")
-    print_table(
-        ("inputs", "request", "status", "size", "time"),
-        [
-            (
-                ", ".join(f"{name}={write(value)}" for name, value in each["inputs"].items()),
-                f"{each.get('method', '')} {each.get('url', '')}",
-                each.get("error_code") or str(each.get("status_code", "")),
-                write_size(each.get("bytes", 0)),
-                f"{each.get('elapsed', 0):.2f} s",
-            )
-            for each in shown["requests"]
-        ],
-    )
+    for each in shown["requests"]:
+        show_request(each)
     for table in shown["collections"]:
-        print(f"{table['name']}: {table['total']:,} rows of {len(table['columns'])} columns")
-        columns = table["columns"][:8]
-        rows = [[shorten(write(row[name]), 30) for name in columns] for row in table["rows"][:5]]
-        print_table(columns, rows)
+        print(f"\n{table['name']}: {table['total']:,} rows of {len(table['columns'])} columns")
+        print_rows(table["columns"], table["rows"][:5])
     for each in shown["paginators"][:3]:
         fields = ", ".join(f"{name}: {write(value)}" for name, value in each["paginator"].items())
         print(f"paginator: {{{fields}}}")
@@ -160,6 +149,19 @@ def show_preview(shown: dict[str, Json]) -> None:
         print(describe_estimate(shown["estimate"]))
     for warning in shown["warnings"]:
         say(warning)
+
+
+def show_request(request: dict[str, Json]) -> None:
+    """Show a request that a preview sent: what for, what came, and where it went."""
+    inputs = ", ".join(f"{name}={write(value)}" for name, value in request["inputs"].items())
+    came = [str(request.get("status_code") or ""), str(request.get("error_code") or "")]
+    if "status_code" in request:
+        came += [write_size(request["bytes"]), f"{request['elapsed']:.2f} s"]
+    print("  ".join(part for part in ("", *came, inputs) if part or part is inputs).rstrip())
+    if "url" in request:
+        print(f"    {request['method']} {request['url']}")
+    if request.get("message"):
+        print(f"    {request['message']}")
 
 
 def describe_estimate(estimate: dict[str, Json]) -> str:

@@ -2,10 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 Json = Any
+
+#: Characters of a cell of data that are shown.
+WIDEST = 30
 
 
 def say(text: str) -> None:
@@ -31,6 +35,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
     for row in rows:
         table.add_row(*(Text(write(cell)) for cell in row))
     console.print(table)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> None:
+    """Print rows of data as they are; at a terminal the columns that fit, and the names of the others."""
+    from rich.console import Console  # noqa: PLC0415 - see print_table
+
+    cells = [[shorten(_data(row[name]), WIDEST) for name in columns] for row in rows]
+    widths = [max(map(len, column)) + 3 for column in zip(columns, *cells, strict=True)]
+    room = Console().width if sys.stdout.isatty() else sum(widths)
+    fitting = sum(total <= room for total in accumulate(widths)) or 1
+    print_table(columns[:fitting], [row[:fitting] for row in cells])
+    if fitting < len(columns):
+        print(f"and {', '.join(columns[fitting:])}")
+
+
+def _data(value: Json) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def write(value: Json) -> str:

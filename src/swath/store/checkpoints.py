@@ -61,6 +61,7 @@ def commit_checkpoint(
         pages=sum(line.pages for line in kept),
         bytes=sum(line.bytes for line in kept),
         attempts=sum(line.attempts for line in kept),
+        rows=sum(line.rows for line in kept),
         items_ended=sum(count for (kind, _), count in counts.items() if kind == "stop"),
     )
     add_tallies(connection, execution_id, counts)

@@ -402,7 +402,10 @@ class ResultFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCounters:
-    """What an execution has done so far. `items_kept`: ended items that a retry took over."""
+    """What an execution has done so far. `items_kept`: ended items that a retry took over.
+
+    `rows` are those of all files; while it goes on, those of the lists of records that pages held.
+    """
 
     items: int
     items_ended: int

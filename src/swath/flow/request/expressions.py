@@ -34,7 +34,7 @@ def _environment(finish: Callable[[Json], str]) -> minijinja.Environment:
         finalizer=finish,
         keep_trailing_newline=True,
         comment_start_string="{#\0",  # `{#` begins a comment in GraphQL too
-        filters=_FILTERS,
+        filters=FILTERS,
     )
     jinja.remove_global("debug")
     jinja.remove_filter("safe")
@@ -136,7 +136,8 @@ def _json(value: Json) -> str:
     return dump(value).decode()
 
 
-_FILTERS: dict[str, Callable[..., Json]] = {
+#: Ours, beside those of minijinja.
+FILTERS: Final[dict[str, Callable[..., Json]]] = {
     "urlencode": lambda value: minijinja.safe(quote(write(value), safe="")),
     "json": _json,
     "tojson": _json,

@@ -87,6 +87,9 @@ Resolve = Callable[[Values, dict[str, Json]], None]
 def _resolver(name: str, variable: Variable, needed: bool) -> Resolve:
     """Return what puts one variable's value in place: as given, by default, or empty where it is optional."""
     default, convert = variable.default, _CONVERSIONS.get(variable.type)
+    missing = f"the variable {name} has no value: map it, or give it a default"
+    if variable.secret:
+        missing = f"the secret {name} has no value: give it with --secret {name}=VALUE, or to the endpoint"
     no_cursor = UNSET if default in (None, "") else default
 
     def resolve(values: Values, resolved: dict[str, Json]) -> None:
@@ -100,9 +103,7 @@ def _resolver(name: str, variable: Variable, needed: bool) -> Resolve:
         elif not variable.required:
             resolved[name] = None
         elif needed:
-            raise ItemFailed(
-                "input_missing", f"the variable {name} has no value: map it, or give it a default"
-            )
+            raise ItemFailed("input_missing", missing)
 
     return resolve
 

@@ -17,6 +17,7 @@ from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.request.encoding import Encode, dump
 from swath.flow.request.expressions import (
+    FILTERS,
     Values,
     capturing,
     environment_for,
@@ -32,6 +33,7 @@ TAG: Final = re.compile(
     r"""\{\{(?:"[^"]*"|'[^']*'|(?!\}\}).)*\}\}|\{%(?:"[^"]*"|'[^']*'|(?!%\}).)*%\}""", re.DOTALL
 )
 _NAME = re.compile(r"[^\W\d]\w*")
+_FILTERED = re.compile(rf"\{{\{{-?\s*([^\W\d]\w*)\s*\|\s*(?:{'|'.join(FILTERS)})\b")
 _KEYWORDS = frozenset({"true", "false", "none", "True", "False", "None"})
 
 
@@ -101,12 +103,20 @@ class Templates:
         try_out(jinja, title, names)
         tag = TAG.fullmatch(text)
         value = capturing(text, names) if tag and text.startswith("{{") else None
-        return Text(rendering(jinja, title, names), names, value=value)
+        return Text(rendering(jinja, title, names), names, _filtered(text) & names, value=value)
 
     def _jinja(self, encode: Encode) -> minijinja.Environment:
         if encode not in self._jinjas:
             self._jinjas[encode] = environment_for(encode)
         return self._jinjas[encode]
+
+
+def _filtered(text: str) -> frozenset[str]:
+    """Return the variables that go into one of our filters first: these take nothing for an empty text."""
+    if "{%" in text:
+        return frozenset()
+    found = (_FILTERED.match(tag[0]) for tag in TAG.finditer(text) if " if " not in tag[0])
+    return frozenset(match[1] for match in found if match)
 
 
 def _join(parts: tuple[str, ...], encode: Encode) -> Text:

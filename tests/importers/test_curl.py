@@ -15,6 +15,7 @@ from tests.upstreams.scripted import Scripted
 
 from swath.errors import InvalidInput
 from swath.importers import read_curl
+from swath.importers.hints import Spot, fill_spot, find_spots
 from swath.importers.shell import read_commands
 
 #: Commands as people type them, documentation prints them and browsers copy them; all are run in a real bash.
@@ -419,6 +420,22 @@ def test_a_name_in_braces_is_a_variable() -> None:
         == f"{HOST}/users/{{{{user_id}}}}/posts/{{{{post}}}}"
     )
     assert "{user_id} in the URL" in "\n".join(imported.notes)
+
+
+@pytest.mark.parametrize("blank", ["+", "%20"])
+def test_a_value_that_is_one_of_many_gives_way_to_a_variable(blank: str) -> None:
+    """Ids in the path, and what the query searches for; not pages, versions, secrets or what is a variable."""
+    imported = read_curl(f"curl '{HOST}/v2/users/42/posts?q=red{blank}shoes&page=1&sort=id'")
+    endpoint = dict(imported.formula["endpoints"]["Users posts"])
+    user, words = find_spots(endpoint)
+    assert (user, words) == (Spot("42", "user_id"), Spot("red shoes", "q", "q"))
+    fill_spot(endpoint, user, "user_id")
+    fill_spot(endpoint, words, "words")
+    address, query = f"{HOST}/v2/users/{{{{user_id}}}}/posts", {"q": "{{words}}", "page": "1", "sort": "id"}
+    written = f"{address}?q={{{{words}}}}&page=1&sort=id"
+    assert (endpoint["url"], endpoint.get("query")) == ((written, None) if blank == "+" else (address, query))
+    assert list(find_spots(endpoint)) == []
+    assert "looks like one of many, as q" in imported.notes[1]
 
 
 def test_what_could_be_a_list_or_a_page_is_told() -> None:

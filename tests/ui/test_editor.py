@@ -42,7 +42,7 @@ def read_text(page: Page) -> str:
 
 def test_a_change_in_the_form_keeps_the_comments(admin: Person, server: Server, workflow: str) -> None:
     page = admin.open(f"/workflows/{workflow}")
-    fill(page, "Items side by side", "4")
+    fill(page, "Items at the same time", "4")
     expect(page.locator(".cm-content")).to_contain_text("concurrency: 4")
     assert read_text(page).rstrip() == FORMULA.replace("concurrency: 8", "concurrency: 4").rstrip()
     press(page, "Save")
@@ -58,7 +58,7 @@ def test_unsaved_changes_survive_a_reload_and_a_restart(admin: Person, server: S
     change(page, "5")
     page.reload()
     expect(page.get_by_text(re.compile("Unsaved changes from .* were restored"))).to_be_visible()
-    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("5")
+    expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("5")
     port = server.url.rsplit(":", 1)[1]
     server.stop()
     expect(page.locator("#content")).to_have_attribute("inert", "")
@@ -66,21 +66,21 @@ def test_unsaved_changes_survive_a_reload_and_a_restart(admin: Person, server: S
     page.wait_for_function(
         "window.did_handshake && performance.getEntriesByType('navigation')[0].type === 'reload'"
     )
-    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("5")
+    expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("5")
     press(page, "Discard them")
-    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+    expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
     page.reload()
-    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+    expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
     change(page, "6")
     press(page, "Sign out")
     admin.sign_in(server.token)
     page = admin.open(f"/workflows/{workflow}")
-    expect(page.get_by_label("Items side by side", exact=True)).to_have_value("8")
+    expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
 
 
 def change(page: Page, number: str) -> None:
     """Change the form, and wait until the browser has kept it."""
-    fill(page, "Items side by side", number)
+    fill(page, "Items at the same time", number)
     page.wait_for_function(
         "number => Object.values(localStorage).some(kept => kept.includes(`concurrency: ${number}`))",
         arg=number,
@@ -95,7 +95,7 @@ def test_two_windows_do_not_undo_each_other(admin: Person, server: Server, workf
     expect(other.locator(".cm-content")).to_contain_text("X-First")
     press(other, "Save")
     expect(other.get_by_text("Saved.")).to_be_visible()
-    fill(page, "Items side by side", "3")
+    fill(page, "Items at the same time", "3")
     expect(page.locator(".cm-content")).to_contain_text("concurrency: 3")
     press(page, "Run…")
     dialog = page.get_by_role("dialog", name="It was changed elsewhere")
@@ -114,7 +114,7 @@ def test_two_windows_do_not_undo_each_other(admin: Person, server: Server, workf
 def test_what_was_taken_back_is_no_unsaved_change(admin: Person, workflow: str) -> None:
     page = admin.open(f"/workflows/{workflow}")
     change(page, "5")
-    fill(page, "Items side by side", "8")
+    fill(page, "Items at the same time", "8")
     page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('swath:draft:'))")
 
 
@@ -128,7 +128,7 @@ def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: 
     page.keyboard.type("  oops: @here")
     expect(page.get_by_text(re.compile("Line .*: not YAML"))).to_be_visible()
     page.get_by_role("button", name="Form", exact=True).click()
-    field = page.get_by_label("Items side by side", exact=True)
+    field = page.get_by_label("Items at the same time", exact=True)
     expect(field.locator("xpath=ancestor::*[@inert]")).to_have_count(1)
     assert "oops" in read_text(page)
 
@@ -138,7 +138,7 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     page = admin.open(f"/workflows/{workflow}")
     choose(page, "Values from", "A range of numbers")
     fill(page, "To", "500")
-    fill(page, "In one request", "50")
+    fill(page, "Values in one request", "50")
     expect(page.locator(".cm-content")).to_contain_text("size: 50")
     press(page, "Save")
     expect(page.get_by_text("Saved.")).to_be_visible()
@@ -154,10 +154,14 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     page.reload()
     choose(page, "Values from", "Rows of Others")
     fill(page, "Column", "id")
+    page.get_by_role("checkbox", name="has failed in part").click()
+    fill(page, "Parameters handed on to it", "since, until")
+    expect(page.locator(".cm-content")).to_contain_text("until")
     press(page, "Save")
     expect(page.get_by_text("Saved.")).to_be_visible()
-    (mapping,) = server.get(f"/workflows/{workflow}")["object"]["mappings"]
-    assert mapping["from_result"]["column"] == "id"
+    kept = server.get(f"/workflows/{workflow}")["object"]
+    assert [each["from_result"]["column"] for each in kept["mappings"]] == ["id"]
+    assert kept["chain"] == {"after": ["succeeded"], "parameters": ["since", "until"]}
 
 
 def test_a_paginator_that_a_try_speaks_for_is_taken_by_a_press(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from swath.ui.chain import set_ends, set_parameters
 from swath.ui.edits import edit_filters, set_endpoint_lines, use_paginator, write_filters
 from swath.ui.sheet import NEW, Sheet, leave_out_items, write_lines
 
@@ -60,3 +61,22 @@ def test_long_collections_are_left_out_of_the_text() -> None:
     text = f"{NEW}collections:\n  People:\n{items}proxies: {{}}\n"
     assert leave_out_items(text) == NEW + "proxies: {}\n"
     assert leave_out_items(NEW + "collections:\n  Few: [a]\n").endswith("Few: [a]\n")
+
+
+def test_a_chain_says_no_more_than_it_must() -> None:
+    """All ends, and all parameters that are no lists, are what a formula means that says nothing."""
+    sheet = Sheet(NEW)
+    sheet.change(set_ends(["succeeded"]))
+    sheet.change(set_parameters(["since"]))
+    assert Sheet(sheet.text).workflow["chain"] == {"after": ["succeeded"], "parameters": ["since"]}
+    sheet.change(set_ends([]))
+    sheet.change(set_parameters([]))
+    assert Sheet(sheet.text).workflow["chain"] == {"after": []}
+    sheet.change(set_ends(["partially_failed", "succeeded"]))
+    assert Sheet(sheet.text).value == Sheet(NEW).value
+
+
+def test_secrets_of_all_endpoints_are_asked_for() -> None:
+    more = "  Another:\n    url: https://api.example.com\n    headers: {X-Key: '{{key}}'}\n"
+    sheet = Sheet(NEW.replace("workflows:", more + "    variables: {key: {secret: true}}\nworkflows:"))
+    assert (sheet.secrets, sheet.find_faults()) == (["key"], [])

@@ -5,7 +5,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
-from tests.ui.test_story import press
+from tests.ui.test_story import fill, press
+from tests.upstreams.scripted import Play, Scripted
 
 LABEL = "Items, a line each; JSON objects likewise"
 #: Lines of a text of twenty megabytes.
@@ -63,3 +64,44 @@ def test_a_file_is_chosen_by_the_button(admin: Person, server: Server, tmp_path:
         press(page, "Upload a file…")
     chooser.value.set_files(file)
     expect(page.get_by_label("URL, with {{variables}}")).to_have_value("https://api.example.com/orders")
+
+
+def test_a_value_of_the_command_becomes_a_list(admin: Person, server: Server) -> None:
+    """An id in the pasted URL is taken from a list by a press; more ids are written beside it."""
+    server.post("/collections", {"name": "customer_id", "items": ["somebody else's"]})
+    with Scripted() as upstream:
+        upstream.on("/customers/*", lambda asked: Play.json({"orders": [{"path": asked.path}]}))
+        page = admin.open("/workflows/new/curl")
+        fill(page, "Paste cURL here", f"curl '{upstream.url}/customers/100/orders'")
+        press(page, "Read the cURL")
+        page.get_by_role("button", name="Take 100 from a list").click()
+        url = page.get_by_label("URL, with {{variables}}")
+        expect(url).to_have_value(f"{upstream.url}/customers/{{{{customer_id}}}}/orders")
+        fill(page, "Items of customer_id 2, a line each", "100\n101\n102")
+        press(page, "Try")
+        expect(page.get_by_role("cell", name="/customers/102/orders", exact=True)).to_be_visible()
+        press(page, "Save")
+        page.wait_for_url("**/workflows/*-*")
+        execution = server.wait(server.trigger(page.url.rsplit("/", 1)[1]))
+    assert (execution["status"], execution["counters"]["items"]) == ("succeeded", 3)
+    kept = {each["name"]: each["count"] for each in server.get("/collections")["objects"]}
+    assert (kept["customer_id"], kept["customer_id 2"]) == (1, 3)
+
+
+def test_secrets_of_an_import_are_kept_all(admin: Person, server: Server) -> None:
+    """A proxy's login, and the secrets of endpoints that the form does not show, are not lost in saving."""
+    commands = (
+        "curl -x http://me:proxy-pass@127.0.0.1:9 -H 'Authorization: Bearer first-secret' http://127.0.0.1:9/a\n"
+        "curl -H 'X-Api-Key: second-secret' http://127.0.0.1:9/b"
+    )
+    page = admin.open("/workflows/new/curl")
+    fill(page, "Paste cURL here", commands)
+    press(page, "Read the cURL")
+    expect(page.get_by_label("Its value")).to_have_value("first-secret")
+    press(page, "Save")
+    page.wait_for_url("**/workflows/*-*")
+    (proxy,) = server.get("/proxies")["objects"]
+    assert proxy["url"] == "http://me:********@127.0.0.1:9"
+    text = server.ask("GET", f"/formulas/{page.url.rsplit('/', 1)[1]}").text
+    answer = server.ask("POST", "/formulas?dry_run=true", data=text.encode())
+    assert answer.json()["object"]["secrets_missing"] == []

@@ -68,7 +68,7 @@ def change_while_it_runs(page: Page, server: Server, execution_id: str) -> None:
     page.goto(f"/executions/{execution_id}")
     press(page, "Change…")
     dialog = page.get_by_role("dialog", name="Change how it runs")
-    expect(dialog.get_by_label("Items side by side")).to_have_value("16")
+    expect(dialog.get_by_label("Items at the same time")).to_have_value("16")
     for place, (requests, seconds) in enumerate([("100", "1"), ("9000", "3600")]):
         press(page, "Add a limit")
         line = dialog.get_by_role("group", name=f"Limit {place + 1}")
@@ -165,6 +165,8 @@ def test_rows_become_the_items_of_a_collection_and_of_a_workflow(server: Server,
     page.wait_for_url(f"**/{follower}")
     page.get_by_role("link", name="Started by").click()
     page.wait_for_url(f"**/{execution['id']}")
+    page = admin.open("/executions")
+    expect(page.get_by_role("cell", name="People of June Posts, after People")).to_be_visible()
     made = server.post("/collections", {"name": "By hand"})
     page = admin.open(f"/collections/{made['id']}")
     press(page, "From a result…")

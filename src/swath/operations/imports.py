@@ -5,6 +5,9 @@ from swath.flow.definition import Json
 from swath.flow.formula import read_plain, write_text
 from swath.flow.formula.hints import nearest
 from swath.importers import KINDS
+from swath.importers.hints import Spot, fill_spot, find_spots
+
+__all__ = ["Spot", "fill_spot", "find_spots", "read"]
 
 
 def read(kind: str, source: str) -> dict[str, Json]:

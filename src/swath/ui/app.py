@@ -62,6 +62,7 @@ def attach(api: FastAPI, *, below: str) -> None:
     page.state.house = api.state
     core.sio.eio.max_http_buffer_size = LARGEST
     page.config.quasar_config["loadingBar"]["skipHijack"] = True  # no bar that flashes at every request
+    page.config.quasar_config["ripple"] = False
     page.add_static_files("/_swath", STATIC)
     page.add_static_file(local_file=STATIC / "icon.svg", url_path="/favicon.ico")
     for router in (session.router, rows.router):

@@ -85,7 +85,7 @@ def _options() -> dict[str, Any]:
     when = f"value => new Date(+value).toLocaleTimeString([], {parts})"
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 8, "top": 62, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 8, "top": 62, "bottom": 24, "containLabel": True},
         "legend": {
             "textStyle": {"color": _GREY},
             "left": 0,
@@ -99,6 +99,11 @@ def _options() -> dict[str, Any]:
             "type": "category",
             "boundaryGap": False,
             "data": [],
+            # The zone of whoever looks: times elsewhere are told in UTC.
+            ":name": "'Time in ' + Intl.DateTimeFormat().resolvedOptions().timeZone.replace('_', ' ')",
+            "nameLocation": "middle",
+            "nameGap": 26,
+            "nameTextStyle": {"color": _GREY},
             "axisLabel": {
                 "color": _GREY,
                 ":formatter": when,

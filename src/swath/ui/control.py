@@ -95,7 +95,7 @@ async def _ask_changes(visit: Visit, execution_id: str) -> None:
         rates = Rates()
         rates.fill(before)
         with ui.element("div").classes("fields"):
-            concurrency = _number("Items side by side", held.concurrency)
+            concurrency = _number("Items at the same time", held.concurrency)
             requests = _number("Most requests in all", shown["limits"]["requests"])
             rows = _number("Most rows in all", shown["limits"]["rows"])
             seconds = _number("Most seconds in all", shown["limits"]["seconds"])

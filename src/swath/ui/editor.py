@@ -19,6 +19,7 @@ from swath.ui.frame import Visit, button, describe, now, on_press, say, show
 from swath.ui.markup import join, moment, tag
 from swath.ui.sheet import Sheet, leave_out_items
 from swath.ui.trial import write_start, write_trial
+from swath.ui.variables import ask_secret
 
 #: Seconds of quiet after which a text that is being typed is checked.
 QUIET = 0.4
@@ -34,7 +35,7 @@ class Editor:
         self.secrets: dict[str, Any] = {}
         self._typing = False
         self._seen: previews.Preview | None = None
-        self._form = FormulaForm(visit, sheet, self._form_changed)
+        self._form = FormulaForm(visit, sheet, self.secrets, self._form_changed)
 
     async def draw(self) -> None:
         self._restored = ui.element("div").classes("line warning")
@@ -126,8 +127,11 @@ class Editor:
             self._form.fill()
         self._quiet.activate()
 
-    def set_text(self, text: str) -> None:
-        """Show another formula."""
+    def set_text(self, text: str, secrets: Mapping[str, Any] | None = None) -> None:
+        """Show another formula, with its secrets where those are known."""
+        if secrets is not None:
+            self.secrets.clear()
+            self.secrets.update(secrets)
         self.sheet.set_text(text)
         self._form_changed()
         self._form_place.props(remove="inert")
@@ -149,20 +153,22 @@ class Editor:
         self._ask_secrets()
 
     def _ask_secrets(self) -> None:
-        names = self.sheet.secrets
+        """Ask for the secrets of the endpoints that the form does not show."""
+        names = [
+            name for name in self.sheet.secrets if name not in (self.sheet.endpoint.get("variables") or {})
+        ]
         if getattr(self, "_asked", []) == names:
             return
         self._asked = names
         self._secrets_place.clear()
         with self._secrets_place:
             for name in names:
-                field = ui.input(f"Secret: {name}", value=self.secrets.get(name, ""), password=True)
-                field.props('outlined dense hint="Empty: the one that is kept" autocomplete=off')
-                field.on_value_change(lambda event, name=name: self.secrets.__setitem__(name, event.value))
+                ask_secret(self.secrets, name, f"Secret {name}")
 
     def given(self) -> Mapping[str, Any]:
-        """Return the secrets that were filled in, of those that the formula has."""
-        return {name: value for name, value in self.secrets.items() if value and name in self.sheet.secrets}
+        """Return the secrets that were filled in or imported, of those that the formula has."""
+        known = {*self.sheet.secrets, *(f"proxies.{name}" for name in self.sheet.value.get("proxies") or {})}
+        return {name: value for name, value in self.secrets.items() if value and name in known}
 
     async def run_trial(self) -> None:
         """Send the first requests, and show what came."""

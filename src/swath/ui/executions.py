@@ -1,11 +1,13 @@
 """All executions, newest first; those that go on are kept up to date."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from markupsafe import Markup
 from nicegui import ui
 
+from swath.errors import NotFound
 from swath.flow.execution import STATUS_GROUPS
 from swath.operations import executions, workflows
 from swath.ui.frame import Visit, heading, now, show, view
@@ -36,7 +38,7 @@ async def list_executions(visit: Visit, status: str | None = None, cursor: str |
             executions.list_for, workflow_id=None, group=status, limit=SHOWN, cursor=cursor
         )
         goes_on = any(each["completed_at"] is None for each in found)
-        return _write_list(found, names, status, more), goes_on
+        return _write_list(found, names, await name_origins(visit, found, names), status, more), goes_on
 
     await keep_fresh(write)
 
@@ -45,6 +47,21 @@ async def name_workflows(visit: Visit) -> dict[str, str]:
     """Return the names of the visitor's workflows by their ids."""
     page = await visit.ask(workflows.list_for, limit=1_000, cursor=None)
     return {line.id: line.name for line in page.objects}
+
+
+async def name_origins(
+    visit: Visit, found: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> dict[str, str]:
+    """Say of executions that follow others, and so share their names, what they are."""
+    workflows_of = {each["id"]: each["workflow_id"] for each in found}
+    origins = {each["id"]: "retry" for each in found if each["parent_id"]}
+    for each in found:
+        if before := each["triggered_by"]:
+            if before not in workflows_of:
+                with suppress(NotFound):
+                    workflows_of[before] = (await visit.ask(executions.show, before))["workflow_id"]
+            origins[each["id"]] = f"after {names.get(workflows_of.get(before, ''), 'a deleted one')}"
+    return origins
 
 
 async def keep_fresh(write: Any) -> ui.html:
@@ -74,7 +91,11 @@ def _write_filters(status: str | None) -> Markup:
 
 
 def _write_list(
-    found: Sequence[Mapping[str, Any]], names: Mapping[str, str], status: str | None, more: str | None
+    found: Sequence[Mapping[str, Any]],
+    names: Mapping[str, str],
+    origins: Mapping[str, str],
+    status: str | None,
+    more: str | None,
 ) -> Markup:
     if not found and status:
         return nothing(f"No execution is {status}", link("Show all executions", "/executions"))
@@ -86,22 +107,29 @@ def _write_list(
         return nothing("Nothing has been executed yet", *advice)
     query = f"status={status}&" if status else ""
     further = link("Older executions", f"/executions?{query}cursor={more}") if more else None
-    return join([write_table(found, names), further])
+    return join([write_table(found, names, origins), further])
 
 
-def write_table(found: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
+def write_table(
+    found: Sequence[Mapping[str, Any]], names: Mapping[str, str], origins: Mapping[str, str]
+) -> Markup:
     """Return executions as a table."""
-    return table("Executions", _COLUMNS, [_write_row(each, names) for each in found], "stacks")
+    rows = [_write_row(each, names, origins.get(each["id"])) for each in found]
+    return table("Executions", _COLUMNS, rows, "stacks")
 
 
-def _write_row(execution: Mapping[str, Any], names: Mapping[str, str]) -> list[Any]:
+def _write_row(execution: Mapping[str, Any], names: Mapping[str, str], origin: str | None) -> list[Any]:
     counters = execution["counters"]
     name = names.get(execution["workflow_id"], "Deleted workflow")
-    title = join([link(execution["execution_name"] or name, f"/executions/{execution['id']}")])
-    if execution["execution_name"]:
-        title = join([title, tag("span", name, class_="sub")])
+    called = execution["execution_name"] or name
+    told = ", ".join(each for each in (name if called != name else "", origin) if each)
     return [
-        title,
+        join(
+            [
+                link(called, f"/executions/{execution['id']}"),
+                tag("span", told, class_="sub") if told else None,
+            ]
+        ),
         badge(execution["status"]),
         bar(execution),
         number(counters["attempts"]),

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from nicegui import ui
 
 from swath.flow.definition import LoopGuard, PaginatorType
+from swath.ui.chain import ChainForm
 from swath.ui.edits import (
     edit_body,
     edit_filters,
@@ -35,23 +36,42 @@ PAGING: dict[str, tuple[str, ...]] = {
     "header_link": ("rel",),
     "header_cursor": ("header", "variable"),
 }
+#: What a field looks like that is filled in.
+EXAMPLES = {
+    "variable": "page",
+    "total_path": "$.total",
+    "has_more_path": "$.has_more",
+    "cursor_path": "$.next_cursor",
+    "next_url_path": "$.links.next",
+    "rel": "next",
+    "header": "X-Next-Cursor",
+}
+GUARDS: dict[LoopGuard, str] = {
+    "stop": "The item ends there",
+    "fail": "The item fails",
+    "allow": "Go on all the same",
+}
 NUMBERS = frozenset({"start", "limit", "concurrency", "max_pages_per_item"})
 
 
 class FormulaForm:
     """The form over a sheet. `changed` is called when the visitor has changed something in it."""
 
-    def __init__(self, visit: Visit, sheet: Sheet, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, visit: Visit, sheet: Sheet, secrets: dict[str, Any], changed: Callable[[], None]
+    ) -> None:
         self._sheet, self._changed = sheet, changed
         self._filling = False
         self._fields: list[tuple[Any, Callable[[], Any]]] = []
-        self._variables = Variables(visit, sheet, changed)
+        self._variables = Variables(visit, sheet, secrets, self._variables_changed, self.fill)
+        self._chain = ChainForm(sheet, self._change)
 
     async def draw(self) -> None:
         """Draw the form, and fill it."""
         self._draw_request()
         show(tag("h3", "Variables"))
         await self._variables.draw()
+        self._chain.draw()
         show(tag("h3", "Pages"))
         self._draw_paging()
         show(tag("h3", "Filters and limits"))
@@ -65,12 +85,20 @@ class FormulaForm:
             field.value = read()
         self._shape()
         self._variables.fill()
+        self._chain.fill()
         self._rates.fill(self._sheet.workflow.get("rate_limits") or [])
         self._filling = False
 
-    def _limit(self, limits: list[dict[str, Any]]) -> None:
-        self._sheet.change(set_workflow("rate_limits")([dict(each) for each in limits]))
+    def _variables_changed(self) -> None:
+        self._chain.fill()
         self._changed()
+
+    def _change(self, edit: Edit) -> None:
+        self._sheet.change(edit)
+        self._changed()
+
+    def _limit(self, limits: list[dict[str, Any]]) -> None:
+        self._change(set_workflow("rate_limits")([dict(each) for each in limits]))
 
     def _shape(self) -> None:
         kind = self._paginator().get("type", "none")
@@ -133,11 +161,13 @@ class FormulaForm:
     def _draw_paging(self) -> None:
         with ui.element("div").classes("fields"):
             words = {kind: kind.replace("_", " ") for kind in get_args(PaginatorType)}
+            words["none"] = "one page only"
             kind = ui.select(words, label="How pages follow").props("outlined dense options-dense")
             self._bind(kind, lambda: self._paginator().get("type", "none"), self._edit_paging("type"))
             self._paging: dict[str, Any] = {}
             for name in dict.fromkeys(field for fields in PAGING.values() for field in fields):
                 field = _number(name) if name in NUMBERS else _input(name.replace("_", " ").capitalize())
+                field.props["placeholder"] = EXAMPLES.get(name, "")
                 self._paging[name] = self._bind(field, self._read_paging(name), self._edit_paging(name))
 
     def _read_paging(self, name: str) -> Callable[[], Any]:
@@ -166,7 +196,8 @@ class FormulaForm:
         self._bind(filters, lambda: write_filters(sheet.workflow.get("filters") or []), edit_filters)
         self._rates = Rates(self._limit)
         with ui.element("div").classes("fields"):
-            side = _number("Items side by side")
+            side = _number("Items at the same time")
+            side.props('hint="Each asks for its pages in turn" placeholder=16')
             self._bind(side, lambda: sheet.workflow.get("concurrency"), set_workflow_number("concurrency"))
             most = _number("Most pages of an item")
             self._bind(
@@ -174,9 +205,7 @@ class FormulaForm:
                 lambda: self._paginator().get("max_pages_per_item"),
                 self._edit_paging("max_pages_per_item"),
             )
-            guard = ui.select(list(get_args(LoopGuard)), label="Where pages repeat").props(
-                "outlined dense options-dense"
-            )
+            guard = ui.select(GUARDS, label="Where pages repeat").props("outlined dense options-dense")
             self._bind(
                 guard, lambda: sheet.workflow.get("loop_guard", "stop"), set_workflow("loop_guard", "stop")
             )

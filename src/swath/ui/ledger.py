@@ -80,7 +80,8 @@ def _write_failures(execution: Mapping[str, Any], found: list[dict[str, Any]], m
         for each in found
     ]
     further = link("Further failures", f"{base}/failures?cursor={more}") if more else None
-    return join([table("Failed items", _FAILURES, rows, "stacks"), further])
+    hint = tag("p", "Items are counted from 0, in the order of their inputs.", class_="hint")
+    return join([table("Failed items", _FAILURES, rows, "stacks"), hint, further])
 
 
 @view("/executions/{execution_id}/items/{item}", "Item", "/executions")
@@ -116,7 +117,7 @@ def _draw_chooser(base: str, item: int, total: int) -> None:
         button("Look", go)
         back = link("Previous", f"{base}/{item - 1}") if item > 0 else None
         on = link("Next", f"{base}/{item + 1}") if item + 1 < total else None
-        count = tag("span", f"{several(total, 'item')}, the first is 0", class_="quiet")
+        count = tag("span", f"{several(total, 'item')}, counted from 0", class_="quiet")
         show(tag("p", join([each for each in (back, on, count) if each is not None], " · ")))
 
 
@@ -134,7 +135,7 @@ def _write_story(story: Mapping[str, Any], base: str, offset: int) -> Markup:
     if story["pages_count"] > offset + len(pages):
         pages.append(link("Further pages", f"{base}?offset={offset + PAGES}"))
     told = (
-        [tag("h2", "Pages, in order"), *pages]
+        [tag("h2", "Pages, counted from 0"), *pages]
         if pages
         else [tag("p", "No page was recorded.", class_="quiet")]
     )

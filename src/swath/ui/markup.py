@@ -98,6 +98,10 @@ def size(count: float) -> str:
     raise AssertionError
 
 
+def shorten(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def badge(word: str) -> Markup:
     """Return a state as a word with a mark of its colour."""
     return tag("span", word.replace("_", " "), class_=f"badge is-{word}")

@@ -38,7 +38,7 @@ def _draw_pool(visit: Visit, location: str, pool: Sequence[ProxyView]) -> None:
         told = ("1 proxy" if len(pool) == 1 else f"{number(len(pool))} proxies") + (
             f", {rest} in quarantine" if rest else ""
         )
-        show(tag("h2", location, " ", tag("span", told, class_="quiet")))
+        show(tag("h2", tag("bdi", location), " ", tag("span", told, class_="quiet")))
         for each in pool:
             _draw_proxy(visit, each)
 

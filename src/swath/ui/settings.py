@@ -85,6 +85,8 @@ def _ask_revoke(visit: Visit, token: TokenView) -> None:
 
 
 def _write_value(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -96,9 +98,7 @@ def _write_settings(told: ServerView) -> Any:
     rows = [
         [
             tag("code", each.variable),
-            tag("span", "set" if each.given else "not set", class_="quiet")
-            if each.value is None
-            else _write_value(each.value) or "–",
+            _write_value(each.value) or tag("span", "set" if each.given else "not set", class_="quiet"),
             each.meaning,
         ]
         for each in told.settings

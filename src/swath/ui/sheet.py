@@ -99,10 +99,28 @@ class Sheet:
         return known[name]  # type: ignore[no-any-return]
 
     @property
+    def lists(self) -> dict[str, Any]:
+        """The collections that the text holds, to be read; `set_list` changes them."""
+        found = self.value.get("collections")
+        return found if isinstance(found, dict) else {}
+
+    def set_list(self, name: str, items: list[Json]) -> None:
+        """Let the text hold a collection; a change of the text that is under way writes it."""
+        self.value["collections"] = {**self.lists, name: items}
+
+    @property
     def secrets(self) -> list[str]:
-        """The names of the secret variables, as they are given beside the formula."""
-        variables = self.endpoint.get("variables") or {}
-        return [name for name, each in variables.items() if isinstance(each, dict) and each.get("secret")]
+        """The names of all endpoints' secret variables, as they are given beside the formula."""
+        endpoints = self.value.get("endpoints") or {}
+        declared = [each.get("variables") or {} for each in endpoints.values() if isinstance(each, dict)]
+        return list(
+            dict.fromkeys(
+                name
+                for variables in declared
+                for name, each in variables.items()
+                if isinstance(each, dict) and each.get("secret")
+            )
+        )
 
 
 def _read(text: str) -> dict[str, Any]:

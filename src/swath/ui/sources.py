@@ -12,9 +12,11 @@ _BEGUN: dict[str, dict[str, Json]] = {
     RANGE: {"first": 1, "last": 100},
     WINDOWS: {"first": "today - 30 days", "last": "today", "step": "1 day"},
 }
+#: The field that says which part of each object is the value.
+KEY = "source_collection_json_key"
 #: By kind: the fields that say more, each with its label, and whether it is a number.
 FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "collection": (("source_collection_json_key", "Key, of objects", False),),
+    "collection": ((KEY, "Key of each object", False),),
     "workflow": (("column", "Column", False), ("collection", "Table; empty: the first", False)),
     RANGE: (("first", "From", True), ("last", "To", True), ("step", "In steps of", True)),
     WINDOWS: (

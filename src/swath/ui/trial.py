@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from swath.operations.previews import Preview
-from swath.ui.markup import code, join, nothing, several, size, stretch, table, tag
+from swath.ui.markup import code, join, nothing, several, shorten, size, stretch, table, tag
 
 #: Columns of a sample that are shown.
 WIDEST = 40
@@ -44,7 +44,8 @@ def write_estimate(seen: Preview) -> str:
     least = "at least " if found.at_least else ""
     return (
         f"{several(found.items, 'input item')}: {least}{several(round(found.requests), 'request')}, "
-        f"{several(round(found.rows), 'row')}, {size(found.bytes)}, {stretch(found.seconds)}."
+        f"{several(round(found.rows), 'row')}, {size(found.bytes)}, "
+        f"{stretch(found.seconds) if found.seconds >= 1 else 'less than a second'}."
     )
 
 
@@ -92,7 +93,7 @@ def _write_collection(each: Mapping[str, Any]) -> Markup:
 
 def _write_cell(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return shorten(text, 80)
 
 
 def _write_paginators(found: list[dict[str, Any]]) -> Markup:

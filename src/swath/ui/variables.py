@@ -1,27 +1,42 @@
 """The variables of a formula, as lines of a form: where each takes its values from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 from nicegui import ui
 
-from swath.operations import collections, workflows
+from swath.operations import collections, imports, workflows
 from swath.ui import sources
 from swath.ui.edits import names_used, put
-from swath.ui.frame import Visit, show
-from swath.ui.markup import tag
+from swath.ui.frame import Visit, button, show
+from swath.ui.markup import shorten, tag
 from swath.ui.sheet import Edit, Sheet
 
+#: Items of a list that the form shows to be changed.
+MOST_LINES = 200
 _NOWHERE = "One value"
 _RULES = {sources.RANGE: "A range of numbers", sources.WINDOWS: "Windows of dates"}
 
 
 class Variables:
-    """A line for each variable that is declared or used. `changed` is called when one has changed."""
+    """A line for each variable that is declared or used.
 
-    def __init__(self, visit: Visit, sheet: Sheet, changed: Callable[[], None]) -> None:
-        self._visit, self._sheet, self._changed = visit, sheet, changed
+    `changed` is called when one has changed, `refill` when the request has, too.
+    """
+
+    def __init__(
+        self,
+        visit: Visit,
+        sheet: Sheet,
+        secrets: dict[str, Any],
+        changed: Callable[[], None],
+        refill: Callable[[], None],
+    ) -> None:
+        self._visit, self._sheet, self._secrets = visit, sheet, secrets
+        self._changed, self._refill = changed, refill
         self._offered: dict[str, str] = {}
+        self._texts: set[str] = set()
         self._drawn: list[Any] | None = None
 
     async def draw(self) -> None:
@@ -29,6 +44,7 @@ class Variables:
         lists = await self._visit.ask(collections.list_for, limit=1_000, cursor=None)
         others = await self._visit.ask(workflows.list_for, limit=1_000, cursor=None)
         names = sorted({each.name for each in lists.objects})
+        self._texts = {f"collection:{each.name}" for each in lists.objects if each.kind == "text"}
         self._offered = {f"collection:{name}": name for name in names} | {
             f"workflow:{each.name}": f"Rows of {each.name}" for each in others.objects
         }
@@ -38,14 +54,16 @@ class Variables:
         """Draw the lines, anew only where they are others than before."""
         if self._drawn == (state := self._state()):
             return
-        self._drawn = state
+        self._drawn, names = state, self._names()
         self._place.clear()
         with self._place:
-            for name in self._names():
+            for name in names:
                 self._draw_line(name)
-            if not state:
+            if not names:
                 hint = "None. Write {{user_id}} into the URL, the query or a header to have one."
                 show(tag("p", hint, class_="hint"))
+            for spot in self._spots():
+                self._draw_spot(spot)
 
     def _state(self) -> list[Any]:
         workflow = self._sheet.workflow
@@ -55,9 +73,21 @@ class Variables:
                 str(self._declared(name)),
                 str(sources.find(workflow, name)),
                 sources.batch(workflow, name),
+                self._secrets.get(name),
             )
             for name in self._names()
-        ]
+        ] + self._spots()
+
+    def _spots(self) -> list[Any]:
+        """Return the values that look like one of many, while they stand in the templates."""
+        return list(imports.find_spots(self._sheet.endpoint))
+
+    def _draw_spot(self, spot: imports.Spot) -> None:
+        where = "the URL" if spot.parameter is None else spot.parameter
+        with ui.element("div").classes("line hint"):
+            show(tag("span", tag("code", shorten(spot.value)), f" in {where} looks like one of many."))
+            take = button("Take it from a list", lambda: self._spread(spot), "plain snug")
+            take.props["aria-label"] = f"Take {shorten(spot.value)} from a list"
 
     def _names(self) -> list[str]:
         """Return the variables that are declared or used."""
@@ -96,18 +126,23 @@ class Variables:
 
     def _draw_more(self, name: str, source: str, said: dict[str, Any], declared: dict[str, Any]) -> None:
         if not source and declared.get("secret"):
-            show(tag("p", "Its value is asked for below, and kept apart from the formula.", class_="hint"))
+            ask_secret(self._secrets, name, "Its value", self._keep)
         elif not source:
             default = declared.get("default")
             text = "" if default is None else str(default)
             self._draw_field("Default", text, False, "", lambda value: self._default(name, value))
         for field, label, is_number in sources.FIELDS.get(source.partition(":")[0], ()):
+            if field == sources.KEY and source in self._texts and not said.get(field):
+                continue
             blank = "" if is_number else sources.BLANK.get(field, "")
             edit = self._setting(name, field, is_number)
             self._draw_field(label, said.get(field), is_number, blank, edit)
+        kind, _, of = source.partition(":")
+        if kind == "collection" and _is_short(self._sheet.lists.get(of)):
+            self._draw_items(of)
         if source:
             size = sources.batch(self._sheet.workflow, name)
-            self._draw_field("In one request", size, True, "1", self._batching(name))
+            self._draw_field("Values in one request", size, True, "1", self._batching(name))
 
     def _draw_field(
         self, label: str, value: Any, is_number: bool, blank: str, set_to: Callable[[Any], None]
@@ -118,7 +153,37 @@ class Variables:
             field = ui.input(label, value="" if value is None else str(value), placeholder=blank)
         field.props("outlined dense debounce=300").on_value_change(lambda event: set_to(event.value))
 
+    def _draw_items(self, name: str) -> None:
+        """Draw the values of a list that the formula holds itself."""
+        known = {str(each): each for each in self._sheet.lists[name]}
+
+        def take(event: Any) -> None:
+            lines = [line.strip() for line in (event.value or "").splitlines() if line.strip()]
+            items = [known.get(line, line) for line in lines]
+            self._type(lambda endpoint, workflow: self._sheet.set_list(name, items))
+
+        field = ui.textarea(f"Items of {name}, a line each", value="\n".join(known), on_change=take)
+        field.props("outlined dense autogrow debounce=300 input-class=mono").classes("whole")
+
     # --- what a change does
+
+    def _spread(self, spot: imports.Spot) -> None:
+        """Put a variable in a value's place, and the value into a list of its own."""
+        variable = free(spot.variable, self._names(), "_")
+        taken = {key.partition(":")[2] for key in self._offered} | {*self._sheet.lists}
+        name = free(variable, taken, " ")
+
+        def edit(endpoint: dict[str, Any], workflow: dict[str, Any]) -> None:
+            imports.fill_spot(endpoint, spot, variable)
+            _declare(endpoint, variable, "default", None)
+            self._sheet.set_list(name, [spot.value])
+            sources.choose(workflow, variable, f"collection:{name}")
+
+        self._take(edit)
+        self._refill()
+
+    def _keep(self) -> None:
+        self._drawn = self._state()
 
     def _choosing(self, name: str, source: str) -> Edit:
         return lambda _, workflow: sources.choose(workflow, name, source)
@@ -156,6 +221,31 @@ class Variables:
             self._drawn = self._state()
         else:
             self.fill()
+
+
+def _is_short(items: Any) -> bool:
+    """Tell whether a list is one of texts and numbers that a form can show."""
+    is_plain = isinstance(items, list) and len(items) <= MOST_LINES
+    return is_plain and all(isinstance(each, str | int) and "\n" not in str(each) for each in items)
+
+
+def free(name: str, taken: Iterable[str], joint: str) -> str:
+    """Return the name, or with a number behind it where it is taken."""
+    known = {*taken}
+    return next(each for n in count(1) if (each := name if n == 1 else f"{name}{joint}{n}") not in known)
+
+
+def ask_secret(
+    secrets: dict[str, Any], name: str, label: str, kept: Callable[[], None] = lambda: None
+) -> None:
+    """Draw the field for the value of a secret variable, which is no part of the formula."""
+
+    def keep(event: Any) -> None:
+        secrets[name] = event.value
+        kept()
+
+    field = ui.input(label, value=secrets.get(name, ""), password=True, on_change=keep)
+    field.props('outlined dense autocomplete=off hint="Kept apart from the formula; empty: as it was"')
 
 
 def _declare(endpoint: dict[str, Any], name: str, field: str, value: Any) -> None:

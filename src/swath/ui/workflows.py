@@ -15,7 +15,7 @@ from swath.operations import executions, formulas, imports, workflows
 from swath.operations.workflows import WorkflowLine
 from swath.ui.dialogs import Form
 from swath.ui.editor import Editor
-from swath.ui.executions import write_table
+from swath.ui.executions import name_origins, name_workflows, write_table
 from swath.ui.frame import Visit, button, describe, heading, now, say, show, view
 from swath.ui.intake import Way, paste, upload
 from swath.ui.markup import badge, code, join, link, moment, nothing, number, table, tag
@@ -145,8 +145,7 @@ def _draw_import(editor: Editor, kind: str) -> None:
         except FieldError as error:
             notes.set_content(str(tag("p", describe(error), class_="alert", role="alert")))
             return
-        editor.secrets = dict(found["secrets"])
-        editor.set_text(found["formula"])
+        editor.set_text(found["formula"], found["secrets"])
         lines = [tag("li", note) for note in found["notes"]]
         told = tag("p", "Read; look it over below, try it, then save it.", class_="quiet", role="status")
         notes.set_content(str(join([told, tag("ul", *lines) if lines else None])))
@@ -169,7 +168,9 @@ async def show_workflow(visit: Visit, workflow_id: str) -> None:
         applied = await editor.save()
         title.set_content(str(tag("h1", editor.sheet.name)))
         changed = sum(change.action != "unchanged" for change in applied.changes)
-        say("Saved." if changed else "Nothing had changed.")
+        told = "Saved." if changed or editor.given() else "Nothing had changed."
+        missing = ", ".join(applied.secrets_missing)
+        say(f"{told} Still without a value: {missing}." if missing else told)
 
     async def save() -> bool:
         if changes := await editor.find_changes():
@@ -222,6 +223,7 @@ async def _draw_history(visit: Visit, workflow_id: str, name: str) -> None:
     )
     show(tag("h2", "Last executions"))
     if found:
-        show(write_table(found, {workflow_id: name}))
+        names = await name_workflows(visit)
+        show(write_table(found, {**names, workflow_id: name}, await name_origins(visit, found, names)))
     else:
         show(tag("p", "It has not been run yet.", class_="quiet"))

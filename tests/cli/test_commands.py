@@ -120,6 +120,11 @@ def test_a_command_of_curl_becomes_a_formula(swath: Swath, folder: Path) -> None
     secrets = folder / "me.secrets"
     assert (secrets.stat().st_mode & 0o777, "0123456789abcdef" in secrets.read_text()) == (0o600, True)
     assert swath("import", "wget", "-").returncode == 2
+    ran = swath("import", "curl", "-", "--only=orders", stdin=command)
+    assert (ran.returncode, "There is none of it among: Me (https://api.example/me)." in ran.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_proxies_and_tokens_are_kept(remote: Swath) -> None:

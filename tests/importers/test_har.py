@@ -16,6 +16,7 @@ from swath.importers import read_har
 
 Json = Any
 
+FORM = "application/x-www-form-urlencoded"
 ROWS = [{"id": number, "name": f"row {number}"} for number in range(3)]
 
 
@@ -257,7 +258,31 @@ PAGED: dict[str, tuple[list[dict[str, Json]], dict[str, Json], str]] = {
         {"type": "offset", "variable": "from", "record_path": "hits", "total_path": "total"},
         "a later request has from=3",
     ),
-    "graphql cursors in variables are not seen": (
+    "pages of a form": (
+        [
+            entry(f"{HOST}/more", {"posts": ROWS}, method="POST", headers={"content-type": FORM}, post={"mimeType": FORM, "text": f"action=more&page={page}&ids%5B%5D=1"})
+            for page in (1, 2)
+        ],
+        {"type": "page_number", "variable": "page", "record_path": "posts"},
+        "a later request has page=2",
+    ),
+    "graphql cursors in variables": (
+        [
+            entry(f"{HOST}/graphql", {"data": {"items": {"nodes": ROWS, "pageInfo": {"hasNextPage": True, "endCursor": f"c{number}"}}}}, method="POST", post={"mimeType": "application/json", "text": json.dumps({"query": "{items}", "variables": {"first": 3, **after}}, separators=(",", ":"))})
+            for number, after in ((1, {}), (2, {"after": "c1"}))
+        ],
+        {"type": "cursor", "variable": "after", "cursor_path": "data.items.pageInfo.endCursor", "has_more_path": "data.items.pageInfo.hasNextPage", "record_path": "data.items.nodes"},
+        "the next request sent it as after",
+    ),
+    "graphql pages in variables called as what stands beside": (
+        [
+            entry(f"{HOST}/graphql", {"data": {"items": ROWS}}, method="POST", post={"mimeType": "application/json", "text": json.dumps({"query": "{items}", "variables": {"query": "x", "page": page}}, separators=(",", ":"))})
+            for page in (1, 2)
+        ],
+        {"type": "page_number", "variable": "page", "record_path": "data.items"},
+        "a later request has page=2",
+    ),
+    "graphql without pages": (
         [entry(f"{HOST}/graphql", {"data": {"items": ROWS}}, method="POST", post={"mimeType": "application/json", "text": '{"query":"{items}","variables":{}}'})],
         {},
         "",
@@ -275,7 +300,8 @@ async def test_pages_of_one_listing_are_one_workflow(name: str, upstream: Script
     assert workflow.get("paginator", {}) == paginator
     assert evidence in " ".join(imported.notes)
     first = min(
-        (said(each, upstream) for each in entries), key=lambda told: (len(told.url), told.url, str(told.body))
+        (said(each, upstream) for each in entries),
+        key=lambda told: (len(told.url), told.url, len(told.body), str(told.body)),
     )
     assert await send(imported, upstream) == [first]
 
@@ -301,6 +327,30 @@ def test_noise_is_left_out_and_counted() -> None:
         "Left out of the recording: 2 images, scripts and other assets, 1 preflights, 3 of trackers, 1 not answered, "
         "1 redirects, 2 not of http, 1 without a JSON answer."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, "q=a+b&limit=10"),
+        (
+            "multipart/form-data; boundary=-1",
+            '---1\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n---1--\r\n',
+        ),
+    ],
+)
+async def test_headers_that_firefox_writes_before_a_form_are_not_sent(
+    kind: str, body: str, upstream: Scripted
+) -> None:
+    """The text that it records of a form begins with the form's own headers."""
+    head = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    posts = [{"mimeType": kind, "params": [], "text": text} for text in (head + body, body)]
+    recorded, plain = (
+        firefox(f"{HOST}/s", method="POST", headers={"Content-Type": kind}, post=post) for post in posts
+    )
+    imported = read_har(local(har(recorded), upstream))
+    check_formula(imported)
+    assert await send(imported, upstream) == await send(read_har(local(har(plain), upstream)), upstream)
 
 
 def test_longest_listings_come_first() -> None:

@@ -282,6 +282,21 @@ CASES = {
 }  # fmt: skip
 
 
+STYLES = "parameters: [{name: a, in: path, required: true, style: matrix, schema: {type: string}}, {name: b, in: path, required: true, style: label, schema: {type: string}}]"
+LISTS = "parameters: [{name: ids, in: path, required: true, schema: {type: array, items: {type: integer}}}, {name: X-Ids, in: header, required: true, schema: {type: array, items: {type: string}}}]"
+FIELDS = "{type: object, required: [name], properties: {name: {type: string}}}"
+OBJECTS = f"parameters: [{{name: f, in: query, required: true, style: deepObject, schema: {FIELDS}}}, {{name: g, in: query, required: true, schema: {{type: object, required: [kind], properties: {{kind: {{type: string}}}}}}}}]"
+FILE = "requestBody: {content: {multipart/form-data: {schema: {type: object, required: [f], properties: {f: {contentMediaType: text/csv}}}}}}"
+CASES |= {
+    "styles of a path": Case(document=doc(f"  /x/{{a}}/{{b}}:\n    get: {{{STYLES}, {ONE}}}"), endpoint="GET /x/{a}/{b}", target="/v1/x/;a=1/.2", values={"a": "1", "b": "2"}, headers=JSON),
+    "lists in a path and a header": Case(document=doc(f"  /x/{{ids}}:\n    get: {{{LISTS}, {ONE}}}"), endpoint="GET /x/{ids}", target="/v1/x/1%2C2", values={"ids": "1,2", "X_Ids": "a,b"}, headers={**JSON, "x-ids": "a,b"}),
+    "objects in a query": Case(document=doc(f"  /x:\n    get: {{{OBJECTS}, {ONE}}}"), endpoint="GET /x", target="/v1/x?f[name]=n&kind=k", values={"f_name": "n", "kind": "k"}, headers=JSON),
+    "a file of 3.1": Case(document=doc(f"  /x:\n    post: {{{FILE}, {NONE}}}", version="3.1.0"), endpoint="POST /x", method="POST", target="/v1/x", values={"f": "a,b"}, headers={"content-type": "multipart/form-data"}, body=[("f", "f", "text/csv", b"a,b")]),
+    "a relative server of one operation": Case(document=doc(f"  /x:\n    get: {{servers: [{{url: ./other/}}], {ONE}}}"), endpoint="GET /x", target="/other/x", headers=JSON),
+    "a server with a host behind one without": Case(document=doc(f"  /x:\n    get: {{servers: [{{url: /v9}}, {{url: \"{HOST}/v2\"}}], {ONE}}}"), endpoint="GET /x", target="/v2/x", headers=JSON),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_what_is_described_is_sent(name: str, upstream: Scripted) -> None:
     """Method, address, headers and body; and the paginator that parameters and response speak for."""

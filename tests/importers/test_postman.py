@@ -144,6 +144,19 @@ CASES = {
         method="POST", target="/x", headers=JSON, body=b'{"query":"query($n: Int) {\\n  items(first: $n) { id }\\n}","variables":{"n":5}}',
     ),
     "a file as body": Case(collection=collection(item(X, "POST", body={"mode": "file", "file": {"src": "a.bin"}})), values={"body": "abc"}, method="POST", target="/x", headers={"content-type": "application/octet-stream"}, body=b"abc"),
+    "several files of a field": Case(
+        collection=collection(item(X, "POST", body={"mode": "formdata", "formdata": [{"key": "f", "type": "file", "src": ["/a/1.csv", "/a/2.csv"]}]})), values={"f": "a", "f_2": "b"},
+        method="POST", target="/x", headers={"content-type": "multipart/form-data"},
+        body=[("f", "1.csv", "application/octet-stream", b"a"), ("f", "2.csv", "application/octet-stream", b"b")],
+    ),
+    "a path variable that is another variable": Case(
+        collection=collection(item(url(f"{HOST}/shops/:shop/:part", variable=[{"key": "shop", "value": "{{shop}}"}, {"key": "part", "value": "p-{{n}}"}])), variable=keys(shop="7", n="3")),
+        target="/shops/7/p-3",
+    ),
+    "a folder's authorization": Case(
+        collection=collection({"name": "F", "auth": {"type": "bearer", "bearer": keys(token="abcdef0123456789")}, "item": [{"name": "G", "item": [item(X)]}]}, auth={"type": "apikey", "apikey": keys(key="X-Key", value="0123456789abcdef")}),
+        target="/x", headers={"authorization": "Bearer abcdef0123456789"},
+    ),
     "a disabled body": Case(collection=collection(item(X, "POST", body={**raw("x"), "disabled": True})), method="POST", target="/x"),
     "an export of the API": Case(collection=json.dumps({"collection": json.loads(collection(item(X)))}), target="/x"),
     "a port": Case(collection=collection(item(url(X, host=["api", "example", "com"], port="443"))), target="/x"),

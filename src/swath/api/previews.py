@@ -1,8 +1,10 @@
 """Routes that show what would be: previews, and what other tools wrote as a formula."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +16,11 @@ from swath.wire import schemas
 from swath.wire.answers import show
 from swath.wire.bodies import parse
 from swath.wire.formulas import read_import_body, read_source
+
+Only = Annotated[
+    Sequence[str],
+    Query(description="Of what it holds, endpoints with one of these texts in name or address."),
+]
 
 router = APIRouter(tags=["formulas"])
 
@@ -50,7 +57,7 @@ async def _preview(request: Request, workflow_id: str | None) -> Response:
 
 
 @router.post("/imports/{kind}", **says(schemas.ImportedObject, body=schemas.ImportWish))
-async def import_source(request: Request, kind: str) -> Response:
+async def import_source(request: Request, kind: str, only: Only = ()) -> Response:
     """Make a formula of what another tool wrote; nothing is applied, and secrets stand apart."""
     source = read_import_body(await read_bytes(request))
-    return one(await asyncio.to_thread(imports.read, kind, source))
+    return one(await asyncio.to_thread(imports.read, kind, source, only))

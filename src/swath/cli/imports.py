@@ -22,16 +22,24 @@ Out = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets", help="Where to write the secrets found, for --secret @FILE.")
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="Keep endpoints with this text in name or address; may be repeated."),
+]
 
 
-def import_source(kind: Kind, source: Source, output: Out = None, secrets: SecretsFile = None) -> None:
+def import_source(
+    kind: Kind, source: Source, output: Out = None, secrets: SecretsFile = None, only: Only = None
+) -> None:
     """Make a formula of what another tool wrote: a curl command, a HAR, a Postman collection, ..."""
     from swath.flow.formula import read_plain, write_text  # noqa: PLC0415 - the reader takes its time to load
-    from swath.importers import KINDS  # noqa: PLC0415
+    from swath.importers import KINDS, choose  # noqa: PLC0415
 
     if kind not in KINDS:
         raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
     imported = KINDS[kind](read_text(source))
+    if only:
+        imported = choose(imported, only)
     text = write_text(read_plain(imported.formula))
     if output is None:
         print(text, end="")

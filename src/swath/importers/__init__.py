@@ -4,13 +4,23 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from swath.importers.airbyte import read_airbyte
+from swath.importers.choice import choose
 from swath.importers.curl import read_curl
 from swath.importers.har import read_har
 from swath.importers.imported import Imported
 from swath.importers.openapi import read_openapi
 from swath.importers.postman import read_postman
 
-__all__ = ["KINDS", "Imported", "read_airbyte", "read_curl", "read_har", "read_openapi", "read_postman"]
+__all__ = [
+    "KINDS",
+    "Imported",
+    "choose",
+    "read_airbyte",
+    "read_curl",
+    "read_har",
+    "read_openapi",
+    "read_postman",
+]
 
 #: By kind, as `swath import KIND` and `POST /imports/{kind}` name it. Each raises InvalidInput.
 KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {

@@ -30,6 +30,8 @@ _TRACKERS: Final = re.compile(
     r"|optimizely|launchdarkly|scorecardresearch|criteo|adnxs|taboola|outbrain|cookielaw|onetrust|posthog|heap)\."
     r"(?:com|io|net|org|ms|dev)$"
 )
+#: Headers of a form that Firefox writes before what it posts.
+_UPLOAD: Final = re.compile(r"\A(?:Content-(?:Type|Length|Disposition): [^\r\n]*\r\n)+\r\n", re.IGNORECASE)
 _TRACKING: Final = re.compile(
     r"/(?:collect|beacon|pixel|telemetry|analytics|rum|ping|track|metrics)/?$", re.IGNORECASE
 )
@@ -178,7 +180,7 @@ def _read_body(posted: dict[str, Json]) -> tuple[str | None, dict[str, Json] | N
     text, kind = posted.get("text"), str(posted.get("mimeType") or "")
     parameters = objects(posted.get("params"))
     if isinstance(text, str) and text:
-        return text, None
+        return _UPLOAD.sub("", text), None
     if not parameters:
         return None, None
     if not kind.startswith("multipart/"):

@@ -150,24 +150,42 @@ class _Reader:
         }
 
     def _server(self, item: Node, operation: Node, parameters: Parameters) -> str:
-        servers = as_list(operation.get("servers") or item.get("servers") or self.document.get("servers"))
-        server = self.references.object(servers[0]) if servers else {}
-        url = str(server.get("url") or "/")
+        servers = self._servers(operation) or self._servers(item) or self._servers(self.document)
+        server = servers[0] if servers else {}
+        url = self._whole(str(server.get("url") or "/"))
         known = self.references.object(server.get("variables"))
-        origin = re.match(r"[a-z]+://[^/]*", _BRACES.sub(lambda found: _default(known, found[1]), url))
+        origin = re.match(r"[a-z]+://[^/]*", _filled(url, known))
         if origin is None:
             raise InvalidInput(
                 "servers[0].url",
-                f"{url!r} has no host. Write the whole address, as https://host{url.rstrip('/')}.",
+                f"{url!r} has no host. Write the whole address into the document, as "
+                f'"servers": [{{"url": "https://host/{url.strip("./")}"}}].',
             )
         if len(servers) > 1:
-            others = ", ".join(str(each.get("url")) for each in servers[1:] if isinstance(each, dict))
+            others = ", ".join(str(each.get("url")) for each in servers[1:])
             self.draft.note(f"Of several servers the first is taken; the others are {others}.")
         head = re.match(r"[a-z]+://[^/]*|", url)
         rest = url[head.end() :] if head else ""
         return origin[0] + _BRACES.sub(
             lambda found: self._server_hole(found[1], known, parameters), rest
         ).rstrip("/")
+
+    def _servers(self, holder: Node) -> list[Node]:
+        """Return the servers that stand somewhere, those with a host first."""
+        servers = [self.references.object(each) for each in as_list(holder.get("servers"))]
+        return sorted(servers, key=lambda each: "//" not in str(each.get("url")))
+
+    def _whole(self, url: str) -> str:
+        """Return a server's address with the host of the document's, where it has none itself."""
+        if url.startswith("//"):
+            return f"https:{url}"
+        for server in [] if "://" in url else self._servers(self.document):
+            known, whole = self.references.object(server.get("variables")), str(server.get("url"))
+            whole = f"https:{whole}" if whole.startswith("//") else whole
+            found = re.match(r"[a-z]+://[^/]*", _filled(whole, known))
+            if found:
+                return f"{found[0]}/{url.lstrip('./')}"
+        return url
 
     def _server_hole(self, name: str, known: Node, parameters: Parameters) -> str:
         described = self.references.object(known.get(name))
@@ -179,7 +197,8 @@ class _Reader:
     def _path(self, path: str, parameters: Parameters) -> str:
         def fill(found: re.Match[str]) -> str:
             known = parameters.names.get(("path", found[1]))
-            return hole(known or parameters.declare(found[1], "path", {}, required=True))
+            variable = known or parameters.declare(found[1], "path", {}, required=True)
+            return parameters.openings.get(found[1], "") + hole(variable)
 
         return _BRACES.sub(fill, path if path.startswith("/") else f"/{path}").partition("#")[0]
 
@@ -253,6 +272,11 @@ def _names(parameters: Parameters, endpoint: Node) -> list[str]:
     fields = endpoint["body"].get("json") if endpoint["body"] else None
     names = [name for place, name in parameters.names if place == "query"]
     return names + (list(fields) if isinstance(fields, dict) else [])
+
+
+def _filled(url: str, known: Node) -> str:
+    """Return an address with the defaults of its variables."""
+    return _BRACES.sub(lambda found: _default(known, found[1]), url)
 
 
 def _default(known: Node, name: str) -> str:

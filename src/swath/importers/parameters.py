@@ -25,6 +25,8 @@ class Parameters:
     cookies: list[str] = field(default_factory=list)
     variables: dict[str, Node] = field(default_factory=dict)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: What stands before a path's variable: `;name=` of a matrix, `.` of a label.
+    openings: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, given: Node) -> None:
@@ -33,29 +35,55 @@ class Parameters:
         if given.get("deprecated") and not given.get("required"):
             self.notes.append(f"The parameter {name} is deprecated, and was left out.")
         elif place == "path":
-            self.declare(name, "path", given, required=True)
+            self._add_path(name, given)
         elif place == "query":
             self._add_query(name, given)
         elif place == "header" and name.lower() not in _ELSEWHERE:
-            self.headers[name] = hole(self.declare(name, "header", given))
+            self.headers[name] = hole(self._listed(name, "header", given))
         elif place == "cookie" and given.get("required"):
             self.cookies.append(f"{name}={hole(self.declare(name, 'cookie', given))}")
         elif place == "cookie":
             self.notes.append(f"The cookie {name} is optional, and was left out.")
 
+    def _add_path(self, name: str, given: Node) -> None:
+        self._listed(name, "path", given, required=True)
+        openings = {"matrix": f";{name}=", "label": "."}
+        if opening := openings.get(str(given.get("style"))):
+            self.openings[name] = opening
+
+    def _listed(self, name: str, place: str, given: Node, *, required: bool | None = None) -> str:
+        """Declare a parameter that is written with commas between its values, if it has several."""
+        variable = self.declare(name, place, given, required=required)
+        if self.schemas.type_of(self.schemas.flat(_schema(given))) == "array":
+            self._join(variable, ",")
+        return variable
+
     def _add_query(self, name: str, given: Node) -> None:
         flat = self.schemas.flat(_schema(given))
         style = str(given.get("style", "form"))
-        if style == "deepObject":
-            for key, schema in flat.get("properties", {}).items():
-                self.query[f"{name}[{key}]"] = hole(
-                    self.declare(f"{name}_{key}", "query", {"schema": schema})
-                )
+        is_object = self.schemas.type_of(flat) == "object" and "schema" in given
+        if style == "deepObject" or (style == "form" and is_object and given.get("explode") is not False):
+            self._add_object(name, given, flat, deep=style == "deepObject")
             return
         variable = self.declare(name, "query", given)
         if self.schemas.type_of(flat) == "array" and (style != "form" or given.get("explode") is False):
             self._join(variable, _JOINTS.get(style, ","))
         self.query[name] = hole(variable)
+
+    def _add_object(self, name: str, given: Node, flat: Node, *, deep: bool) -> None:
+        """Take an object whose fields are parameters each: `name[field]` where it is deep, else `field`."""
+        example = given.get("example")
+        if not flat.get("properties"):
+            self.notes.append(f"The parameter {name} is an object of any fields, and was left out.")
+        for key, schema in flat.get("properties", {}).items():
+            told: Node = {
+                "schema": schema,
+                "required": given.get("required") and key in flat.get("required", ()),
+            }
+            if isinstance(example, dict) and key in example:
+                told["example"] = example[key]
+            variable = self.declare(f"{name}_{key}" if deep else key, "query", told)
+            self.query[f"{name}[{key}]" if deep else key] = hole(variable)
 
     def _join(self, variable: str, joint: str) -> None:
         """Let a list that goes into one parameter be given as one text."""
@@ -187,9 +215,11 @@ def _object(media: Node, schemas: Schemas, parameters: Parameters) -> Json:
 
 def _field(name: str, schema: Json, schemas: Schemas, parameters: Parameters) -> Json:
     flat = schemas.flat(schema)
-    if flat.get("format") == "binary":
+    if flat.get("format") == "binary" or ("contentMediaType" in flat and "contentEncoding" not in flat):
         variable = parameters.declare(name, "body", {"description": "The file's content."}, required=True)
-        return {"filename": name, "content": hole(variable)}
+        kind = flat.get("contentMediaType")
+        part = {"filename": name, "content": hole(variable)}
+        return {**part, "content_type": kind} if kind else part
     if schemas.kind(schema) == "json":
         return literal_tree(schemas.sample(schema))
     return hole(parameters.declare(name, "body", {"schema": schema}, required=True))

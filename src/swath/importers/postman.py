@@ -132,21 +132,21 @@ class _Reader:
     def _url(self, given: Json, found: _Item) -> tuple[str, dict[str, str]]:
         """Return the address with its host filled in, and the values of its path's variables."""
         parts = given if isinstance(given, dict) else {"raw": given}
-        places = dict(pairs(parts.get("variable")))
+        places, own = dict(pairs(parts.get("variable"))), dict[str, str]()
         url = self._fill_host(assemble(parts), found.variables)
 
         def fill(segment: re.Match[str]) -> str:
-            places.setdefault(segment[1], "")
+            value = places.get(segment[1], "")
+            if _HOLE.search(value):  # another variable's value stands there
+                return value
+            own[identifier(segment[1])] = value
             return hole(identifier(segment[1]))
 
         address, mark, query = url.partition("?")
         scheme = re.match(r"[a-z]+://[^/]*", address)
         start = scheme.end() if scheme else 0
         address = address[:start] + _SEGMENT.sub(fill, address[start:])
-        used = {
-            identifier(name): value for name, value in places.items() if hole(identifier(name)) in address
-        }
-        return f"{address}{mark}{query}", used
+        return f"{address}{mark}{query}", own
 
     def _fill_host(self, url: str, known: Mapping[str, str]) -> str:
         for _ in range(_DEEPEST):
@@ -186,7 +186,7 @@ class _Reader:
 
     def _mappings(self, places: Mapping[str, str]) -> Iterator[Node]:
         for variable, value in places.items():
-            if value and not _HOLE.search(value):
+            if value:
                 collection = self.draft.collect(variable, [value])
                 yield {"target_variable_name": variable, "source_collection": collection}
 
@@ -214,22 +214,25 @@ class _Reader:
         parts: Node = {}
         for each in enabled(fields):
             name = str(each.get("key") or "")
-            part: Json = str(each.get("value") or "")
-            kind = each.get("contentType")
-            if each.get("type") == "file":
-                source = each.get("src")
-                path = str((source[0] if isinstance(source, list) and source else source) or "file")
-                filename = re.split(r"[/\\]", path)[-1]
-                variable = identifier(name, "file")
-                self.draft.note(
-                    f"The file {filename} is not read: give its content as the variable {variable}."
-                )
-                kind = kind or "application/octet-stream"
-                part = {"filename": filename, "content": hole(variable), "content_type": kind}
-            elif kind:
-                part = {"content": part, "content_type": kind}
-            parts[name] = [*_listed(parts[name]), part] if name in parts else part
+            for part in self._read_parts(name, each):
+                parts[name] = [*_listed(parts[name]), part] if name in parts else part
         return parts
+
+    def _read_parts(self, name: str, field: Node) -> Iterator[Json]:
+        """Yield the part that a field is, of several files one each."""
+        kind = field.get("contentType")
+        if field.get("type") != "file":
+            value = str(field.get("value") or "")
+            yield {"content": value, "content_type": kind} if kind else value
+            return
+        source = field.get("src")
+        paths = source if isinstance(source, list) and source else [source]
+        for number, path in enumerate(paths):
+            filename = re.split(r"[/\\]", str(path or "file"))[-1]
+            variable = identifier(name, "file") + (f"_{number + 1}" if number else "")
+            self.draft.note(f"The file {filename} is not read: give its content as the variable {variable}.")
+            content_type = kind or "application/octet-stream"
+            yield {"filename": filename, "content": hole(variable), "content_type": content_type}
 
     def _example(self, item: Node, request: Recorded) -> Page | None:
         """Return the first good answer that was saved with a request."""

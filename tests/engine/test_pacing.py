@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from tests.engine.clock import Clock
 
+from swath.engine.joint import Held, heed
 from swath.engine.pacing import HIGHEST_RATE, LOWEST_RATE, MOST_SCOPES, Pace, Pacer, Tempo
 from swath.errors import InvalidInput
 
@@ -298,7 +300,32 @@ def test_the_automatic_pace_finds_what_a_target_bears() -> None:
         seen.append(tempo.rate)
     assert min(seen[10:]) > 30
     assert max(seen[10:]) < 56
-    assert tempo.pace == Pace("target", tempo.rate)
+    assert tempo.interval == Pace("target", tempo.rate).interval
+
+
+async def test_who_waits_goes_by_the_pace_that_is_found_meanwhile(pacer: Pacer, clock: Clock) -> None:
+    """Forty that came while it was four a second need not ten seconds, but as long as doubling takes."""
+    tempo, gone = Tempo("target"), []
+
+    async def one() -> None:
+        await pacer.slot([tempo])
+        gone.append(clock.time)
+        tempo.succeed()
+
+    begun = clock.time
+    await clock.run(asyncio.gather(*[one() for _ in range(40)]))
+    assert gone[-1] - begun < 3
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_refusal_elsewhere_slows_this_process_as_well(refused: bool) -> None:
+    """A pause alone does not, as when an allowance is used up; nor does what an older version tells."""
+    heard = []
+    told = Held(held="scope", seconds=2.0, refused=refused)
+    for text in (msgspec.json.encode(told).decode(), '{"held":"scope","seconds":2}', "an execution's id"):
+        taken = heed(text, lambda *pause: heard.append(pause), lambda key: heard.append((key, "slower")))
+        assert taken is (text[0] == "{")
+    assert heard == [("scope", "slower")] * refused + [("scope", 2.0)] * 2
 
 
 def test_the_automatic_pace_stays_within_bounds() -> None:

@@ -261,7 +261,7 @@ class Engine:
 
     def _hear(self, text: str) -> None:
         """Heed what another process told."""
-        if not heed(text, self._worker.pause):
+        if not heed(text, self._worker.pause, self._worker.strain):
             self._worker.hear(text)
 
     def wake(self) -> None:

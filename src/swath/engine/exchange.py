@@ -1,6 +1,6 @@
 """One page's request until there is an answer to take: exit, pace, budget, fetch, verdict, wait, again."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import msgspec
@@ -10,7 +10,7 @@ from swath.engine.checkpoint import OpenShard
 from swath.engine.fetcher import Answer
 from swath.engine.guard import is_allowed, read_url, target_of
 from swath.engine.live import LiveExecution
-from swath.engine.pacing import Pace
+from swath.engine.pacing import Paces
 from swath.engine.recourse import Recourse
 from swath.engine.times import now_ms
 from swath.engine.tried import NOTHING, LimitReached, Obtained, Patience, Stopped, Tried, Unauthorized
@@ -180,7 +180,7 @@ class Exchange:
         await live.gate.enter(partial(self._prepare, tried))
         tried.patience.left -= held
 
-    def _prepare(self, tried: Tried) -> Sequence[Pace]:
+    def _prepare(self, tried: Tried) -> Paces:
         """Return the paces that a request must keep, now that it is about to wait for them.
 
         An exit that is held is left for another as long as nothing of the request went through it: that is

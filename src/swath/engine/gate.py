@@ -7,12 +7,12 @@ than its slot says, together with those behind it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from swath.engine.pacing import Pace, Pacer
+from swath.engine.pacing import Pacer, Paces
 
 #: Called before each wait, and again when something has changed: returns the paces to keep, or raises.
-Prepare = Callable[[], Sequence[Pace]]
+Prepare = Callable[[], Paces]
 
 
 class Gate:
@@ -73,14 +73,14 @@ class Gate:
         for turn in list(self._turns):
             turn.cancel()
 
-    def _prepare_inside(self, prepare: Prepare) -> Sequence[Pace]:
+    def _prepare_inside(self, prepare: Prepare) -> Paces:
         try:
             return prepare()
         except BaseException:
             self.leave()
             raise
 
-    async def _wait_for_turn(self, paces: Sequence[Pace]) -> bool:
+    async def _wait_for_turn(self, paces: Paces) -> bool:
         """Wait for a slot and take it; False where `recheck` has ended the wait."""
         turn = asyncio.ensure_future(self._pacer.slot(paces))
         self._turns[turn] = None

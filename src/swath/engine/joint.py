@@ -19,6 +19,8 @@ class Held(msgspec.Struct, kw_only=True):
 
     held: str
     seconds: float
+    #: Whether it has refused for being asked too often.
+    refused: bool = False
 
 
 class JointPace:
@@ -34,9 +36,9 @@ class JointPace:
         """Take the next slots of a scope; return the seconds until the first of them is due."""
         return await self._outlast(lambda: self._database.act(scopes.reserve, key, interval, count))
 
-    def hold(self, key: str, seconds: float) -> None:
-        """Hold a scope for some seconds in every process."""
-        self._soon(self._hold(key, seconds))
+    def hold(self, key: str, seconds: float, refused: bool) -> None:
+        """Hold a scope for some seconds in every process, and have each go slower after a refusal."""
+        self._soon(self._hold(Held(held=key, seconds=seconds, refused=refused)))
 
     def restart(self, key: str) -> None:
         """Have a scope's next slot due now."""
@@ -47,9 +49,9 @@ class JointPace:
         await self._database.act(scopes.forget_idle)
         return await self._database.read(scopes.find_held)
 
-    async def _hold(self, key: str, seconds: float) -> None:
-        self._changes.tell(msgspec.json.encode(Held(held=key, seconds=seconds)).decode())
-        await self._outlast(lambda: self._database.act(scopes.hold, key, seconds))
+    async def _hold(self, told: Held) -> None:
+        self._changes.tell(msgspec.json.encode(told).decode())
+        await self._outlast(lambda: self._database.act(scopes.hold, told.held, told.seconds))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:
@@ -61,10 +63,15 @@ class JointPace:
         task.add_done_callback(self._telling.discard)
 
 
-def heed(text: str, pause: Callable[[str, float], None]) -> bool:
-    """Pause the scope of which another worker tells; False where it tells of something else."""
+def heed(text: str, pause: Callable[[str, float], None], strain: Callable[[str], None]) -> bool:
+    """Pause the scope of which another worker tells; False where it tells of something else.
+
+    Where that one was refused, so would this one have been before long: its own pace is strained, too.
+    """
     if not text.startswith("{"):
         return False
     told = msgspec.json.decode(text, type=Held)
+    if told.refused:
+        strain(told.held)
     pause(told.held, told.seconds)
     return True

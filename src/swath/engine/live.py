@@ -17,7 +17,7 @@ from swath.engine.frozen import Adjustments, Frozen, secrets_of
 from swath.engine.gate import Gate
 from swath.engine.health import EVERY
 from swath.engine.inputs import Inputs
-from swath.engine.pacing import Pace
+from swath.engine.pacing import Paces
 from swath.engine.scopes import Scopes
 from swath.engine.silence import Silences
 from swath.engine.times import now_ms
@@ -259,7 +259,7 @@ class LiveExecution:
             exit = self.exits.choose(target, item)
         return exit
 
-    def paces(self, target: str, exit: Exit) -> Sequence[Pace]:
+    def paces(self, target: str, exit: Exit) -> Paces:
         """Return the paces that a request to the target through the exit must keep."""
         return self._scopes.of(target, exit)
 
@@ -267,13 +267,13 @@ class LiveExecution:
         """Return for how many seconds the scope (target, credential, exit) is held."""
         return self.worker.pacer.paused_for((self._scopes.own(target, exit),))
 
-    def hold(self, target: str, exit: Exit, seconds: float) -> None:
+    def hold(self, target: str, exit: Exit, seconds: float, *, refused: bool = False) -> None:
         """Let nothing more be sent in the scope (target, credential, exit) for some seconds."""
         before = self.held_for(target, exit)
         key = self._scopes.own(target, exit)
         self.worker.pause(key, seconds)
         if self.worker.joint is not None:
-            self.worker.joint.hold(key, seconds)
+            self.worker.joint.hold(key, seconds, refused)
         if seconds - before >= NOTEWORTHY:
             self.note("scope_held", {"target": target, "exit": exit.id, "seconds": round(seconds, 3)})
 

@@ -51,6 +51,10 @@ class Pace:
         object.__setattr__(self, "interval", self.per_seconds / self.requests if self.requests else 0.0)
 
 
+#: What a request must keep: limits that stand, and such as are being found.
+Paces = Sequence["Pace | Tempo"]
+
+
 @dataclass(slots=True)
 class _Scope:
     """`due` is when the next slot is, `left` how many have been reserved from there on."""
@@ -65,7 +69,7 @@ class _Scope:
 
 @dataclass(slots=True)
 class _Waiter:
-    paces: Sequence[Pace]
+    paces: Paces
     turn: asyncio.Future[None]
 
 
@@ -92,7 +96,7 @@ class Pacer:
         """Take slots from where other processes take theirs; before the first is asked for."""
         self._reserve = reserve
 
-    async def slot(self, paces: Sequence[Pace]) -> float:
+    async def slot(self, paces: Paces) -> float:
         """Wait until every scope has a slot, and take them. Returns how many seconds it took."""
         if not paces:
             return 0.0
@@ -105,14 +109,14 @@ class Pacer:
         await waiter.turn
         return self._clock() - begun
 
-    def try_slot(self, paces: Sequence[Pace], *, overtake: bool = False) -> bool:
+    def try_slot(self, paces: Paces, *, overtake: bool = False) -> bool:
         """Take a slot of every scope if all are due now, and nobody waits for one of them.
 
         Who has given back a slot before may overtake those who wait.
         """
         return (overtake or self._queued(paces) is None) and self._try(paces) is None
 
-    def give_back(self, paces: Sequence[Pace]) -> None:
+    def give_back(self, paces: Paces) -> None:
         """Return slots that were taken for a request that is not sent; a pause since then holds."""
         for pace in paces:
             scope = self._scope(pace.key)
@@ -159,7 +163,7 @@ class Pacer:
         await asyncio.gather(*servers, return_exceptions=True)
         self._scopes.clear()
 
-    def _queued(self, paces: Sequence[Pace]) -> str | None:
+    def _queued(self, paces: Paces) -> str | None:
         """Return the key of a scope that others wait for already: nobody overtakes them."""
         for pace in paces:
             scope = self._scopes.get(pace.key)
@@ -167,7 +171,7 @@ class Pacer:
                 return pace.key
         return None
 
-    def _try(self, paces: Sequence[Pace], waited: bool = False) -> str | None:
+    def _try(self, paces: Paces, waited: bool = False) -> str | None:
         """Take a slot of every scope, or none and return the key of the one that is due last."""
         now = latest = self._clock()
         blocking = None
@@ -286,8 +290,9 @@ class Tempo:
     _strained_at: float = -math.inf
 
     @property
-    def pace(self) -> Pace:
-        return Pace(self.key, self.rate)
+    def interval(self) -> float:
+        """Seconds between two slots, as of now: who waits already goes by it as well."""
+        return 1.0 / self.rate
 
     def succeed(self) -> None:
         """An answer came, and the target did not mind."""

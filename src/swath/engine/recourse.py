@@ -119,7 +119,7 @@ class Recourse:
             return max(hint, backoff(policy, tried.failures, random.random()))
         tried.limited += 1
         again = max(hint, backoff(policy, tried.limited, random.random()))
-        self._live.hold(tried.target, tried.exit, again)
+        self._live.hold(tried.target, tried.exit, again, refused=True)
         return again
 
     def _is_ban(self, code: str, tried: Tried) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from swath.engine.exits import Exit
 from swath.engine.frozen import secrets_of
-from swath.engine.pacing import Pace, Tempo
+from swath.engine.pacing import Pace, Paces, Tempo
 from swath.flow.definition import Definition, RateLimit
 
 #: By the key of a scope: the pace that its target was found to bear. One for the process.
@@ -34,13 +34,13 @@ class Scopes:
         #: Where the workflow asks for an automatic pace.
         self._tempos = tempos
 
-    def of(self, target: str, exit: Exit) -> Sequence[Pace]:
+    def of(self, target: str, exit: Exit) -> Paces:
         """Return all paces that a request to the target through the exit must keep."""
         found = self._known.get((target, exit.id))
         if found is None:
             found = self._known[target, exit.id] = tuple(self._lay(target, exit))
         tempo = self.tempo(target, exit)
-        return found if tempo is None else (*found, tempo.pace)
+        return found if tempo is None else (*found, tempo)
 
     def keys(self) -> set[str]:
         """Return the keys of all scopes that requests have gone through."""
@@ -58,7 +58,7 @@ class Scopes:
         """Return what finds the pace of the narrowest scope, if that is asked for."""
         if self._tempos is None:
             return None
-        key = f"{self.own(target, exit)} automatic"
+        key = name_tempo(self.own(target, exit))
         tempo = self._tempos.get(key)
         if tempo is None:
             tempo = self._tempos[key] = Tempo(key)
@@ -78,6 +78,11 @@ class Scopes:
         if self._proxy_rate and exit.type != "direct":
             paces["proxy"] = Pace(f"proxy {exit.id}", self._proxy_rate)
         return [Pace(self.own(target, exit)), *paces.values()]
+
+
+def name_tempo(own: str) -> str:
+    """Return the key of the automatic pace of a narrowest scope."""
+    return f"{own} automatic"
 
 
 def _fingerprint(definition: Definition) -> str:

@@ -22,7 +22,7 @@ from swath.engine.orphans import collect_orphans
 from swath.engine.outages import Outages
 from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
-from swath.engine.scopes import Tempos
+from swath.engine.scopes import Tempos, name_tempo
 from swath.engine.times import Clock, now_ms
 from swath.errors import FetchFault, SwathError, Torn, Unavailable
 from swath.flow.execution import TERMINAL, USUAL, Status, rank
@@ -333,6 +333,11 @@ class Worker:
         self.pacer.pause_for(key, seconds)
         for live in self.live.values():
             live.gate.recheck()
+
+    def strain(self, key: str) -> None:
+        """Go slower in a scope that has an automatic pace, for another worker was refused there."""
+        if (tempo := self.tempos.get(name_tempo(key))) is not None:
+            tempo.strain(self.clock.steady())
 
     async def drain(self) -> None:
         """Have every shard record what it has, and take no more."""

@@ -73,14 +73,18 @@ class Sink(Protocol):
 
 
 class _Level:
-    """What the values of one level hold: columns, which of them are scalars, and the arrays below."""
+    """What the values of one level hold: columns, which of them are scalars, and the arrays below.
 
-    __slots__ = ("arrays", "columns", "scalars")
+    `firsts` are arrays whose first elements are cells of the level's rows, where anybody asks for these.
+    """
+
+    __slots__ = ("arrays", "columns", "firsts", "scalars")
 
     def __init__(self) -> None:
         self.columns: Columns = {}
         self.scalars: list[ColumnPath] = []
         self.arrays: list[tuple[CollectionPath, Plan, list[Json]]] = []
+        self.firsts: list[tuple[ColumnPath, Plan, list[Json]]] = []
 
 
 class Columnar:
@@ -118,10 +122,10 @@ class Columnar:
         """A root object is a row where it has scalars; if only some have, that is for `walk` to sort out."""
         if () in level.columns:
             raise SurpriseError("A scalar for a response.")
-        asked = level.columns if self._root_wanted else level.scalars
+        asked = self._cells(level) if self._root_wanted else level.scalars
         columns = [level.columns[name] for name in asked]
         if any(UnsetType not in column.kinds for column in columns):
-            self._prepare((), count, 0, level.columns, {}, None, inputs)
+            self._prepare((), count, 0, level, {}, None, inputs)
         elif not all(column.is_unset() for column in columns):
             raise SurpriseError("Perhaps some responses are a row and some are none.")
 
@@ -148,7 +152,7 @@ class Columnar:
         level = _Level()
         self._search(plan, list(chain.from_iterable(lists)), path, path, level)
         counts = list(map(len, lists))
-        self._prepare(path, sum(counts), depth, level.columns, ancestors, counts, inputs)
+        self._prepare(path, sum(counts), depth, level, ancestors, counts, inputs)
         self._descend(level, depth, ancestors, counts, inputs)
 
     def _descend(
@@ -169,7 +173,7 @@ class Columnar:
         path: CollectionPath,
         rows: int,
         depth: int,
-        own: Columns,
+        level: _Level,
         ancestors: Columns,
         counts: list[int] | None,
         inputs: Sequence[str],
@@ -179,7 +183,8 @@ class Columnar:
         self._done.add(path)
         sink = self._sink(path)
         if sink is not None:
-            self._commits.append(sink.prepare(rows, depth, own, ancestors, counts, inputs))
+            cells = self._cells(level)
+            self._commits.append(sink.prepare(rows, depth, cells, ancestors, counts, inputs))
 
     def _search(
         self, plan: Plan, values: Sequence[Any], column: ColumnPath, path: CollectionPath, level: _Level
@@ -198,7 +203,14 @@ class Columnar:
         if plan.items is not None:
             lists = [value if type(value) is list else () for value in values]
             level.arrays.append((path, plan.items, lists))
-            self._first(plan.items, lists, (*column, FIRST), level.columns)
+            level.firsts.append(((*column, FIRST), plan.items, lists))
+
+    def _cells(self, level: _Level) -> Columns:
+        """Return all columns of a level's rows."""
+        while level.firsts:
+            column, items, lists = level.firsts.pop()
+            self._first(items, lists, column, level.columns)
+        return level.columns
 
     def _first(self, items: Plan, lists: list[Any], column: ColumnPath, columns: Columns) -> None:
         self._inner(items, [each[0] if each else UNSET for each in lists], column, columns)

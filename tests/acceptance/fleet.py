@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -77,9 +78,21 @@ class Member:
 
 
 class Fleet:
-    """API processes without a worker, and workers."""
+    """API processes without a worker, and workers.
 
-    def __init__(self, folder: Path, url: str, *, workers: int = 2, servers: int = 1, **more: str) -> None:
+    `far` is what the environment of the last worker says otherwise: how it reaches what all share.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        *,
+        workers: int = 2,
+        servers: int = 1,
+        far: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> None:
         environment = {
             "SWATH_DATABASE_URL": url,
             "SWATH_SECRET_KEY": "the key of the tests",
@@ -97,6 +110,8 @@ class Fleet:
             **environment,
         }
         self.workers = [Member(self.environment) for _ in range(workers)]
+        if far is not None:
+            self.workers[-1] = Member({**self.environment, **far})
 
     @property
     def server(self) -> Server:

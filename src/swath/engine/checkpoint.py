@@ -77,6 +77,11 @@ class OpenShard:
         self.attempts += amount
         self.changed = True
 
+    def fence(self) -> None:
+        """Note that another worker has claimed the shard: nothing more is to be asked for."""
+        self.fenced = True
+        self.make_way.set()
+
     def take_line(self) -> ShardLine:
         """Return what a checkpoint must record, and begin anew."""
         line = ShardLine(
@@ -164,6 +169,12 @@ class Checkpoints:
         """
         await asyncio.shield(asyncio.ensure_future(self._commit()))
 
+    async def confirm(self) -> None:
+        """Record how all shards stand, changed or not: those that others have claimed are fenced by that."""
+        for shard in self._shards.values():
+            shard.changed = True
+        await self.commit()
+
     async def _commit(self) -> None:
         async with self._one_at_a_time:
             changed = [shard for shard in self._shards.values() if shard.changed and not shard.fenced]
@@ -193,7 +204,7 @@ class Checkpoints:
             )
 
         for number in await self._insist(record):
-            self._shards[number].fenced = True
+            self._shards[number].fence()
 
     async def _insist(self, record: Callable[[], Awaitable[list[int]]]) -> list[int]:
         """Record whatever comes between: an outage, or a fault of ours that a new version may mend."""

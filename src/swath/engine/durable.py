@@ -241,7 +241,7 @@ class Engine:
         seconds = self._worker.settings.worker_lease
         self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
         await self._worker.lease.take()
-        DBOS(config=configure_shared(database.url.render_as_string(hide_password=False), name))
+        DBOS(config=configure_shared(database, name))
 
     def _heed_disk(self, path: Path) -> None:
         """Have the durable engine wait for a disk that is full, and say so."""
@@ -406,10 +406,14 @@ def configure(path: Path) -> DBOSConfig:
     return own | _ALWAYS
 
 
-def configure_shared(url: str, name: str) -> DBOSConfig:
-    """Return how it works on a PostgreSQL database, for a process with a name of its own."""
+def configure_shared(database: PostgresDatabase, name: str) -> DBOSConfig:
+    """Return how it works on a PostgreSQL database, for a process with a name of its own.
+
+    Its connections are made as ours are: one that is cut off must not hold what it has locked.
+    """
     own = DBOSConfig(
-        system_database_url=url,
+        system_database_url=database.url.render_as_string(hide_password=False),
+        db_engine_kwargs={"connect_args": dict(database.options)},
         dbos_system_schema=SCHEMA,
         sys_db_pool_size=ENGINE_CONNECTIONS,
         executor_id=name,

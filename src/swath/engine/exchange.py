@@ -178,6 +178,10 @@ class Exchange:
             await live.budget.make_ready()
             await live.worker.fetcher.warm(tried.request, tried.exit, live.workflow.limits)
         await live.gate.enter(partial(self._prepare, tried))
+        while not live.may_send:
+            live.gate.leave()
+            await live.come_back()
+            await live.gate.enter(partial(self._prepare, tried))
         tried.patience.left -= held
 
     def _prepare(self, tried: Tried) -> Paces:

@@ -1,7 +1,8 @@
 """How workers know of each other's death: each renews a lease, and what a dead one had is put back.
 
 A lease is renewed from the loop that works on shards, by the database's clock. A wrong verdict is harmless:
-the checkpoints of whoever lost a shard change nothing.
+the checkpoints of whoever lost a shard change nothing. Whoever could not renew its own sends nothing more
+until it can: what it would ask for, others may be asking for by now.
 """
 
 import asyncio
@@ -36,16 +37,33 @@ class Lease:
         self._recover = recover
         #: When the unbroken row of beats began, and when the last of them was.
         self._since = self._last = -math.inf
+        #: Until when nobody takes this worker for dead.
+        self._until = -math.inf
+        self._renewed = asyncio.Event()
         #: How many shards all living workers together work on at a time.
         self.slots_of_all = slots
 
+    @property
+    def has_run_out(self) -> bool:
+        """Tell whether the others may take this worker for dead."""
+        return time.monotonic() >= self._until
+
+    async def outwait(self) -> None:
+        """Wait until the lease runs again, if it has run out."""
+        while self.has_run_out:
+            self._renewed.clear()
+            await self._renewed.wait()
+
     async def take(self) -> Fleet:
         """Give a sign of life; return how the others are."""
+        asked = time.monotonic()
         fleet = await self._database.write(leases.beat, self._worker, self._slots, self.seconds)
         now = time.monotonic()
         if now - self._last > self.seconds / 2:
             self._since = now
         self._last = now
+        self._until = asked + self.seconds
+        self._renewed.set()
         self.slots_of_all = fleet.slots
         return fleet
 

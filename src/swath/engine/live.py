@@ -92,6 +92,8 @@ class LiveExecution:
         #: Whether shards are to make way until all that was taken without a limit is recorded.
         self.unsettled = False
         self._committing: asyncio.Task[None] | None = None
+        #: Held by whoever waits for this worker's lease, and then looks which shards are still its own.
+        self._returning = asyncio.Lock()
 
     @property
     def limited(self) -> bool:
@@ -196,6 +198,20 @@ class LiveExecution:
         self.gate.limit = self.workflow.concurrency
         self.revision += 1
         self.gate.recheck()
+
+    @property
+    def may_send(self) -> bool:
+        """Tell whether the shards are surely still this worker's."""
+        lease = self.worker.lease
+        return lease is None or not (lease.has_run_out or self._returning.locked())
+
+    async def come_back(self) -> None:
+        """Wait until this worker counts as alive, then learn which shards others have taken meanwhile."""
+        async with self._returning:
+            lease = self.worker.lease
+            if lease is not None and lease.has_run_out:
+                await lease.outwait()
+                await self.checkpoints.confirm()
 
     def look_soon(self) -> None:
         self._looking = asyncio.ensure_future(self.look())

@@ -7,7 +7,7 @@ one is told again. So the stories need no locks of their own, and are as exact a
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from hashlib import sha256
 from typing import Any, Concatenate
 
@@ -21,9 +21,12 @@ from sqlalchemy.pool import NullPool
 from swath.errors import SetupError, Unavailable
 from swath.store.nul import bear_nul
 from swath.store.transactions import Database, P, T
+from swath.store.vigil import Vigil
 
 #: SQLSTATEs of a transaction that came to nothing because of others, and may be told again.
 OVERTAKEN = ("40001", "40P01")
+#: SQLSTATE of a transaction that the server has ended because its client asked nothing more.
+ABANDONED = "25P03"
 #: Connections that one process keeps, and how many more it opens under load.
 KEPT, MORE = 8, 8
 #: Seconds to wait for a connection, for the server to accept it, and between looks at a held lock.
@@ -32,13 +35,28 @@ PATIENCE, CONNECT_WITHIN, LOOK_EVERY = 20, 5, 0.1
 FIRST_WAIT, LONGEST_WAIT = 0.004, 0.25
 #: Where processes tell each other what has changed.
 CHANNEL = "swath"
-#: How soon a connection is known to be lost where the network just falls silent.
+#: Seconds after which the server ends a transaction that is open and asks nothing: its client is cut off, and
+#: what it has locked would stop all others.
+ABANDONED_AFTER = 10
+#: Makes a transaction that locks nothing an exception to that.
+PATIENT = "SET LOCAL idle_in_transaction_session_timeout = 0"
+#: Seconds of silence until either end asks the other for a sign of life, and between such questions; how many
+#: remain unanswered; and seconds after which what was sent counts as lost.
+IDLE, INTERVAL, COUNT, LOST_AFTER = 10, 5, 3, 20
+#: How soon a connection is known to be lost where the network just falls silent: here, and at the server.
 OPTIONS: dict[str, Any] = {
     "connect_timeout": CONNECT_WITHIN,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
+    "keepalives_idle": IDLE,
+    "keepalives_interval": INTERVAL,
+    "keepalives_count": COUNT,
+    "tcp_user_timeout": LOST_AFTER * 1000,
+}
+SERVER_OPTIONS = {
+    "idle_in_transaction_session_timeout": f"{ABANDONED_AFTER}s",
+    "tcp_keepalives_idle": IDLE,
+    "tcp_keepalives_interval": INTERVAL,
+    "tcp_keepalives_count": COUNT,
+    "tcp_user_timeout": f"{LOST_AFTER}s",
 }
 
 
@@ -50,32 +68,53 @@ class PostgresDatabase(Database):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = read_url(url)
+        #: How every connection is made, that of the durable engine too.
+        self.options = OPTIONS | {"options": _ask_server(self.url)}
+        self._vigil = Vigil(self._answers)
         pool = {"pool_size": KEPT, "max_overflow": MORE, "pool_timeout": PATIENCE, "pool_recycle": 1800}
         engine = self._engine = self._connect(**pool)
         self._writer = engine.execution_options(isolation_level="SERIALIZABLE")
         self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._locks_engine = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(OPTIONS))
+        self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(self.options))
         event.listen(self._plain, "connect", _prepare)
         self._writing: set[asyncio.Task[Any]] = set()
 
     def _connect(self, **options: Any) -> AsyncEngine:
-        engine = create_async_engine(self.url, connect_args=dict(OPTIONS), use_native_hstore=False, **options)
+        arguments = dict(self.options)
+        engine = create_async_engine(self.url, connect_args=arguments, use_native_hstore=False, **options)
         event.listen(engine.sync_engine, "connect", _prepare)
+        self._vigil.watch(engine)
         return engine
+
+    async def _answers(self) -> bool:
+        """Tell whether the server answers; also by a refusal."""
+        try:
+            await (await self._open()).close()
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.OperationalError:
+            return True
+        return True
+
+    async def _open(self) -> psycopg.AsyncConnection:
+        """Open a connection of its own."""
+        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return await psycopg.AsyncConnection.connect(address, autocommit=True, **self.options)
 
     async def read(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         async def tell() -> T:
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(story, *args, **kwargs)
+            with _naming_outages():
+                async with self._reader.connect() as connection:
+                    return await connection.run_sync(story, *args, **kwargs)
 
         try:
-            return await _naming_outages(tell)
+            return await tell()
         except Unavailable:  # perhaps only a connection that the server has closed since
-            return await _naming_outages(tell)
+            return await tell()
 
     async def write(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -114,33 +153,38 @@ class PostgresDatabase(Database):
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._plain.execution_options(**options).connect() as connection:
-            yield connection
+        with ExitStack() as stack:
+            with _naming_outages():
+                connection = stack.enter_context(self._plain.execution_options(**options).connect())
+                connection.exec_driver_sql(PATIENT)  # a client may take what is read as slowly as it likes
+            try:
+                yield connection
+            except DBAPIError as error:
+                if _is_outage(error):
+                    raise _unavailable() from error
+                raise
 
     @asynccontextmanager
     async def _locked_elsewhere(self, thing: str, wait: bool) -> AsyncIterator[bool]:
         """Hold an advisory lock of the server for as long as a connection of its own lives."""
         key = int.from_bytes(sha256(thing.encode()).digest()[:8], "big", signed=True)
-        async with self._locks_engine.connect() as connection:
-            attempt = select(func.pg_try_advisory_lock(key))
-            while not (held := bool(await connection.scalar(attempt))) and wait:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_EVERY)  # no event is told to this process
+        attempt = select(func.pg_try_advisory_lock(key))
+        async with AsyncExitStack() as stack:
+            with _naming_outages():
+                connection = await stack.enter_async_context(self._locks_engine.connect())
+                while not (held := bool(await connection.scalar(attempt))) and wait:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_EVERY)  # no event is told to this process
             yield held
 
     async def announce(self, text: str) -> None:
         await self.act(lambda connection: connection.execute(select(func.pg_notify(CHANNEL, text))))
 
     async def announcements(self) -> AsyncIterator[str]:
-        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        try:
-            async with await psycopg.AsyncConnection.connect(
-                address, autocommit=True, **OPTIONS
-            ) as connection:
+        with _naming_outages():
+            async with await self._open() as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 async for notice in connection.notifies():
                     yield notice.payload
-        except psycopg.OperationalError as error:
-            raise Unavailable("database", "It does not answer; try again in a moment.") from error
 
     async def close(self) -> None:
         await asyncio.gather(*self._writing, return_exceptions=True)
@@ -161,6 +205,13 @@ def read_url(url: str) -> URL:
     return found.set(drivername="postgresql+psycopg")
 
 
+def _ask_server(url: URL) -> str:
+    """Return what the server is asked to do for a connection; what the URL asks for itself stands last."""
+    ours = " ".join(f"-c {name}={value}" for name, value in SERVER_OPTIONS.items())
+    theirs = url.query.get("options", ())
+    return " ".join((ours, *((theirs,) if isinstance(theirs, str) else theirs)))
+
+
 def _prepare(_connection: Any, record: Any) -> None:
     bear_nul(record.driver_connection)
 
@@ -170,7 +221,8 @@ async def _retell(tell: Callable[[], Awaitable[T]]) -> T:
     wait = FIRST_WAIT
     while True:
         try:
-            return await _naming_outages(tell)
+            with _naming_outages():
+                return await tell()
         except DBAPIError as error:
             if sqlstate(error) not in OVERTAKEN:
                 raise
@@ -178,22 +230,29 @@ async def _retell(tell: Callable[[], Awaitable[T]]) -> T:
         wait = min(2 * wait, LONGEST_WAIT)
 
 
-async def _naming_outages(tell: Callable[[], Awaitable[T]]) -> T:
+@contextmanager
+def _naming_outages() -> Iterator[None]:
     """Raise Unavailable for what will work again when the server does."""
     try:
-        return await tell()
+        yield
     except (DBAPIError, PoolExhausted) as error:
         if _is_outage(error):
-            raise Unavailable("database", "It does not answer; try again in a moment.") from error
+            raise _unavailable() from error
         raise
     except (OSError, psycopg.OperationalError) as error:
-        raise Unavailable("database", "It does not answer; try again in a moment.") from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("database", "It does not answer; try again in a moment.")
 
 
 def _is_outage(error: DBAPIError | PoolExhausted) -> bool:
     if isinstance(error, PoolExhausted) or error.connection_invalidated:
         return True
     state = sqlstate(error)
+    if state == ABANDONED:
+        return True
     # 08: connections; 53: disk, memory, connections used up; 57P: the server stops or starts.
     return isinstance(error.orig, psycopg.OperationalError) and (
         not state or state[:2] in ("08", "53") or state[:3] == "57P"

@@ -1,0 +1,181 @@
+"""A process is cut off from what it needs while all others are not: nothing is lost, and it comes back.
+
+Nothing tells it: connections stay open, and no byte passes.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from fleet import LEASE, Fleet
+from server import Server, define_posts, wait_until
+from tests.line import Line
+from tests.postgres import Postgres
+from tests.s3 import S3
+
+from swath.demo.upstream import Behaviour, Upstream
+
+USERS = [str(1000 + n) for n in range(120)]
+#: Seconds of an answer, and requests that a worker has under way.
+DELAY, CONCURRENCY = 0.25, 4
+#: Requests that a worker sends and cannot record: since its last checkpoint, and until its lease has run out.
+UNRECORDED = round((1 + LEASE + 1) * CONCURRENCY / DELAY)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of an undisturbed run."""
+    upstream = Upstream(Behaviour(hiccup_every=0, limit=None))
+    upstream.start()
+    with Server(tmp_path_factory.mktemp("calm")) as server:
+        defined = define_posts(server, upstream.url, USERS)
+        files = server.download(server.wait(server.trigger(defined["workflow"])))
+    upstream.stop()
+    return files
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """An upstream that is slow enough for something to happen meanwhile."""
+    running = Upstream(Behaviour(delay=DELAY, hiccup_every=0, limit=None))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def line(postgres: Postgres) -> Iterator[Line]:
+    """A line to the database's server."""
+    with Line(postgres.port) as laid:
+        yield laid
+
+
+def find_leases(url: str) -> set[str]:
+    """Return the workers that count as alive."""
+    with psycopg.connect(url) as connection:
+        return {name for (name,) in connection.execute("SELECT worker FROM leases")}
+
+
+def find_workers(url: str, execution_id: str) -> set[str]:
+    """Return who was the last to work on each of an execution's shards."""
+    query = (
+        "SELECT executor_id FROM swath_engine.workflow_status"
+        " WHERE name = 'run_shard' AND starts_with(workflow_uuid, %s)"
+    )
+    with psycopg.connect(url) as connection:
+        return {name for (name,) in connection.execute(query, (execution_id,))}
+
+
+def judge(
+    server: Server, execution_id: str, calm: dict[str, bytes], upstream: Upstream, repeats: int = 0
+) -> None:
+    """The execution ends as a calm one would have, and no more was asked for twice than that."""
+    execution = server.wait(execution_id, 120)
+    failures: list[Any] = server.get(f"/workflows/executions/{execution_id}/failures")["objects"]
+    assert execution["status"] == "succeeded", (execution, failures)
+    assert server.download(execution) == calm
+    seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
+    print(f"\n{len(seen)} pages, {seen.total() - len(seen)} repeats", flush=True)
+    assert execution["counters"]["pages"] == len(seen)
+    assert seen.total() - len(seen) <= repeats
+
+
+def test_C1_a_worker_cut_off_from_the_database_is_outlived_and_comes_back(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str, line: Line
+) -> None:
+    """It counts as dead while it still asks; the others do its work, and what it fetched changes nothing."""
+    far = {"SWATH_DATABASE_URL": line.through(database_url)}
+    with Fleet(tmp_path / "fleet", database_url, workers=3, far=far) as fleet:
+        server, cut_off = fleet.server, fleet.workers[-1].name
+        workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
+        execution_id = server.trigger(workflow)
+        fleet.wait_for_pages(execution_id, 40)
+        line.cut()
+        wait_until(lambda: cut_off not in find_leases(database_url), "the others have buried it")
+        pages = server.execution(execution_id)["counters"]["pages"]
+        fleet.wait_for_pages(execution_id, pages + 30)
+        line.heal()
+        judge(server, execution_id, calm, upstream, UNRECORDED)
+
+        wait_until(lambda: cut_off in find_leases(database_url), "it is one of them again")
+        upstream.reset()
+        again = server.trigger(workflow)
+        judge(server, again, calm, upstream)
+        assert cut_off in find_workers(database_url, again)
+
+
+def test_C3_a_worker_cut_off_sends_nothing_once_others_may_have_its_work(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str, line: Line
+) -> None:
+    """It cannot know whether there are any: it falls silent with its lease, and goes on where it was."""
+    far = {"SWATH_DATABASE_URL": line.through(database_url)}
+    with Fleet(tmp_path / "fleet", database_url, workers=1, far=far) as fleet:
+        server = fleet.server
+        workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
+        execution_id = server.trigger(workflow)
+        fleet.wait_for_pages(execution_id, 40)
+        line.cut()
+        falls_silent(upstream)
+        assert not server.execution(execution_id)["completed_at"]
+        line.heal()
+        judge(server, execution_id, calm, upstream)
+        assert upstream.total > UNRECORDED + 40, "There was nothing left to be silent about"
+
+
+def falls_silent(upstream: Upstream) -> None:
+    """Wait until nothing was sent for as long as many answers take."""
+    seen = [upstream.total]
+
+    def is_silent() -> bool:
+        threading.Event().wait(10 * DELAY)
+        before, seen[0] = seen[0], upstream.total
+        return before == seen[0]
+
+    wait_until(is_silent, "nothing more is sent")
+
+
+def test_C2_a_worker_cut_off_from_the_storage_waits_and_the_others_go_on(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str
+) -> None:
+    """Its shards stay its own, and what it fetched is recorded when the storage is there again."""
+    with S3() as s3, Line(s3.port) as line:
+        far = s3.reached_at("127.0.0.1", line.port)
+        with Fleet(tmp_path / "fleet", database_url, far=far, **s3.environment) as fleet:
+            server = fleet.server
+            workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
+            execution_id = server.trigger(workflow)
+            fleet.wait_for_pages(execution_id, 20)
+            line.cut()
+            pages = server.execution(execution_id)["counters"]["pages"]
+            fleet.wait_for_pages(execution_id, pages + 60)
+            assert not server.execution(execution_id)["completed_at"]
+            line.heal()
+            judge(server, execution_id, calm, upstream)
+
+
+def test_C2_an_api_process_cut_off_from_the_database_says_so(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str, line: Line
+) -> None:
+    """It answers 503 in the envelope, keeps nobody waiting, and works again; workers notice nothing."""
+    with Fleet(tmp_path / "fleet", database_url, workers=1) as fleet:
+        environment = fleet.environment | {"SWATH_DATABASE_URL": line.through(database_url)}
+        with Server(tmp_path / "fleet", "--no-worker", **environment) as server:
+            execution_id = server.trigger(define_posts(server, upstream.url, USERS[:20])["workflow"])
+            line.cut()
+            for refused in (
+                server.ask("GET", f"/workflows/executions/{execution_id}"),
+                server.ask("POST", "/collections", json={"name": "more", "items": ["1"]}),
+            ):
+                assert refused.status_code == 503
+                assert "database" in refused.json()["errors"][0]
+            assert requests.get(f"{server.url}/readyz", timeout=60).status_code == 503
+            assert requests.get(f"{server.url}/healthz", timeout=60).ok
+            assert fleet.server.wait(execution_id)["status"] == "succeeded"
+            line.heal()
+            wait_until(lambda: requests.get(f"{server.url}/readyz", timeout=60).ok, "it answers again")
+            assert server.execution(execution_id)["status"] == "succeeded"

@@ -23,6 +23,9 @@ class Line:
         self.port = int(self._listener.getsockname()[1])
         self._whole = threading.Event()
         self._whole.set()
+        self._is_cut = threading.Event()
+        #: What a client says when the line is to be cut, before and after it has passed.
+        self._before = self._after = b""
         self._over = threading.Event()
         self._ends: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -47,13 +50,18 @@ class Line:
         """Return the URL of something on loopback as it is reached by way of this line."""
         return re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{self.port}", url)
 
-    def cut(self) -> None:
-        """Let nothing pass from now on."""
-        self._whole.clear()
+    def cut(self, *, before: bytes = b"", after: bytes = b"") -> None:
+        """Let nothing pass from now on; or from the moment on when a client says this, or has said it."""
+        self._before, self._after = before, after
+        if not (before or after):
+            self._sever()
+        assert self._is_cut.wait(60), "Nobody said what the line is to be cut at"
 
     def heal(self) -> None:
         """Let everything pass again, first of all what waits."""
+        self._before = self._after = b""
         self._whole.set()
+        self._is_cut.clear()
 
     def _accept(self) -> None:
         while True:
@@ -77,10 +85,23 @@ class Line:
                     end = key.fileobj
                     assert isinstance(end, socket.socket)
                     part = end.recv(PART)
+                    said = part if end is near else b""
+                    self._heed(self._before, said)
                     self._whole.wait()
                     if not part:
                         return
                     other[end].sendall(part)
+                    self._heed(self._after, said)
+
+    def _heed(self, awaited: bytes, said: bytes) -> None:
+        """Cut the line if this is the moment."""
+        if awaited and awaited in said:
+            self._sever()
+
+    def _sever(self) -> None:
+        self._before = self._after = b""
+        self._whole.clear()
+        self._is_cut.set()
 
     def _reach(self) -> socket.socket:
         self._whole.wait()

@@ -25,6 +25,13 @@ USERS = [str(1000 + n) for n in range(120)]
 DELAY, CONCURRENCY = 0.25, 4
 #: Requests that a worker sends and cannot record: since its last checkpoint, and until its lease has run out.
 UNRECORDED = round((1 + LEASE + 1) * CONCURRENCY / DELAY)
+#: When a worker is cut off: with a transaction open, with one of which it does not learn the outcome, or
+#: whenever it happens to be.
+MOMENTS = [
+    pytest.param({"before": b"COMMIT"}, id="amid a transaction"),
+    pytest.param({"after": b"COMMIT"}, id="at a commit", marks=pytest.mark.slow),
+    pytest.param({}, id="at any moment", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +92,14 @@ def judge(
     assert seen.total() - len(seen) <= repeats
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_C1_a_worker_cut_off_from_the_database_is_outlived_and_comes_back(
-    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str, line: Line
+    moment: dict[str, bytes],
+    tmp_path: Path,
+    upstream: Upstream,
+    calm: dict[str, bytes],
+    database_url: str,
+    line: Line,
 ) -> None:
     """It counts as dead while it still asks; the others do its work, and what it fetched changes nothing."""
     far = {"SWATH_DATABASE_URL": line.through(database_url)}
@@ -94,8 +107,9 @@ def test_C1_a_worker_cut_off_from_the_database_is_outlived_and_comes_back(
         server, cut_off = fleet.server, fleet.workers[-1].name
         workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
         execution_id = server.trigger(workflow)
+        wait_until(lambda: cut_off in find_workers(database_url, execution_id), "it has work")
         fleet.wait_for_pages(execution_id, 40)
-        line.cut()
+        line.cut(**moment)
         wait_until(lambda: cut_off not in find_leases(database_url), "the others have buried it")
         pages = server.execution(execution_id)["counters"]["pages"]
         fleet.wait_for_pages(execution_id, pages + 30)

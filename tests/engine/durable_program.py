@@ -12,7 +12,6 @@ from pathlib import Path
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.durable import ENDED, configure, configure_shared
-from swath.store.database import PostgresDatabase
 
 folder, place, name, version = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 
@@ -57,7 +56,7 @@ async def heed(order: str, *words: str) -> object:
 
 
 async def main() -> None:
-    config = configure_shared(PostgresDatabase(place), name) if "://" in place else configure(Path(place))
+    config = configure_shared(place, name) if "://" in place else configure(Path(place))
     config["application_version"] = version
     DBOS(config=config)
     DBOS.launch()

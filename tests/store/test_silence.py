@@ -78,7 +78,7 @@ async def test_what_a_cut_off_process_has_locked_does_not_stop_the_others(
 
 
 async def test_what_the_server_is_asked_for(database_url: str) -> None:
-    """A transaction that locks nothing may be read slowly; what the URL asks for comes on top."""
+    """A transaction that locks nothing may be read slowly; what the URL asks for holds, too."""
     database = PostgresDatabase(f"{database_url}?options=-c%20statement_timeout%3D7s")
     timeout = "SHOW idle_in_transaction_session_timeout"
     assert await database.write(ask, timeout) == f"{ABANDONED_AFTER}s"

@@ -30,7 +30,7 @@ from swath.errors import Unavailable
 from swath.settings import Settings
 from swath.store import executions, recipes, work
 from swath.store.database import PostgresDatabase, sqlite_module
-from swath.store.postgres import read_url
+from swath.store.postgres import ABANDONED_AFTER, OPTIONS, read_url
 from swath.store.retention import claim
 from swath.store.sqlite import bear_ailments, try_disk
 from swath.store.work import Work
@@ -241,7 +241,7 @@ class Engine:
         seconds = self._worker.settings.worker_lease
         self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
         await self._worker.lease.take()
-        DBOS(config=configure_shared(database, name))
+        DBOS(config=configure_shared(database.url.render_as_string(hide_password=False), name))
 
     def _heed_disk(self, path: Path) -> None:
         """Have the durable engine wait for a disk that is full, and say so."""
@@ -406,14 +406,15 @@ def configure(path: Path) -> DBOSConfig:
     return own | _ALWAYS
 
 
-def configure_shared(database: PostgresDatabase, name: str) -> DBOSConfig:
+def configure_shared(url: str, name: str) -> DBOSConfig:
     """Return how it works on a PostgreSQL database, for a process with a name of its own.
 
-    Its connections are made as ours are: one that is cut off must not hold what it has locked.
+    Where that is cut off, its connections end as ours do.
     """
     own = DBOSConfig(
-        system_database_url=database.url.render_as_string(hide_password=False),
-        db_engine_kwargs={"connect_args": dict(database.options)},
+        system_database_url=url,
+        db_engine_kwargs={"connect_args": dict(OPTIONS)},
+        sys_db_idle_transaction_timeout_sec=ABANDONED_AFTER,
         dbos_system_schema=SCHEMA,
         sys_db_pool_size=ENGINE_CONNECTIONS,
         executor_id=name,

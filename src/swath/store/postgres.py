@@ -51,13 +51,17 @@ OPTIONS: dict[str, Any] = {
     "keepalives_count": COUNT,
     "tcp_user_timeout": LOST_AFTER * 1000,
 }
-SERVER_OPTIONS = {
-    "idle_in_transaction_session_timeout": f"{ABANDONED_AFTER}s",
-    "tcp_keepalives_idle": IDLE,
-    "tcp_keepalives_interval": INTERVAL,
-    "tcp_keepalives_count": COUNT,
-    "tcp_user_timeout": f"{LOST_AFTER}s",
-}
+#: Said once a connection is there and not as it is made, for poolers refuse that.
+SERVER_SETTINGS = "; ".join(
+    f"SET {name} = '{value}'"
+    for name, value in {
+        "idle_in_transaction_session_timeout": f"{ABANDONED_AFTER}s",
+        "tcp_keepalives_idle": IDLE,
+        "tcp_keepalives_interval": INTERVAL,
+        "tcp_keepalives_count": COUNT,
+        "tcp_user_timeout": f"{LOST_AFTER}s",
+    }.items()
+)
 
 
 class PostgresDatabase(Database):
@@ -68,8 +72,6 @@ class PostgresDatabase(Database):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = read_url(url)
-        #: How every connection is made, that of the durable engine too.
-        self.options = OPTIONS | {"options": _ask_server(self.url)}
         self._vigil = Vigil(self._answers)
         pool = {"pool_size": KEPT, "max_overflow": MORE, "pool_timeout": PATIENCE, "pool_recycle": 1800}
         engine = self._engine = self._connect(**pool)
@@ -77,13 +79,12 @@ class PostgresDatabase(Database):
         self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._locks_engine = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(self.options))
+        self._plain = create_engine(self.url, poolclass=NullPool, connect_args=dict(OPTIONS))
         event.listen(self._plain, "connect", _prepare)
         self._writing: set[asyncio.Task[Any]] = set()
 
     def _connect(self, **options: Any) -> AsyncEngine:
-        arguments = dict(self.options)
-        engine = create_async_engine(self.url, connect_args=arguments, use_native_hstore=False, **options)
+        engine = create_async_engine(self.url, connect_args=dict(OPTIONS), use_native_hstore=False, **options)
         event.listen(engine.sync_engine, "connect", _prepare)
         self._vigil.watch(engine)
         return engine
@@ -101,7 +102,7 @@ class PostgresDatabase(Database):
     async def _open(self) -> psycopg.AsyncConnection:
         """Open a connection of its own."""
         address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return await psycopg.AsyncConnection.connect(address, autocommit=True, **self.options)
+        return await psycopg.AsyncConnection.connect(address, autocommit=True, **OPTIONS)
 
     async def read(
         self, story: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -182,7 +183,7 @@ class PostgresDatabase(Database):
     async def announcements(self) -> AsyncIterator[str]:
         with _naming_outages():
             async with await self._open() as connection:
-                await connection.execute(f"LISTEN {CHANNEL}")
+                await connection.execute(f"{SERVER_SETTINGS}; LISTEN {CHANNEL}")
                 async for notice in connection.notifies():
                     yield notice.payload
 
@@ -205,15 +206,10 @@ def read_url(url: str) -> URL:
     return found.set(drivername="postgresql+psycopg")
 
 
-def _ask_server(url: URL) -> str:
-    """Return what the server is asked to do for a connection; what the URL asks for itself stands last."""
-    ours = " ".join(f"-c {name}={value}" for name, value in SERVER_OPTIONS.items())
-    theirs = url.query.get("options", ())
-    return " ".join((ours, *((theirs,) if isinstance(theirs, str) else theirs)))
-
-
-def _prepare(_connection: Any, record: Any) -> None:
+def _prepare(connection: Any, record: Any) -> None:
     bear_nul(record.driver_connection)
+    connection.cursor().execute(SERVER_SETTINGS)
+    connection.commit()
 
 
 async def _retell(tell: Callable[[], Awaitable[T]]) -> T:

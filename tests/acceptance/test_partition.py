@@ -68,14 +68,14 @@ def find_leases(url: str) -> set[str]:
         return {name for (name,) in connection.execute("SELECT worker FROM leases")}
 
 
-def find_workers(url: str, execution_id: str) -> set[str]:
-    """Return who was the last to work on each of an execution's shards."""
+def find_workers(url: str, execution_id: str, *states: str) -> set[str]:
+    """Return who was the last to work on each of an execution's shards that are in one of these states."""
     query = (
         "SELECT executor_id FROM swath_engine.workflow_status"
-        " WHERE name = 'run_shard' AND starts_with(workflow_uuid, %s)"
+        " WHERE name = 'run_shard' AND starts_with(workflow_uuid, %s) AND status = ANY(%s)"
     )
     with psycopg.connect(url) as connection:
-        return {name for (name,) in connection.execute(query, (execution_id,))}
+        return {name for (name,) in connection.execute(query, (execution_id, list(states)))}
 
 
 def judge(
@@ -107,8 +107,8 @@ def test_C1_a_worker_cut_off_from_the_database_is_outlived_and_comes_back(
         server, cut_off = fleet.server, fleet.workers[-1].name
         workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
         execution_id = server.trigger(workflow)
-        wait_until(lambda: cut_off in find_workers(database_url, execution_id), "it has work")
         fleet.wait_for_pages(execution_id, 40)
+        wait_until(lambda: cut_off in find_workers(database_url, execution_id, "PENDING"), "it has work")
         line.cut(**moment)
         wait_until(lambda: cut_off not in find_leases(database_url), "the others have buried it")
         pages = server.execution(execution_id)["counters"]["pages"]
@@ -120,7 +120,25 @@ def test_C1_a_worker_cut_off_from_the_database_is_outlived_and_comes_back(
         upstream.reset()
         again = server.trigger(workflow)
         judge(server, again, calm, upstream)
-        assert cut_off in find_workers(database_url, again)
+        assert cut_off in find_workers(database_url, again, "SUCCESS")
+
+
+def test_C3_a_worker_takes_up_again_what_it_never_let_go_of(
+    tmp_path: Path, upstream: Upstream, calm: dict[str, bytes], database_url: str, line: Line
+) -> None:
+    """Its shards were put back by one who died before they were taken: it has each twice, and one counts."""
+    far = {"SWATH_DATABASE_URL": line.through(database_url)}
+    with Fleet(tmp_path / "fleet", database_url, far=far) as fleet:
+        server, cut_off = fleet.server, fleet.workers[-1].name
+        workflow = define_posts(server, upstream.url, USERS, concurrency=CONCURRENCY)["workflow"]
+        execution_id = server.trigger(workflow)
+        fleet.wait_for_pages(execution_id, 40)
+        wait_until(lambda: cut_off in find_workers(database_url, execution_id, "PENDING"), "it has work")
+        line.cut()
+        wait_until(lambda: cut_off not in find_leases(database_url), "the other has buried it")
+        fleet.workers[0].kill()
+        line.heal()
+        judge(server, execution_id, calm, upstream, 2 * UNRECORDED)
 
 
 def test_C3_a_worker_cut_off_sends_nothing_once_others_may_have_its_work(

@@ -122,6 +122,13 @@ class Checkpoints:
         self._events.append({"at": now_ms(), "kind": kind, "data": json.dumps(dict(data))})
 
     def open(self, shard: OpenShard) -> None:
+        """Take in a shard that was claimed just now.
+
+        This process may have it still open from before: put back by others who took it for dead, it came
+        here again. The earlier one is fenced then, as if another process had claimed it.
+        """
+        if (earlier := self._shards.get(shard.number)) is not None:
+            earlier.fence()
         self._shards[shard.number] = shard
 
     def clear_out(self) -> None:
@@ -137,7 +144,8 @@ class Checkpoints:
     async def close(self, shard: OpenShard) -> None:
         """Record all that the shard has left, then forget it."""
         await self.commit()
-        self._shards.pop(shard.number, None)
+        if self._shards.get(shard.number) is shard:
+            del self._shards[shard.number]
 
     async def make_room(self) -> None:
         """Ask for a checkpoint when much has gathered, and wait for one when too much has."""
@@ -185,14 +193,16 @@ class Checkpoints:
             lines = [shard.take_line() for shard in changed]
             self._full.clear()
             self._room.set()
-            await self._record(pages, lines, events)
+            for number in await self._record(pages, lines, events):
+                next(shard for shard in changed if shard.number == number).fence()
 
     async def _record(
         self,
         pages: Mapping[int, Sequence[PageRecord]],
         lines: Sequence[ShardLine],
         events: Sequence[Mapping[str, Any]],
-    ) -> None:
+    ) -> list[int]:
+        """Make lines true; return the numbers of the shards that are another's."""
         mark = uuid4().hex
         sealed = await asyncio.to_thread(seal, pages) if pages else None
 
@@ -203,8 +213,7 @@ class Checkpoints:
                 checkpoints.commit_checkpoint, self._execution_id, lines, events, mark, now=now_ms()
             )
 
-        for number in await self._insist(record):
-            self._shards[number].fence()
+        return await self._insist(record)
 
     async def _insist(self, record: Callable[[], Awaitable[list[int]]]) -> list[int]:
         """Record whatever comes between: an outage, or a fault of ours that a new version may mend."""

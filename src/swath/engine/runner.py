@@ -80,10 +80,9 @@ async def run_shard(live: LiveExecution, number: int, batch: int) -> tuple[int, 
     finally:
         await live.checkpoints.close(shard)
     done = not any(True for _ in progress.unfinished())
-    state = "done" if done else "yielded"
     if done or not live.worker.draining:
-        await live.worker.database.write(shards.leave_shard, live.id, number, shard.claim, state)
-    return sum(progress.reasons().values()), done and not shard.fenced
+        done = await live.worker.database.write(shards.leave_shard, live.id, number, shard.claim)
+    return sum(progress.reasons().values()), done
 
 
 class ShardRunner:

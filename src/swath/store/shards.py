@@ -139,16 +139,20 @@ def claim_shard(connection: Connection, execution_id: str, number: int) -> Row[A
     return connection.execute(select(shards).where(here)).one()
 
 
-def leave_shard(connection: Connection, execution_id: str, number: int, claim: int, state: str) -> None:
-    """Let go of a shard as `done` or `yielded`, unless somebody else has claimed it.
+def leave_shard(connection: Connection, execution_id: str, number: int, claim: int) -> bool:
+    """Let go of a shard, unless somebody else has claimed it; tell whether all of it is done.
 
+    What is recorded decides that, not what its worker believes: the execution ends when all shards are done.
     Whoever stops in good order was not fruitless, even if it had no time to get any further.
     """
-    connection.execute(
+    stored = find_progress(connection, execution_id, number)
+    done = stored is not None and not any(True for _ in ShardProgress.decode(stored).unfinished())
+    changed = connection.execute(
         update(shards)
         .where(shards.c.execution_id == execution_id, shards.c.number == number, shards.c.claim == claim)
-        .values(state=state, fruitless=0)
+        .values(state="done" if done else "yielded", fruitless=0)
     )
+    return done and changed.rowcount == 1
 
 
 def drop_shard(connection: Connection, execution_id: str, number: int) -> None:

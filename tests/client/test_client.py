@@ -157,6 +157,15 @@ def test_waits_are_as_asked_and_bounded() -> None:
     assert read_retry_after("soon") is None
 
 
+@pytest.mark.parametrize("library", ["polars", "pandas"])
+def test_a_library_of_data_frames_that_is_missing_is_named(library: str) -> None:
+    """Neither is a part of Swath."""
+    code = f"import sys; sys.modules[{library!r}] = None; from swath.client.frames import *; "
+    code += f"to_{library}(b'a', 'csv')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"ModuleNotFoundError: {library} is not installed here: pip install {library}" in ran.stderr
+
+
 def test_importing_the_client_imports_no_server() -> None:
     """A notebook does not pay for FastAPI, the database and the durable engine."""
     code = "import sys, swath.client; print(*sorted(sys.modules))"

@@ -2,13 +2,13 @@
 
 import io
 import json
+from importlib import import_module
 from typing import Any
 
 
 def to_polars(data: bytes, file_format: str) -> Any:
-    """Return a polars data frame of a result file."""
-    import polars  # noqa: PLC0415 - optional, the caller's
-
+    """Return a polars data frame of a result file. Raises ModuleNotFoundError where there is no polars."""
+    polars = _library("polars")
     if file_format == "csv":
         return polars.read_csv(data, infer_schema_length=None) if data.strip() else polars.DataFrame()
     if file_format == "parquet":
@@ -17,14 +17,22 @@ def to_polars(data: bytes, file_format: str) -> Any:
 
 
 def to_pandas(data: bytes, file_format: str) -> Any:
-    """Return a pandas data frame of a result file."""
-    import pandas  # noqa: PLC0415 - optional, the caller's
-
+    """Return a pandas data frame of a result file. Raises ModuleNotFoundError where there is no pandas."""
+    pandas = _library("pandas")
     if file_format == "csv":
         return pandas.read_csv(io.BytesIO(data)) if data.strip() else pandas.DataFrame()
     if file_format == "parquet":
         return pandas.read_parquet(io.BytesIO(data))
     return pandas.DataFrame(flat_rows(data, file_format))
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{name} is not installed here: pip install {name}", name=error.name
+        ) from None
 
 
 def flat_rows(data: bytes, file_format: str) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ class Way:
 WAYS = {
     "swath_way": Way("Swath"),
     "bare": Way("bare pyreqwest"),
+    "floor": Way("by hand, nothing durable"),
     "aiohttp_pandas": Way("aiohttp + pandas", "aiohttp pandas orjson uvloop"),
     "scrapy_feed": Way("Scrapy", "scrapy", 0.15),
     "dlt_client": Way("dlt, REST client", "dlt[parquet]", 0.25),

@@ -98,8 +98,8 @@ def test_all_or_nothing(alice: Client) -> None:
     text = TEXT.replace("source_collection: People", "source_collection: Peple")
     found = errors(alice.ask("POST", "/formulas", data=text.encode()), 400)
     assert found == {
-        f"workflows.{NAME}.mappings[0].source_collection": "There is no collection 'Peple', here or kept; "
-        "did you mean 'People'?"
+        f"workflows.{NAME}.mappings[0].source_collection": "Line 10: There is no collection 'Peple', "
+        "here or kept; did you mean 'People'?"
     }
     assert alice.get("/endpoints") == alice.get("/collections") == []
 

@@ -77,6 +77,24 @@ def test_a_change_is_shown_before_it_is_made(remote: Swath, folder: Path) -> Non
     assert [each["name"] for each in planned["changes"] if each["action"] == "update"] == ["Changing"]
 
 
+def test_what_a_formula_refers_to_in_vain_is_told_with_file_and_line(
+    swath: Swath, remote: Swath, folder: Path
+) -> None:
+    """All of it at once, with and without a server, though the server is sent no file but its items."""
+    text = (folder / "posts.yaml").read_text()
+    (folder / "posts.yaml").write_text(
+        text.replace("endpoint: Posts", "endpoint: Post").replace("collection: People", "collection: Peple")
+    )
+    where = f"swath: posts.yaml:%d: workflows.{NAME}."
+    for ran in (swath("run", "posts.yaml"), remote("apply", "posts.yaml"), remote("preview", "posts.yaml")):
+        assert ran.returncode == 2
+        assert ran.stderr.splitlines()[-2:] == [
+            where % 9 + "endpoint: There is no endpoint 'Post', here or kept; did you mean 'Posts'?",
+            where % 10 + "mappings[0].source_collection: There is no collection 'Peple', here or kept; "
+            "did you mean 'People'?",
+        ]
+
+
 def test_a_preview_shows_tables_and_an_estimate(remote: Swath) -> None:
     """Of a file that nobody has applied, secrets masked."""
     ran = remote("preview", "posts.yaml", "--items=1")

@@ -37,6 +37,16 @@ def explain(error: Exception) -> tuple[list[str], int]:
     raise error
 
 
+def find_fields(error: Exception) -> list[tuple[str, str]]:
+    """Return what a refusal says of fields, ours or a server's; empty where it is none."""
+    client = sys.modules.get("swath.client.faults")
+    if isinstance(error, FieldError):
+        return list(error.fields)
+    if client is not None and isinstance(error, client.ApiError) and error.status in _REFUSALS:
+        return list(error.fields.items())
+    return []
+
+
 def tell(field: str, message: str, file: str | None = None) -> str:
     """Return a finding as a line: `FILE:LINE: field: message`, as far as file and line are known."""
     found = re.match(r"Line (\d+): ", message)

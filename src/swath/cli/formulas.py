@@ -43,7 +43,8 @@ def apply(
     given, formulas, client = read_secrets(secret), [FormulaFile(path) for path in files], connect()
     for formula in formulas:
         known = _secrets_of(formula, given)
-        planned = client.apply(formula.body, known, dry_run=True)
+        with formula.naming():
+            planned = client.apply(formula.body, known, dry_run=True)
         if not as_json:
             show_changes(formula.path, planned)
         if dry_run:
@@ -121,7 +122,8 @@ def preview(
         known = read_secrets(secret)
         names = [name for listed in file.formula.secrets.values() for name in listed if name not in known]
         secrets = find_secrets(names, ask=True) | known
-        shown = client.preview(file.body, workflow=file.choose(workflow), secrets=secrets, **wish)
+        with file.naming():
+            shown = client.preview(file.body, workflow=file.choose(workflow), secrets=secrets, **wish)
     else:
         shown = client.workflows[target].preview(**wish)
     if as_json:

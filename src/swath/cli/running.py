@@ -168,7 +168,8 @@ async def _pick(context: Context, user: User, view: View, place: Place) -> tuple
 
 
 async def _trigger(context: Context, user: User, job: Job) -> str:
-    applied = await formulas.apply(context, user, job.source, job.secrets)
+    with job.file.naming():
+        applied = await formulas.apply(context, user, job.source, job.secrets)
     workflow_id = str(applied.workflows[job.line[0]])
     for variable, items in job.inputs.items():
         await _feed(context, user, workflow_id, variable, items)

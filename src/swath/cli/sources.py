@@ -1,16 +1,21 @@
 """Formulas in files, with the lists that lie beside them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from swath.cli.failures import Wrong, tell
+from swath.cli.failures import Wrong, find_fields, tell
 from swath.cli.lists import read_list
 from swath.cli.options import read_text
 from swath.errors import InvalidInput
-from swath.flow.formula import Formula, SourceText, read_formula
+from swath.flow.formula import Formula, SourceText, point, read_formula
+from swath.flow.formula.structure import SECTIONS
 
 Json = Any
+
+_LINE: Final = re.compile(r"\ALine \d+: ")
 
 
 class FormulaFile:
@@ -24,6 +29,19 @@ class FormulaFile:
             self.formula: Formula = read_formula(self.source)
         except InvalidInput as error:
             raise Wrong(*(tell(field, message, str(path)) for field, message in error.fields)) from None
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Let what is found wrong with the formula later be told with file and line, too. Raises Wrong."""
+        try:
+            yield
+        except Exception as error:
+            found = [each for each in find_fields(error) if each[0].partition(".")[0] in SECTIONS]
+            if not found:
+                raise
+            if self._has_files:  # what a server was sent has other lines
+                found = [(field, _LINE.sub("", message)) for field, message in found]
+            raise Wrong(*(tell(*each, str(self.path)) for each in point(self.source, found))) from None
 
     @property
     def body(self) -> Json:

@@ -1,14 +1,15 @@
 """Formulas: apply one, creating or updating by name in one transaction, and give one back."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from swath.errors import FieldError, InvalidInput
 from swath.flow.checks import feeder_of
 from swath.flow.definition import Endpoint, Json, VariableMapping, Workflow
-from swath.flow.formula import Change, Formula, SourceText, read_formula, write_text
+from swath.flow.formula import Change, Formula, SourceText, point, read_formula, write_text
 from swath.flow.formula.hints import nearest
 from swath.operations import collections, workflows
 from swath.operations.application import Application
@@ -47,7 +48,8 @@ async def apply(
         return await attempt(context, user, source, secrets or {}, lambda work: _tell(work, dry_run=True))
     formula = await _read(source, secrets or {})
     async with collections.hold_named(context, user, formula.collections):
-        return await context.database.write(_apply, context, user, formula, source.text, secrets or {})
+        with _pointing(source):
+            return await context.database.write(_apply, context, user, formula, source.text, secrets or {})
 
 
 T = TypeVar("T")
@@ -77,10 +79,21 @@ async def attempt(
 
     try:
         async with collections.hold_named(context, user, formula.collections):
-            await context.database.write(story)
+            with _pointing(source):
+                await context.database.write(story)
     except _Attempt as attempted:
         return cast(T, attempted.value)
     raise AssertionError  # the story always raises
+
+
+@contextmanager
+def _pointing(source: SourceText) -> Iterator[None]:
+    """Let what a formula refers to in vain be told with its line."""
+    try:
+        yield
+    except InvalidInput as error:
+        first, *more = point(source, error.fields)
+        raise InvalidInput(*first, *more) from None
 
 
 async def _read(source: SourceText, secrets: Mapping[str, Json]) -> Formula:

@@ -62,12 +62,21 @@ def _called(names: Mapping[str, str], thing_id: str | None) -> str | None:
 
 
 def resolve(names: Names, written: Workflow) -> Workflow:
-    """Return a workflow that refers by ids. Raises InvalidInput for what is not there."""
-    mappings = tuple(
-        _resolve_mapping(names, f"mappings[{number}]", each) for number, each in enumerate(written.mappings)
-    )
-    endpoint = _find("endpoint", "endpoint", written.endpoint_id, names.own_endpoints, names.endpoints)
-    return replace(written, endpoint_id=endpoint, mappings=mappings)
+    """Return a workflow that refers by ids. Raises InvalidInput with all that is not there."""
+    wrong: list[tuple[str, str]] = []
+    endpoint, mappings = written.endpoint_id, []
+    try:
+        endpoint = _find("endpoint", "endpoint", endpoint, names.own_endpoints, names.endpoints)
+    except InvalidInput as error:
+        wrong += error.fields
+    for number, each in enumerate(written.mappings):
+        try:
+            mappings.append(_resolve_mapping(names, f"mappings[{number}]", each))
+        except InvalidInput as error:
+            wrong += error.fields
+    if wrong:
+        raise InvalidInput(*wrong[0], *wrong[1:])
+    return replace(written, endpoint_id=endpoint, mappings=tuple(mappings))
 
 
 def _resolve_mapping(names: Names, place: str, written: VariableMapping) -> VariableMapping:

@@ -1,7 +1,7 @@
 """A formula: endpoints, workflows, collections and proxies in one text that can be kept in git and shared."""
 
 from swath.flow.formula.changes import Change, compare
-from swath.flow.formula.reading import read_formula, read_plain
+from swath.flow.formula.reading import point, read_formula, read_plain
 from swath.flow.formula.schema import schema
 from swath.flow.formula.structure import Formula, ListedProxy
 from swath.flow.formula.text import LONGEST, SourceText
@@ -15,6 +15,7 @@ __all__ = [
     "SourceText",
     "compare",
     "describe",
+    "point",
     "read_formula",
     "read_plain",
     "schema",

@@ -1,6 +1,6 @@
 """From the text of a formula to what it holds; all that is wrong with it at once: line, field and remedy."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -31,6 +31,15 @@ def read_formula(text: str | SourceText) -> Formula:
     A message begins with the line, as in `Line 12: ...`; its field is the place: `workflows.Repos.paginator`.
     """
     return _Reader(text if isinstance(text, SourceText) else SourceText(text)).read()
+
+
+def point(source: SourceText, findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with the lines of their fields, as far as the formula has these."""
+    pointed = []
+    for field, message in findings:
+        path = () if message.startswith("Line ") else _locate(source.value, field)
+        pointed.append((field, f"Line {source.line(path)}: {message}" if path else message))
+    return pointed
 
 
 def read_plain(value: Json) -> Formula:

@@ -1,13 +1,15 @@
 """Every view can be used by whoever does not see it, or has no mouse."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
 from tests.ui.sights import Sight, furnish
+from tests.upstreams.scripted import Play, Scripted
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +63,74 @@ def test_the_keyboard_is_enough(browser: Browser, furnished: tuple[Server, list[
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     person.close()
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Press the key until what is wanted has the focus."""
+    expect(wanted).to_be_visible()
+    for _ in range(80):
+        page.keyboard.press(key)
+        if wanted.evaluate("each => each === document.activeElement"):
+            return
+    raise AssertionError(f"{key} never comes to {wanted}")
+
+
+def test_a_whole_run_without_a_mouse(browser: Browser, furnished: tuple[Server, list[Sight]]) -> None:
+    """Paste a command, take its id from a list, leave the text's editor, save, run, cancel."""
+    server, _ = furnished
+    person = Person(browser, server.url)
+    person.sign_in(server.token)
+    with Scripted() as upstream:
+        upstream.on("/slow/*", lambda asked: Play.json({"rows": [{"n": 1}]}, delay=3.0))
+        page = person.open("/workflows/new/curl")
+        define_by_keys(page, f"curl {upstream.url}/slow/7")
+        run_by_keys(page)
+    person.close()
+    assert person.complaints == []
+
+
+def define_by_keys(page: Page, command: str) -> None:
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True)
+
+    tab_to(page, page.get_by_label("Paste cURL here"))
+    page.keyboard.type(command)
+    tab_to(page, button("Read the cURL"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Read; look it over below")).to_be_visible()
+    tab_to(page, button("Take 7 from a list"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("Items of slow_id, a line each"), "Shift+Tab")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("".join(f"\n{number}" for number in range(100, 190)))
+    expect(page.locator(".cm-content")).to_contain_text("189")
+    tab_to(page, button("Formula"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator(".cm-content"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.locator(".cm-content")).not_to_be_focused()
+    tab_to(page, button("Save"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/workflows/[0-9a-f-]{36}"))
+    page.wait_for_function("window.did_handshake")
+
+
+def run_by_keys(page: Page) -> None:
+    tab_to(page, page.get_by_role("button", name="Run…", exact=True))
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("91 input items.")).to_be_visible()
+    tab_to(page, dialog.get_by_role("combobox", name="Format"))
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", name="jsonl")).to_be_visible()
+    page.keyboard.press("Escape")
+    tab_to(page, dialog.get_by_role("button", name="Run", exact=True))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/executions/*")
+    page.wait_for_function("window.did_handshake")
+    tab_to(page, page.get_by_role("button", name="Cancel", exact=True))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("dialog").get_by_role("button", name="Cancel it"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status", name="Status")).to_have_text("cancelled")

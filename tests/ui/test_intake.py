@@ -63,7 +63,20 @@ def test_a_file_is_chosen_by_the_button(admin: Person, server: Server, tmp_path:
     with page.expect_file_chooser() as chooser:
         press(page, "Upload a file…")
     chooser.value.set_files(file)
-    expect(page.get_by_label("URL, with {{variables}}")).to_have_value("https://api.example.com/orders")
+    url = page.get_by_label("URL, with {{variables}}")
+    expect(url).to_have_value("https://api.example.com/orders")
+    file = tmp_path / "formula.yaml"
+    file.write_text(
+        "# Mine.\nendpoints: {E: {url: https://api.example.com/x}}\nworkflows: {W: {endpoint: E}}\n"
+    )
+    page.get_by_role("link", name="From formula").click()
+    page.wait_for_url("**/workflows/new/formula")
+    with page.expect_file_chooser() as chooser:
+        press(page, "Upload a file…")
+    chooser.value.set_files(file)
+    expect(url).to_have_value("https://api.example.com/x")
+    expect(page.locator(".cm-content")).to_contain_text("# Mine.")
+    assert page.goto("/workflows/new/nothing").status == 404
 
 
 def test_a_value_of_the_command_becomes_a_list(admin: Person, server: Server) -> None:

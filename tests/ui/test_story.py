@@ -253,7 +253,10 @@ def test_a_view_that_is_open_survives_a_restart(admin: Person, server: Server, s
     """The server is stopped and comes back at the same address; the view goes on by itself."""
     page = admin.open("/collections")
     port = server.url.rsplit(":", 1)[1]
+    press(page, "New collection…")
+    expect(page.get_by_role("dialog")).to_be_visible()
     server.stop()
+    expect(page.locator(".q-dialog")).to_have_attribute("inert", "")
     server.start(port)
     server.post("/collections", {"name": "Made after the restart", "items": ["x"]})
     page.wait_for_function(

@@ -53,7 +53,6 @@ class _Fields:
         self._columns = ui.select([], multiple=True, label="Columns")
         self._columns.props("outlined dense use-chips options-dense")
         self._way = _select(dict(self._ways), "What becomes of them")
-        self._way.value = "replace"
         self._execution.on_value_change(self._choose)
         self._table.on_value_change(
             lambda event: self._columns.set_options(self._tables.get(event.value, []))

@@ -48,7 +48,7 @@ class Form:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._alert = ui.label().classes("alert").props('role="alert"')
-        with ui.element("div").classes("line"):
+        with ui.element("div").classes("line deeds"):
             button(self._does, self._try, self._kind)
             button(self._leave, self._dialog.close)
         self._card.__exit__(kind, error, trace)

@@ -106,7 +106,8 @@ class Editor:
         self._text.on_value_change(self._text_changed)
         hint = "Everything a formula can hold is described in its schema, at "
         schema = "/cloud/api/v1/formula.schema.json"
-        show(tag("p", hint, tag("a", "formula.schema.json", href=schema), ".", class_="hint"))
+        leave = ". Esc, then Tab leaves the text."
+        show(tag("p", hint, tag("a", "formula.schema.json", href=schema), leave, class_="hint"))
         self._quiet = ui.timer(QUIET, self._pause, active=False)
 
     def _form_changed(self) -> None:

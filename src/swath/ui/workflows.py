@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from nicegui import ui
 
-from swath.errors import FieldError
+from swath.errors import FieldError, NotFound
 from swath.importers import KINDS
 from swath.operations import executions, formulas, imports, workflows
 from swath.operations.workflows import WorkflowLine
@@ -28,8 +28,11 @@ RECENT = 8
 #: Bytes of a file that is imported.
 LARGEST = 64 << 20
 _COLUMNS = ("Workflow", "Last execution", ("Items", "num"), ("Rows", "num"), "Health", "When")
+#: What is no import: a formula itself, as a file or pasted.
+FORMULA = "formula"
 _WORDS = {"curl": "cURL", "har": "HAR", "openapi": "OpenAPI", "postman": "Postman", "airbyte": "Airbyte"}
 _ADVICE = {
+    FORMULA: "Upload or paste a formula, in YAML or JSON.",
     "curl": "Paste a command as a browser's developer tools copy it: Network, a request, Copy as cURL.",
     "har": "Upload or paste a HAR file: developer tools, Network, Save all as HAR.",
     "openapi": "Upload or paste an OpenAPI 3 document.",
@@ -100,6 +103,8 @@ async def write_new(visit: Visit) -> None:
 
 @view("/workflows/new/{kind}", "New workflow", "/workflows")
 async def import_new(visit: Visit, kind: str) -> None:
+    if kind not in (*KINDS, FORMULA):
+        raise NotFound("kind", f"There is no import of {kind!r}.")
     await _draw_new(visit, kind)
 
 
@@ -118,7 +123,7 @@ async def _draw_new(visit: Visit, kind: str | None) -> None:
             button("Save", save, "primary")
     places = [
         ("Write it", None),
-        *((f"From {_WORDS.get(each, each)}", each) for each in KINDS),
+        *((f"From {_WORDS.get(each, each)}", each) for each in (*KINDS, FORMULA)),
     ]
     links = [
         link(
@@ -139,9 +144,9 @@ def _draw_import(editor: Editor, kind: str) -> None:
     word = _WORDS.get(kind, kind)
 
     async def take(event: Any) -> None:
+        text = (await event.file.read()).decode("utf-8-sig", "replace")
         try:
-            text = (await event.file.read()).decode("utf-8-sig", "replace")
-            found = await asyncio.to_thread(imports.read, kind, text)
+            found = await asyncio.to_thread(_read, kind, text)
         except FieldError as error:
             notes.set_content(str(tag("p", describe(error), class_="alert", role="alert")))
             return
@@ -154,6 +159,12 @@ def _draw_import(editor: Editor, kind: str) -> None:
     with paste(f"Paste {word} here", ways, LARGEST, rows=5):
         upload("Upload a file…", take, LARGEST)
     notes = show(Markup())
+
+
+def _read(kind: str, text: str) -> dict[str, Any]:
+    if kind == FORMULA:
+        return {"formula": text, "secrets": {}, "notes": []}
+    return imports.read(kind, text)
 
 
 @view("/workflows/{workflow_id}", "Workflow", "/workflows")

@@ -126,8 +126,8 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => {
     const view = document.getElementById("content");
     if (!view) return;
-    if (away.ariaHidden === "false") typing = view.contains(document.activeElement) ? document.activeElement : null;
-    view.inert = away.ariaHidden === "false";
+    if (away.ariaHidden === "false") typing = document.activeElement?.closest("#content, .q-dialog") ? document.activeElement : null;
+    for (const each of [view, ...document.querySelectorAll(".q-dialog")]) each.inert = away.ariaHidden === "false";
     if (!view.inert) typing?.focus();
   }).observe(away, { attributes: true, attributeFilter: ["aria-hidden"] });
 });

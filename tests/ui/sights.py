@@ -121,6 +121,7 @@ def _list(posts: dict[str, str], ended: list[str], runs: str, made: tuple[str, s
     yield Sight("formula", f"/workflows/{posts['workflow']}", _turn_to_formula)
     yield Sight("run", f"/workflows/{posts['workflow']}", _ask_to_run)
     yield Sight("new", "/workflows/new/curl")
+    yield Sight("imported", "/workflows/new/curl", _paste)
     yield Sight("executions", "/executions", shown="table")
     yield Sight("execution", f"/executions/{runs}", shown="canvas")
     yield Sight("ended", partly, shown="canvas")
@@ -145,6 +146,14 @@ def _list(posts: dict[str, str], ended: list[str], runs: str, made: tuple[str, s
 def _try(page: Page) -> None:
     page.get_by_role("button", name="Try", exact=True).click()
     expect(page.get_by_role("region", name="What came").locator("table").first).to_be_visible()
+
+
+def _paste(page: Page) -> None:
+    command = "curl 'https://api.example.com/users/43823188/posts?q=red+shoes' -H 'X-Api-Key: not-a-real-key'"
+    page.get_by_label("Paste cURL here").fill(command)
+    page.get_by_role("button", name="Read the cURL", exact=True).click()
+    page.get_by_role("button", name="Take 43823188 from a list", exact=True).click()
+    expect(page.get_by_label("Items of user_id, a line each")).to_be_visible()
 
 
 def _turn_to_formula(page: Page) -> None:

@@ -47,7 +47,10 @@ async def list_collections(visit: Visit, cursor: str | None = None) -> None:
             button("New collection…", lambda: _ask_new(visit), "primary")
     page = await visit.ask(collections.list_for, limit=SHOWN, cursor=cursor)
     if not page.objects:
-        advice = "A list of ids, names or objects, from which a workflow's variables take their values."
+        advice = (
+            "A list of ids, names or objects, from which a workflow's variables take their values. "
+            "Press New collection, then paste its items or upload them."
+        )
         show(nothing("No collections yet", advice))
         return
     rows = [

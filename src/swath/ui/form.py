@@ -47,9 +47,9 @@ EXAMPLES = {
     "header": "X-Next-Cursor",
 }
 GUARDS: dict[LoopGuard, str] = {
-    "stop": "The item ends there",
-    "fail": "The item fails",
-    "allow": "Go on all the same",
+    "stop": "End the item",
+    "fail": "Fail the item",
+    "allow": "Go on",
 }
 NUMBERS = frozenset({"start", "limit", "concurrency", "max_pages_per_item"})
 

@@ -67,13 +67,13 @@ class Sheet:
         self.text = dump(self.value)
 
     def find_faults(self) -> list[str]:
-        """Return everything that is wrong with the text, each with its line."""
+        """Return everything that is wrong with the text, each with its line and its place."""
         if self.fault:
             return [self.fault]
         try:
             read_formula(SourceText(self.text))
         except FieldError as error:
-            return [message for _, message in error.fields]
+            return [f"{message} (in {place})" if "." in place else message for place, message in error.fields]
         return []
 
     @property

@@ -17,7 +17,7 @@ KEY = "source_collection_json_key"
 #: By kind: the fields that say more, each with its label, and whether it is a number.
 FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "collection": ((KEY, "Key of each object", False),),
-    "workflow": (("column", "Column", False), ("collection", "Table; empty: the first", False)),
+    "workflow": (("column", "Column", False), ("collection", "Table", False)),
     RANGE: (("first", "From", True), ("last", "To", True), ("step", "In steps of", True)),
     WINDOWS: (
         ("first", "From", False),
@@ -34,6 +34,7 @@ BLANK = {
     "format": "%Y-%m-%d",
     "until_variable": "until",
     "column": "id",
+    "collection": "the first",
 }
 
 

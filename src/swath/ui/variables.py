@@ -86,8 +86,7 @@ class Variables:
         where = "the URL" if spot.parameter is None else spot.parameter
         with ui.element("div").classes("line hint"):
             show(tag("span", tag("code", shorten(spot.value)), f" in {where} looks like one of many."))
-            take = button("Take it from a list", lambda: self._spread(spot), "plain snug")
-            take.props["aria-label"] = f"Take {shorten(spot.value)} from a list"
+            button(f"Take {shorten(spot.value)} from a list", lambda: self._spread(spot), "plain snug")
 
     def _names(self) -> list[str]:
         """Return the variables that are declared or used."""
@@ -132,17 +131,17 @@ class Variables:
             text = "" if default is None else str(default)
             self._draw_field("Default", text, False, "", lambda value: self._default(name, value))
         for field, label, is_number in sources.FIELDS.get(source.partition(":")[0], ()):
-            if field == sources.KEY and source in self._texts and not said.get(field):
+            if field == sources.KEY and self._holds_texts(source) and not said.get(field):
                 continue
             blank = "" if is_number else sources.BLANK.get(field, "")
             edit = self._setting(name, field, is_number)
             self._draw_field(label, said.get(field), is_number, blank, edit)
-        kind, _, of = source.partition(":")
-        if kind == "collection" and _is_short(self._sheet.lists.get(of)):
-            self._draw_items(of)
         if source:
             size = sources.batch(self._sheet.workflow, name)
             self._draw_field("Values in one request", size, True, "1", self._batching(name))
+        kind, _, of = source.partition(":")
+        if kind == "collection" and _is_short(self._sheet.lists.get(of)):
+            self._draw_items(of)
 
     def _draw_field(
         self, label: str, value: Any, is_number: bool, blank: str, set_to: Callable[[Any], None]
@@ -152,6 +151,10 @@ class Variables:
         else:
             field = ui.input(label, value="" if value is None else str(value), placeholder=blank)
         field.props("outlined dense debounce=300").on_value_change(lambda event: set_to(event.value))
+
+    def _holds_texts(self, source: str) -> bool:
+        """Tell whether a collection's items are texts, which have no keys."""
+        return source in self._texts or _is_short(self._sheet.lists.get(source.partition(":")[2]))
 
     def _draw_items(self, name: str) -> None:
         """Draw the values of a list that the formula holds itself."""

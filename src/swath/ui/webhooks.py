@@ -30,7 +30,10 @@ async def list_webhooks(visit: Visit, cursor: str | None = None) -> None:
             button("New webhook…", lambda: _ask_new(visit), "primary")
     page = await visit.ask(webhooks.list_for, limit=SHOWN, cursor=cursor)
     if not page.objects:
-        advice = "A webhook tells a program of yours when an execution ends, so that it need not ask."
+        advice = (
+            "A webhook tells a program of yours when an execution ends, so that it need not ask. "
+            "Press New webhook."
+        )
         show(nothing("No webhooks yet", advice))
         return
     rows = [_write_row(each) for each in page.objects]

@@ -6,7 +6,7 @@ import pytest
 
 from swath.flow.definition import Json, Paginator
 from swath.flow.paging import Page
-from swath.flow.paging.suggestion import Suggestion, suggest
+from swath.flow.paging.suggestion import Suggestion, is_whole, suggest
 from swath.flow.paths import compile_path
 
 ROWS = [{"id": n} for n in range(10)]
@@ -190,3 +190,24 @@ def test_the_address_of_a_next_page_in_a_header() -> None:
     """Under a name of its own, as Kinto gives it."""
     found = first({"data": ROWS}, headers=(("Next-Page", "https://h/x?_token=a"),))
     assert found.paginator == Paginator(type="next_url", header="Next-Page", record_path="data")
+
+
+@pytest.mark.parametrize(
+    ("body", "whole"),
+    [
+        ({"total_rows": 10, "rows": ROWS}, True),
+        ({"total_rows": 11, "rows": ROWS}, False),
+        ({"has_more": False, "rows": ROWS}, True),
+        ({"has_more": False, "total": 50, "rows": ROWS}, True),
+        ({"has_more": True, "total": 10, "rows": ROWS}, False),
+        ({"count": 10, "rows": ROWS}, False),
+        ({"meta": {"num_found": 3}, "rows": ROWS[:3]}, True),
+        ({"total": 0, "rows": []}, True),
+        (ROWS, False),
+        ("x", False),
+    ],
+    ids=str,
+)
+def test_an_answer_may_say_that_it_is_all(body: Any, whole: bool) -> None:
+    """Then nothing is missing, though its request has a place for the number of a page."""
+    assert is_whole(Page(200, (), body, "https://h/x?page=1")) is whole

@@ -23,7 +23,7 @@ from swath.flow.files.peek import read_rows
 from swath.flow.masking import Masker, visible
 from swath.flow.paging import Page, begin, pager_for, settle
 from swath.flow.paging.records import choose_array
-from swath.flow.paging.suggestion import suggest
+from swath.flow.paging.suggestion import COUNTED, is_whole, suggest
 from swath.flow.request import Request, RequestTemplate
 from swath.flow.rows import Extractor, SourcePage
 from swath.flow.table import Union
@@ -252,8 +252,13 @@ def _warn(
     failed = [each for each in seen if each.error is not None]
     if failed:
         yield f"{len(failed)} of {len(seen)} requests failed: {failed[0].error[0]}."  # type: ignore[index]
-    if definition.workflow.paginator.type == "none" and any(_suggest(definition, good)):
+    if definition.workflow.paginator.type == "none" and _speaks_of_more(definition, good):
         yield "The answer looks like a page of several, and the workflow has no paginator; see paginators."
+
+
+def _speaks_of_more(definition: Definition, good: Sequence[_Seen]) -> bool:
+    found = next(_suggest(definition, good), None)
+    return found is not None and not (found["paginator"]["type"] in COUNTED and is_whole(_page(good[0])))
 
 
 def check_few(few: int | None) -> int:

@@ -14,7 +14,7 @@ from swath.flow.bodies import Flaws, NotJsonError, decoder
 from swath.flow.definition import Json, Paginator
 from swath.flow.paging import Page
 from swath.flow.paging.records import count_records
-from swath.flow.paging.suggestion import suggest
+from swath.flow.paging.suggestion import COUNTED, is_whole, suggest
 from swath.flow.plan import Plan
 from swath.flow.request import RequestTemplate
 from swath.flow.segment import NOT_COUNTED, PageRecord
@@ -68,8 +68,11 @@ def _suggest(page: PageRecord, names: Collection[str]) -> Paginator | None:
     except NotJsonError:
         return None
     headers = tuple((str(name), str(value)) for name, value in page.headers)
-    found = suggest(Page(page.status, headers, body, page.url), sorted(names))
-    return found[0].paginator if found else None
+    answer = Page(page.status, headers, body, page.url)
+    found = suggest(answer, sorted(names))
+    if not found or (found[0].paginator.type in COUNTED and is_whole(answer)):
+        return None
+    return found[0].paginator
 
 
 async def find_frames(

@@ -43,6 +43,10 @@ _CURSOR_HEADER: Final = _names(
 )
 
 
+#: Kinds that a request alone speaks for, whatever was answered.
+COUNTED: Final = ("page_number", "offset")
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A paginator and what speaks for it."""
@@ -97,6 +101,23 @@ def paging_kind(name: str) -> PaginatorType | None:
     if _OFFSET_VARIABLE.match(name):
         return "offset"
     return "cursor" if _CURSOR_VARIABLE.match(name) else None
+
+
+def is_whole(page: Page) -> bool:
+    """Tell whether an answer says that it holds all there is: by its flag, or by a total that its rows reach.
+
+    A mere `count` is as likely the page's own.
+    """
+    fields, array = list(_fields(page.body)), choose_array(page.body)
+    flags = [read_truth(each.value) for each in fields if _MORE.match(each.name) and _is_flag(each.value)]
+    totals = [
+        read_count(each.value)
+        for each in fields
+        if _TOTAL.match(each.name) and re.search("total|found", each.name, re.IGNORECASE)
+    ]
+    known = [total for total in totals if total is not None]
+    rows = len(array[1]) if array else 0
+    return flags == [False] or (not flags and bool(known) and max(known) <= rows)
 
 
 def _fields(body: Json, keys: Keys = ()) -> Iterator[_Field]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.hostile.house import House, QuickClock
+from tests.hostile.house import SHARED_TICK, TICK, House, QuickClock
 from tests.postgres import Postgres
 from tests.upstreams.scripted import Scripted
 
@@ -45,7 +45,7 @@ async def opened(tmp_path_factory: pytest.TempPathFactory, elsewhere: dict[str, 
         allowed_private_hosts=("127.0.0.0/8",),
         **elsewhere,
     )
-    clock = QuickClock()
+    clock = QuickClock(SHARED_TICK if elsewhere else TICK)
     async with open_house(settings, clock) as context:
         yield House(context, await users.authenticate(context, "admin"), clock)
 

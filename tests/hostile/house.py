@@ -12,8 +12,9 @@ from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
 from swath.operations import endpoints, executions, results, triggers, workflows
 from swath.operations.context import Context, User
 
-#: Real seconds for which nothing may be under way before the clock moves on.
-TICK = 0.003
+#: Real seconds for which nothing may be under way before the clock moves on, and the same where shards come
+#: by way of a database that other processes may use.
+TICK, SHARED_TICK = 0.003, 0.1
 #: Real seconds within which every execution of these tests ends.
 PATIENCE = 60.0
 
@@ -27,7 +28,8 @@ class QuickClock(Clock):
     #: Tells whether requests are under way.
     busy: Callable[[], bool]
 
-    def __init__(self) -> None:
+    def __init__(self, tick: float = TICK) -> None:
+        self._tick = tick
         self.now = 1_000.0
         self.slept: list[float] = []
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
@@ -61,7 +63,7 @@ class QuickClock(Clock):
         """Wait until nothing has been under way for some ticks, however the ticks fall."""
         quiet = 0
         while quiet < 3:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(self._tick)
             quiet = 0 if self.busy() else quiet + 1
 
 

@@ -383,6 +383,10 @@ async def test_what_cannot_be_changed(house: House, upstream: Scripted) -> None:
 
 async def test_no_item_ends_without_a_word(house: House, upstream: Scripted) -> None:
     """A page of each kind of end: whoever is not done stands in the ledger, and nobody else."""
+    if house.context.database.shared:
+        pytest.skip(
+            "Items of several shards keep no order, and whoever comes after the limited one is held, too."
+        )
     plays = {
         "0": lambda number: page(rows(0, 2)),  # for ever the same
         "1": lambda number: Play(status=404),

@@ -1,6 +1,7 @@
 """The token of an execution: fetched once for all of its items, and fetched again when it is refused."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 
 from swath.engine.times import Clock
@@ -41,6 +42,11 @@ class Auth:
     def values(self) -> Mapping[str, Json]:
         """The variable that the token fills."""
         return {self._refresh.variable: self._token}
+
+    @property
+    def good_until(self) -> float:
+        """When the token ends, by the steady clock; never, where nobody knows or it has ended already."""
+        return self._until if self._until > self._clock.steady() else math.inf
 
     async def ready(self, ask: Ask) -> None:
         """See to it that there is a token that is still good."""

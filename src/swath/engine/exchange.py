@@ -13,7 +13,16 @@ from swath.engine.live import LiveExecution
 from swath.engine.pacing import Paces
 from swath.engine.recourse import Recourse
 from swath.engine.times import now_ms
-from swath.engine.tried import NOTHING, LimitReached, Obtained, Patience, Stopped, Tried, Unauthorized
+from swath.engine.tried import (
+    NOTHING,
+    Expired,
+    LimitReached,
+    Obtained,
+    Patience,
+    Stopped,
+    Tried,
+    Unauthorized,
+)
 from swath.errors import AddressBlocked, FetchFault, ItemFailed
 from swath.flow.bodies import UNREAD, Decode, Flaws, NotJsonError, format_of, read_keys
 from swath.flow.definition import Json
@@ -71,9 +80,11 @@ class Exchange:
         await auth.ready(lambda request: self._ask(item, request, patience))
         tried = self._first(item, render(auth.values), patience)
         while True:
-            generation = auth.generation
+            generation, tried.good_until = auth.generation, auth.good_until
             try:
                 return await self._insist(tried, self._live.judge)
+            except Expired:
+                pass
             except Unauthorized as refused:
                 tried.renewals += 1
                 if tried.renewals > MOST_RENEWALS:
@@ -183,6 +194,9 @@ class Exchange:
             await live.come_back()
             await live.gate.enter(partial(self._prepare, tried))
         tried.patience.left -= held
+        if live.clock.steady() >= tried.good_until:
+            live.gate.leave()
+            raise Expired
 
     def _prepare(self, tried: Tried) -> Paces:
         """Return the paces that a request must keep, now that it is about to wait for them.

@@ -64,7 +64,6 @@ class LiveExecution:
         self.judge = Judge(definition.workflow.response_rules)
         #: Whether paging or a rule needs to know what an answer says that came as a success.
         self.looks_inside = row.maximum_rows is not None or counts_rows(self.workflow)
-        self.inputs = Inputs(worker.objects, definition, outlast=self.outlast)
         #: What filters and rules may be filled with.
         self.parameters = {**definition.constants, **definition.parameters}
         self._secrets = secrets_of(definition)
@@ -79,21 +78,26 @@ class LiveExecution:
         self._use_exits(frozen.exits if changes.exits is None else changes.exits)
         self._scopes = self._lay_scopes()
         self.gate = Gate(worker.pacer, self.workflow.concurrency)
-        self.silences = Silences(self.id, worker.outages, heard=row.pages > 0, clock=self.clock.steady)
-        place = worker.database, self.id
+        self.checkpoints = Checkpoints(worker.database, worker.objects, self.id, self.outlast)
+        self.users = 0
+        #: Held by whoever waits for this worker's lease, and then looks which shards are still its own.
+        self._returning = asyncio.Lock()
+
+    def _begin(self, row: Any) -> None:
+        """Make anew what lasts as long as shards are here; what is known of exits and tokens lasts longer."""
+        place = self.worker.database, self.id
+        self.inputs = Inputs(self.worker.objects, self.definition, outlast=self.outlast)
+        heard = row.pages > 0
+        self.silences = Silences(self.id, self.worker.outages, heard=heard, clock=self.clock.steady)
         self.budget = Budget(*place, row.maximum_requests_count, outlast=self.outlast)
         self.rows = Allowance(*place, "rows", row.maximum_rows, ROWS, outlast=self.outlast)
         self.bytes = Allowance(*place, "bytes", row.maximum_bytes, BYTES, outlast=self.outlast)
-        self.checkpoints = Checkpoints(worker.database, worker.objects, self.id, self.outlast)
         self.stopping = asyncio.Event()
-        self.users = 0
         #: The limit that was reached, as it was noted.
         self._reached: tuple[str, int | None] | None = None
         #: Whether shards are to make way until all that was taken without a limit is recorded.
         self.unsettled = False
         self._committing: asyncio.Task[None] | None = None
-        #: Held by whoever waits for this worker's lease, and then looks which shards are still its own.
-        self._returning = asyncio.Lock()
 
     @property
     def limited(self) -> bool:
@@ -114,15 +118,14 @@ class LiveExecution:
         rate = self.worker.settings.proxy_rate
         return Scopes(self.owner_id, self.definition, self.workflow.rate_limits, rate, tempos)
 
-    @classmethod
-    async def open(cls, worker: "Worker", row: Any) -> "LiveExecution":
-        live = cls(worker, row, worker.opened.of(row))
-        if worker.joint is not None:
-            for key, seconds in (await worker.joint.find_held()).items():
-                worker.pacer.pause_for(key, seconds)
-        live._committing = asyncio.create_task(live.checkpoints.keep_committing(live.look))
-        await live.look()
-        return live
+    async def open(self, row: Any) -> None:
+        """Be worked on, for the first time or again; `row` tells how the execution stands."""
+        self._begin(row)
+        if self.worker.joint is not None:
+            for key, seconds in (await self.worker.joint.find_held()).items():
+                self.worker.pacer.pause_for(key, seconds)
+        self._committing = asyncio.create_task(self.checkpoints.keep_committing(self.look))
+        await self.look()
 
     async def close(self) -> None:
         """Give back what was reserved; all shards have recorded theirs."""

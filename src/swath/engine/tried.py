@@ -1,5 +1,7 @@
 """What has been tried for one page's request so far, and the ways in which that can end."""
 
+import math
+
 import msgspec
 
 from swath.engine.exits import Exit
@@ -39,6 +41,10 @@ class Unauthorized(Exception):
     def __init__(self, failed: ItemFailed) -> None:
         self.failed = failed
         super().__init__(str(failed))
+
+
+class Expired(Exception):
+    """The token ended while the request waited, and nothing was sent."""
 
 
 class Obtained(msgspec.Struct, frozen=True):
@@ -84,6 +90,8 @@ class Tried(msgspec.Struct):
     #: Refusals for being too fast, and tokens that were refused.
     limited: int = 0
     renewals: int = 0
+    #: Until when, by the steady clock, the token that it carries is good.
+    good_until: float = math.inf
     #: The execution's settings that the exit was chosen by.
     revision: int = 0
     #: Faults of exits, and the exits that this request has given up, by id.

@@ -1,6 +1,7 @@
 """One process's work on executions: begin them, hand out their shards, work on shards, combine."""
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,6 +44,8 @@ REOPENED = -1
 LOOK_AGAIN = 5.0
 #: Workers that an execution is cut for where there are fewer: others may come while it runs.
 WORKERS_TO_COME = 2
+#: Executions of which it is remembered what was learnt of their exits and tokens, while no shard is here.
+MOST_RESTING = 8
 
 
 @dataclass(kw_only=True)
@@ -71,6 +74,8 @@ class Worker:
     #: Where several workers share the database.
     lease: Lease | None = None
     joint: JointPace | None = None
+    #: Executions without a shard here, the longest ago first: one may come, and what was learnt still holds.
+    _resting: OrderedDict[str, LiveExecution] = field(default_factory=OrderedDict)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Set while this process works on no shard.
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -299,7 +304,10 @@ class Worker:
             if live is None:
                 row = await self.database.read(executions.find_whole, execution_id)
                 assert row is not None
-                live = self.live[execution_id] = await LiveExecution.open(self, row)
+                live = self._resting.pop(execution_id, None)
+                live = live or LiveExecution(self, row, self.opened.of(row))
+                await live.open(row)
+                self.live[execution_id] = live
             else:
                 await live.look()  # a limit that was set since must hold from the first request on
             live.users += 1
@@ -312,6 +320,9 @@ class Worker:
             if not live.users:
                 self.live.pop(live.id, None)
                 await live.close()
+                self._resting[live.id] = live
+                if len(self._resting) > MOST_RESTING:
+                    self._resting.popitem(last=False)
             if not self.live:
                 self._idle.set()
 

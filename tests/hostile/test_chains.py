@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from tests.hostile.house import Ended, House
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.engine.draw import DrawJob, draw
+from swath.engine.feeding import draw_list
+from swath.engine.frozen import Frozen
 from swath.errors import Conflict, InvalidInput, NotFound
 from swath.flow.definition import ResultColumn, VariableMapping, Workflow
 from swath.flow.formula import SourceText
@@ -20,6 +22,7 @@ from swath.importers import read_airbyte
 from swath.operations import drafts, executions, formulas, retention, retries, triggers, workflows
 from swath.operations.retries import Retry
 from swath.operations.triggers import Trigger
+from swath.store import executions as store
 
 CHAIN = """
 endpoints:
@@ -408,3 +411,27 @@ async def test_more_rows_than_are_told_apart_at_a_time(house: House, upstream: S
     whole, apart = draw(job), draw(msgspec.structs.replace(job, at_a_time=300))
     assert (whole.items, whole.drawn.repeated) == (apart.items, apart.drawn.repeated) == (700, 1_300)
     assert Path(whole.path).read_bytes() == Path(apart.path).read_bytes()  # noqa: ASYNC240
+
+
+class Cut:
+    """Worker processes that draw, and an execution that is cancelled before it hears of that."""
+
+    async def run(self, work: Callable[[Any], object], job: Any) -> None:
+        work(job)
+        raise asyncio.CancelledError
+
+
+async def test_a_list_that_is_drawn_in_vain_leaves_no_file(house: House, upstream: Scripted) -> None:
+    """Cancelled between the drawing and the storing, nobody would ever take the file."""
+    answer(upstream)
+    named = await apply(house, upstream)
+    _, (second,) = await follow(house, await begin(house, named["People"]))
+    await house.end(second)
+    context, scratch = house.context, house.context.settings.data_dir / "scratch"
+    row = await context.database.read(store.find_whole, second)
+    assert row is not None
+    (axis,) = msgspec.json.decode(row.definition, type=Frozen).definition.axes
+    before = set(scratch.iterdir())
+    with pytest.raises(asyncio.CancelledError):
+        await draw_list(context.database, context.objects, Cut(), scratch, axis)  # type: ignore[arg-type]
+    assert set(scratch.iterdir()) == before

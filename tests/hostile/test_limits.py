@@ -118,12 +118,12 @@ async def test_a_limit_set_while_it_runs_is_exact(
 ) -> None:
     """What was taken before counts, also what no limit had counted; each change is an event."""
     pages = Pages(upstream, 3)
-    pages.hold_after = 40
+    pages.hold_after = 25  # with fewer rows than any limit before
     unit = 1 if kind == "rows" else len(page(rows(2, 2)).body or b"") // 2
     endpoint, workflow = paged(upstream, concurrency=8)
     first = None if before is None else Bounds(**{kind: before * unit})
     execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS}, limits=first)
-    await arrived(upstream, 40)
+    await arrived(upstream, 25)
     wanted = Changes(limits=Bounds(**{kind: 101 * unit}))
     view = await adjust(house.context, house.user, execution_id, wanted)
     assert view["limits"][kind] == 101 * unit

@@ -70,10 +70,6 @@ class Courier:
         self._describe = describe
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def find_due(self) -> list[tuple[str, str, int]]:
-        """Return execution, id and attempts so far of the deliveries that are due."""
-        return await self._database.read(webhooks.find_due, self._now())
-
     async def deliver(self, delivery_id: str) -> None:
         """Make one attempt and note what became of it. Raises FetchFault where the process is ending."""
         row = await self._database.read(webhooks.find_delivery, delivery_id)
@@ -133,8 +129,8 @@ class Courier:
         wait = self._next_wait(row, outcome)
         values = {
             "state": "delivered" if outcome.error is None else "failed" if wait is None else "waiting",
-            "next_at": None if wait is None else self._now() + round(wait * 1e3),
-            "last_at": self._now(),
+            "next_at": None if wait is None else self.now() + round(wait * 1e3),
+            "last_at": self.now(),
             "last_status": outcome.status,
             "last_answer": outcome.answer,
             "last_error": outcome.error,
@@ -151,7 +147,8 @@ class Courier:
         # At least half of it: by chance only as far as to spread those who wait for one receiver.
         return max(outcome.least, backoff(POLICY, tried, (1 + random.random()) / 2))
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Return the time by which deliveries are due, in milliseconds."""
         return round(self._clock.epoch() * 1e3)
 
 

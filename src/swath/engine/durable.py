@@ -28,7 +28,7 @@ from swath.engine.times import now_ms
 from swath.engine.worker import REOPENED, Worker
 from swath.errors import Unavailable
 from swath.settings import Settings
-from swath.store import executions, recipes, work
+from swath.store import work
 from swath.store.database import PostgresDatabase, sqlite_module
 from swath.store.postgres import ABANDONED_AFTER, OPTIONS, read_url
 from swath.store.retention import claim
@@ -302,14 +302,12 @@ class Engine:
 
     async def _look_for_work(self) -> None:
         """Queue whatever waits to be begun."""
-        await self._worker.admit()
-        await self._worker.expire()
-        found = await self._read(executions.find_waiting)
-        waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in found}
-        for pair in await self._read(recipes.find_waiting):
-            waiting[f"{pair[0]}:combine:{pair[1]}"] = (combine_again, *pair)
-        for told, *pair in await self._worker.courier.find_due():
-            waiting[f"{told}:deliver:{pair[0]}:{pair[1]}"] = (deliver, *pair)
+        agenda = await self._worker.find_agenda()
+        waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in agenda.executions}
+        for id, revision in agenda.combinations:
+            waiting[f"{id}:combine:{revision}"] = (combine_again, id, revision)
+        for id, told, attempts in agenda.deliveries:
+            waiting[f"{id}:deliver:{told}:{attempts}"] = (deliver, told, attempts)
         self._worker.dispatched &= waiting.keys()
         for name, call in waiting.items():
             await self._enqueue(name, *call)
@@ -342,9 +340,6 @@ class Engine:
             except Exception:
                 log.exception("mending_failed")
             await asyncio.sleep(MEND_EVERY)
-
-    async def _read(self, story: Any) -> Any:
-        return await self._worker.database.read(story)
 
     async def _enqueue(self, name: str, workflow: Any, *arguments: Any) -> None:
         """Queue a durable workflow; its name is its id, so that doing it again changes nothing."""
@@ -413,7 +408,9 @@ def configure_shared(url: str, name: str) -> DBOSConfig:
     """
     own = DBOSConfig(
         system_database_url=url,
-        db_engine_kwargs={"connect_args": dict(OPTIONS)},
+        # A connection that the server has closed is noticed when it is used, and the work tried again: to ask
+        # before each use would double the transactions of a process that only looks for work.
+        db_engine_kwargs={"connect_args": dict(OPTIONS), "pool_pre_ping": False},
         sys_db_idle_transaction_timeout_sec=ABANDONED_AFTER,
         dbos_system_schema=SCHEMA,
         sys_db_pool_size=ENGINE_CONNECTIONS,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from swath.flow.plan import (
 )
 from swath.store import chains, executions
 from swath.store.database import Database, Row
+from swath.store.disk import naming_ailments
 from swath.store.objects import Objects
 
 
@@ -39,7 +41,8 @@ async def draw_lists(
     frozen = msgspec.json.decode(row.definition, type=Frozen)  # its secrets stay sealed
     if is_drawn(frozen.definition.axes):
         return row
-    axes = tuple([await _draw(database, objects, workers, scratch, axis) for axis in frozen.definition.axes])
+    known = (database, objects, workers, scratch)
+    axes = tuple([await draw_list(*known, axis) for axis in frozen.definition.axes])
     join = frozen.definition.workflow.join
     check_lengths(axes, join)
     items = count_items(axes, join)
@@ -56,16 +59,21 @@ async def draw_lists(
     return settled
 
 
-async def _draw(database: Database, objects: Objects, workers: Workers, scratch: Path, axis: Axis) -> Axis:
+async def draw_list(
+    database: Database, objects: Objects, workers: Workers, scratch: Path, axis: Axis
+) -> Axis:
+    """Draw one list, if it is one that is drawn; whatever becomes of it, no file is left over."""
     if axis.result is None:
         return axis
     assert axis.snapshot is not None
     source = await database.read(executions.find_whole, axis.result.execution_id)
     if source is None or source.archive_removed_at is not None:
         raise Damaged("The execution whose rows this one takes is gone.")
-    drawing = await workers.run(draw, describe_draw(objects, axis, source, str(scratch)))
-    check_drawing(drawing)
-    await objects.move_file(snapshot_name(*axis.snapshot), Path(drawing.path))
+    # The process that draws may still write when this is cancelled: into a folder that is gone.
+    with naming_ailments(), TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
+        drawing = await workers.run(draw, describe_draw(objects, axis, source, folder))
+        check_drawing(drawing)
+        await objects.move_file(snapshot_name(*axis.snapshot), Path(drawing.path))
     return settle_drawn(axis, drawing.items, drawing.drawn)
 
 

@@ -32,6 +32,7 @@ from swath.settings import Settings
 from swath.store import admission, executions, ledger, limits, shards, waits
 from swath.store import torn as torn_pages
 from swath.store.admission import Room
+from swath.store.agenda import Agenda, look
 from swath.store.database import Connection, Database, Row
 from swath.store.objects import Objects
 
@@ -205,17 +206,17 @@ class Worker:
         """Tell whether this process could work on another shard."""
         return sum(live.users for live in self.live.values()) < self.slots
 
-    async def admit(self) -> None:
-        """Let queued executions in, as far as the limits of those that run at a time allow."""
+    async def find_agenda(self) -> Agenda:
+        """Return what is to be begun, with those that the limits let in now; end those whose time is over."""
         room = Room(self.settings.max_running, self.settings.max_running_per_user)
-        if await self.database.read(admission.is_anyone_outside, room):
+        agenda = await self.database.read(look, room, now_ms(), self.courier.now())
+        if agenda.outside:
             await self.database.write(admission.admit, room, now_ms())
-
-    async def expire(self) -> None:
-        """End the executions whose time is over."""
-        for execution_id, limit in await self.database.read(limits.find_expired, now_ms()):
+            agenda = await self.database.read(look, room, now_ms(), self.courier.now())
+        for execution_id, limit in agenda.expired:
             await self.database.write(limits.set_truncated, execution_id, "seconds", limit, now_ms())
             self.signal(execution_id)
+        return agenda
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are."""

@@ -8,11 +8,11 @@ from typing import Final
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.importers.addresses import name_of
+from swath.importers.cmdlets import find_requests
 from swath.importers.hints import hints
 from swath.importers.holes import hole
 from swath.importers.imported import Draft, Imported
 from swath.importers.options import read_options
-from swath.importers.powershell import find_requests
 from swath.importers.sent import Sent, build_endpoint
 from swath.importers.shell import Command, read_commands
 from swath.importers.transfer import build_requests, build_settings

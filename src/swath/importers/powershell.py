@@ -1,18 +1,14 @@
-"""PowerShell's own requests, `Invoke-WebRequest` and `Invoke-RestMethod`, copied from browsers or written."""
+"""Scripts of PowerShell: what they put into variables, and the parameters that they give to web cmdlets."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
-from swath.importers.holes import hole, with_holes
-from swath.importers.imported import Draft
-from swath.importers.sent import Sent
-from swath.importers.transfer import stand_in
+from swath.importers.holes import hole
 from swath.importers.windows import PowerShell
 
 _CMDLET: Final = re.compile(
@@ -32,56 +28,30 @@ _COOKIE: Final = re.compile(r"Net\.Cookie\(\s*")
 _PARAMETER: Final = re.compile(r"-([A-Za-z]+):?")
 _BARE: Final = re.compile(r"[^\s;,|(){}\"']+")
 _SPACE: Final = re.compile(r"(?:\s|`\n|#.*)*")
-_FORM: Final = "application/x-www-form-urlencoded"
-#: Parameters without a value, and those that concern only what PowerShell does with the answer.
-_SWITCHES: Final = frozenset(
-    ["usebasicparsing", "passthru", "disablekeepalive", "resume", "skipheadervalidation", "verbose"]
-)
-_HARMLESS: Final = frozenset(
-    ["websession", "sessionvariable", "outfile", "erroraction", "maximumredirection", "outvariable"]
-)
-#: Those that say what is sent, and how long and often.
-_CARRIED: Final = frozenset(
-    """uri method custommethod headers body form infile contenttype useragent timeoutsec
-    operationtimeoutseconds maximumretrycount authentication token""".split()  # noqa: SIM905
-)
-_REASONS: Final = {
-    "skipcertificatecheck": "Swath checks certificates always; give the authority under tls of the endpoint",
-    "certificate": "give the certificate under tls of the endpoint",
-    "proxy": "add it under proxies as http://host:port, and choose it with --proxy",
-    "proxycredential": "give the proxy's login with --secret proxies.NAME=URL",
-    "credential": "its user and password are not known; give them as a secret in an Authorization header",
-    "usedefaultcredentials": "Swath does not speak NTLM authentication",
-}
-#: What the protocol's own fields are called in a browser's copy.
-_PSEUDO: Final = frozenset("authority method path scheme".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """What stands for a file among the parts of a form."""
+class File:
+    """What stands for a file where its content is meant."""
 
     path: str
 
 
-#: A request, and what its workflow is given.
-Found = tuple[Sent, dict[str, Json]]
+class Script:
+    """A script as far as it has been read: what its variables hold, and the cookies that it has set.
 
+    Parameters named `switches` have no value. Names are kept in small letters, as none differ by case.
+    """
 
-def find_requests(text: str, draft: Draft) -> Iterator[Found]:
-    """Yield the requests of a script, with what it puts into variables before. Raises InvalidInput."""
-    yield from _Script(text.replace("\r\n", "\n"), draft).read()
-
-
-class _Script:
-    def __init__(self, text: str, draft: Draft) -> None:
-        self.text = text
-        self.draft = draft
+    def __init__(self, text: str, switches: Collection[str]) -> None:
+        self.text = text.replace("\r\n", "\n")
+        self.switches = switches
         self.at = 0
         self.known: dict[str, Any] = {}
         self.cookies: list[str] = []
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of each call of a web cmdlet, as it is reached. Raises InvalidInput."""
         while self.at < len(self.text):
             if found := _COOKIE.match(self.text, self.at):
                 self.at = found.end()
@@ -100,7 +70,7 @@ class _Script:
                 self.at - 1 : self.at
             ].isalnum():
                 self.at = found.end()
-                yield self._request(self._parameters())
+                yield self._parameters()
             else:
                 self.at += 1
 
@@ -162,7 +132,7 @@ class _Script:
             return self._bracket()
         if found := _FILE.match(self.text, self.at):
             self.at = found.end()
-            return _File(str(self._value()))
+            return File(str(self._value()))
         if found := re.compile(r"\$(?:(?:env|script|global):)?([\w.]+)", re.IGNORECASE).match(
             self.text, self.at
         ):
@@ -243,7 +213,7 @@ class _Script:
                 return json.dumps(value)
         return value
 
-    # --- one request
+    # --- one call
 
     def _parameters(self) -> dict[str, Any]:
         given: dict[str, Any] = {}
@@ -261,63 +231,4 @@ class _Script:
             found = _PARAMETER.match(self.text, self.at)
             name = found[1].lower() if found else "uri"
             self.at = found.end() if found else self.at
-            given[name] = True if name in _SWITCHES or name == "skipcertificatecheck" else self._value()
-
-    def _request(self, given: dict[str, Any]) -> Found:
-        for name in given:
-            if name not in _CARRIED | _SWITCHES | _HARMLESS:
-                why = _REASONS.get(name, "Swath has nothing that corresponds")
-                self.draft.note(f"The parameter -{name} was left out: {why}.")
-        return self._sent(given), _settings(given)
-
-    def _sent(self, given: dict[str, Any]) -> Sent:
-        method = str(given.get("method") or given.get("custommethod") or "GET").upper()
-        url, body = with_holes(str(given.get("uri", ""))), given.get("body")
-        if isinstance(body, dict):
-            pairs = urlencode(body)
-            url, body = (_with_query(url, pairs), None) if method == "GET" else (url, pairs)
-        text = None if body is None else with_holes(str(body))
-        if "infile" in given:
-            text = stand_in(str(given["infile"]), "body", self.draft)
-        headers = list(self._headers(given, text))
-        form = given.get("form")
-        parts = {key: self._part(each) for key, each in form.items()} if isinstance(form, dict) else None
-        return Sent(url=url, method=method, headers=headers, body=text, multipart=parts)
-
-    def _part(self, value: Any) -> Json:
-        if not isinstance(value, _File):
-            return with_holes(str(value))
-        content = stand_in(value.path, "file", self.draft)
-        name = re.split(r"[/\\]", value.path)[-1]
-        return {"filename": name, "content": content, "content_type": "application/octet-stream"}
-
-    def _headers(self, given: dict[str, Any], body: Json) -> Iterator[tuple[str, str]]:
-        table = given.get("headers")
-        for name, value in table.items() if isinstance(table, dict) else ():
-            if name.lower() not in _PSEUDO:
-                yield name, with_holes(str(value))
-        if "token" in given and str(given.get("authentication", "")).lower() in ("bearer", "oauth"):
-            yield "Authorization", f"Bearer {with_holes(str(given['token']))}"
-        agent = given.get("useragent") or self.known.get("session.useragent")
-        if agent:
-            yield "User-Agent", with_holes(str(agent))
-        if self.cookies:
-            yield "Cookie", with_holes("; ".join(self.cookies))
-        named = {str(each).lower() for each in table} if isinstance(table, dict) else set()
-        if body is not None and ("contenttype" in given or "content-type" not in named):
-            yield "Content-Type", str(given.get("contenttype", _FORM))
-
-
-def _settings(given: dict[str, Any]) -> dict[str, Json]:
-    """Return what the parameters mean for the workflow: times and tries."""
-    settings: dict[str, Json] = {}
-    for name in ("timeoutsec", "operationtimeoutseconds"):
-        if isinstance(seconds := given.get(name), int | float) and seconds > 0:
-            settings["limits"] = {"timeout": seconds}
-    if isinstance(tries := given.get("maximumretrycount"), int) and tries > 0:
-        settings["retry"] = {"max_attempts": min(tries + 1, 100)}
-    return settings
-
-
-def _with_query(url: str, pairs: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{pairs}"
+            given[name] = True if name in self.switches else self._value()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
-from swath.engine.durable import ENDED, configure, configure_shared
+from swath.engine.durable.configuration import configure, configure_shared
+from swath.engine.durable.engine import ENDED
 
 folder, place, name, version = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 

@@ -1,0 +1,140 @@
+"""The durable workflows and their steps. Their names, arguments and order are kept: unfinished ones go on."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+
+from swath.engine.durable.lost import name_work
+from swath.engine.worker import REOPENED, Worker
+from swath.store.work import Work
+
+T = TypeVar("T")
+
+_worker: Worker | None = None
+
+
+def work_for(worker: Worker) -> None:
+    """Have the workflows of this process done by its worker."""
+    global _worker
+    _worker = worker
+
+
+def _here() -> Worker:
+    assert _worker is not None, "The durable engine has not been launched."
+    return _worker
+
+
+@DBOS.workflow(name="run_execution", max_recovery_attempts=1000)
+async def run_execution(execution_id: str) -> int:
+    """Plan, hand out shards while there are any, then combine. Returns the number of shards handed out."""
+    handed = 0
+    try:
+        batch = first = int(await _begin(execution_id))  # which was true or false in versions before
+        while True:
+            if first:
+                handed, batch = await _fan_out(execution_id, handed, batch)
+            if await _combine(execution_id, 0) != REOPENED:
+                break
+    except Exception as error:
+        await _give_up(execution_id, f"{type(error).__name__}: {error}")
+    return handed
+
+
+async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int]:
+    """Queue shards for as long as any are handed out; return how many there have been, and the next batch."""
+    while numbers := await _hand_out(execution_id, batch):
+        for number in numbers:
+            priority = await _outlast(partial(_here().rank, execution_id, handed), execution_id)
+            name = name_work(Work(execution_id, number, batch))
+            with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
+                await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
+            handed += 1
+        batch += 1
+    return handed, batch
+
+
+@DBOS.workflow(name="run_shard", max_recovery_attempts=1_000_000)
+async def run_shard(execution_id: str, number: int) -> int:
+    """Work on one shard until it is done or is told to stop. Returns how many items have ended."""
+    try:
+        return await _work_shard(execution_id, number)
+    except Exception as error:
+        await _drop_shard(execution_id, number, f"{type(error).__name__}: {error}")
+        return 0
+
+
+@DBOS.workflow(name="combine_again", max_recovery_attempts=1000)
+async def combine_again(execution_id: str, revision: int) -> int:
+    """Make the files of a later revision. Returns how many there are."""
+    try:
+        return await _combine(execution_id, revision)
+    except Exception as error:
+        await _give_up_revision(execution_id, revision, f"{type(error).__name__}: {error}")
+        return 0
+
+
+@DBOS.workflow(name="deliver", max_recovery_attempts=1000)
+async def deliver(delivery_id: str, attempt: int) -> int:
+    """Tell a webhook; the next attempt, if there is to be one, is queued when it is due."""
+    try:
+        await _deliver(delivery_id)
+    except Exception as error:
+        await _postpone(delivery_id, f"{type(error).__name__}: {error}")
+    return attempt
+
+
+async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
+    return await _here().outages.outlast(call, whose)
+
+
+#: A step that fails is tried again with growing waits: a disk may be full for a while.
+_PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
+
+
+@DBOS.step(name="begin", **_PATIENT)
+async def _begin(execution_id: str) -> int:
+    return await _outlast(lambda: _here().begin(execution_id), execution_id)
+
+
+@DBOS.step(name="hand_out", **_PATIENT)
+async def _hand_out(execution_id: str, batch: int) -> list[int]:
+    return await _outlast(lambda: _here().hand_out(execution_id, batch), execution_id)
+
+
+@DBOS.step(name="work_shard", **_PATIENT)
+async def _work_shard(execution_id: str, number: int) -> int:
+    assert DBOS.workflow_id is not None
+    batch = int(DBOS.workflow_id.rsplit(":", 1)[1])
+    return await _outlast(lambda: _here().work_shard(execution_id, number, batch), execution_id)
+
+
+@DBOS.step(name="drop_shard", **_PATIENT)
+async def _drop_shard(execution_id: str, number: int, reason: str) -> None:
+    await _outlast(lambda: _here().drop_shard(execution_id, number, reason), execution_id)
+
+
+@DBOS.step(name="combine", **_PATIENT)
+async def _combine(execution_id: str, revision: int) -> int:
+    return await _outlast(lambda: _here().combine(execution_id, revision), execution_id)
+
+
+@DBOS.step(name="give_up", **_PATIENT)
+async def _give_up(execution_id: str, reason: str) -> None:
+    await _outlast(lambda: _here().give_up(execution_id, reason), execution_id)
+
+
+@DBOS.step(name="give_up_revision", **_PATIENT)
+async def _give_up_revision(execution_id: str, revision: int, reason: str) -> None:
+    await _outlast(lambda: _here().give_up_revision(execution_id, revision, reason), execution_id)
+
+
+@DBOS.step(name="deliver", **_PATIENT)
+async def _deliver(delivery_id: str) -> None:
+    await _outlast(lambda: _here().deliver(delivery_id))
+
+
+@DBOS.step(name="postpone", **_PATIENT)
+async def _postpone(delivery_id: str, reason: str) -> None:
+    await _outlast(lambda: _here().courier.postpone(delivery_id, reason))

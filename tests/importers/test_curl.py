@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.importers.conftest import FILES
-from tests.importers.wire import HOST, check_formula, compact, local, run_shell, send
+from tests.importers.wire import HOST, check_formula, compact, local, relocated, run_shell, send
 from tests.upstreams.scripted import Scripted
 
 from swath.errors import InvalidInput
@@ -398,6 +398,25 @@ def test_what_cannot_be_carried_is_listed() -> None:
     for part in ("--limit-rate", "--hsts", "-s", "jq ."):
         assert part in notes
     assert "pw" not in notes
+
+
+@pytest.mark.parametrize(
+    ("address", "target", "told"),
+    [
+        ("/x?", "/x", f"The ? at the end of {HOST}/x is not sent, as nothing follows it."),
+        ("/x?&a=1&&b=2&", "/x?a=1&b=2", f"Of the query of {HOST}/x only pairs are sent"),
+        ("/x?a={{b c}}", "/x?a=%7B%7Bb%20c}}", f"Braces in the URL {HOST}/x"),
+        ("/x/{a?b={c}&d=", "/x/%7Ba?b={c}&d=", ""),
+    ],
+)
+async def test_signs_that_go_out_otherwise_are_told(
+    address: str, target: str, told: str, upstream: Scripted
+) -> None:
+    """They mean the same to a server: a mark without a query, pairs that are none, braces."""
+    imported = read_curl(f"curl -g '{HOST}{address}'")
+    (sent,) = await send(relocated(imported, upstream), upstream)
+    assert sent.url == upstream.url + target
+    assert [note.startswith(told) for note in imported.notes] == ([True] if told else [])
 
 
 def test_times_and_tries_go_to_the_workflow() -> None:

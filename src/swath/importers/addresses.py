@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from pyreqwest.http import Url
 
 from swath.errors import InvalidInput
-from swath.importers.holes import Veil
+from swath.importers.holes import Veil, plain_braces
 
 _NO_NAME: Final = re.compile(r"v?\d[\w.-]*|api|rest|index|x9Hole\d+x9|[0-9a-f-]{16,}", re.IGNORECASE)
 
@@ -41,11 +41,11 @@ def name_of(url: str) -> str:
     """Return a name for what is at a URL: the last words of its path, else its host."""
     veil = Veil()
     try:
-        parsed = Url(veil.cover(url))
+        parsed = Url(veil.cover(plain_braces(url)))
     except ValueError:
         return "Request"
     words = [unquote(each) for each in parsed.path.split("/") if each and not _NO_NAME.fullmatch(each)]
     if not words:
         return parsed.host_str or "Request"
-    text = re.sub(r"[-_.\s]+", " ", " ".join(words[-2:])).strip()
+    text = re.sub(r"[-_.\s{}]+", " ", " ".join(words[-2:])).strip()
     return text[:1].upper() + text[1:60] if text else "Request"

@@ -99,12 +99,23 @@ class _Builder:
             more.append(("Authorization", f"Basic {base64.b64encode(known.encode()).decode()}"))
         path = "/".join(self._segment(each) for each in url.path.split("/"))
         address = self.veil.lift(url.origin_ascii + path)
-        pairs = [self._pair(each) for each in (url.query_string or "").split("&") if each]
+        texts = (url.query_string or "").split("&")
+        pairs = [self._pair(each) for each in texts if each]
+        self._tell_of_signs(address, [] if url.query_string is None else texts)
         query = self._query(pairs)
         if query is None:
             joined = "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
             return self.veil.lift(f"{address}?{plain_braces(joined)}"), {}, more
         return address, query, more
+
+    def _tell_of_signs(self, address: str, texts: Sequence[str]) -> None:
+        """Note the signs of a URL that go out otherwise than they were written, though they mean the same."""
+        if texts == [""]:
+            self.draft.note(f"The ? at the end of {address} is not sent, as nothing follows it.")
+        elif "" in texts:
+            self.draft.note(f"Of the query of {address} only pairs are sent, without the & that joins none.")
+        if plain_braces(self.sent.url) != self.sent.url:
+            self.draft.note(f"Braces in the URL {address} that could be a variable's are sent as %7B.")
 
     def _segment(self, segment: str) -> str:
         found = secret_part(unquote(segment))

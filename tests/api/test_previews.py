@@ -40,3 +40,16 @@ def test_an_unknown_kind_is_refused_with_those_there_are(alice: Client) -> None:
     """And a source that is not of the kind says so."""
     assert "curl" in errors(alice.ask("POST", "/imports/wget", data=b"x"), 404)["kind"]
     errors(alice.ask("POST", "/imports/curl", data=b"wget http://a.example"), 400)
+
+
+def test_an_import_can_be_told_where_its_api_is(alice: Client) -> None:
+    """A document that does not say it is refused with what to give."""
+    document = {"openapi": "3.1.0", "paths": {"/items/": {"get": {"summary": "Items", "responses": {}}}}}
+    refused = errors(alice.ask("POST", "/imports/openapi", json=document), 400)
+    assert "?base_url=https://host" in refused["base_url"]
+    path = "/imports/openapi?base_url=http://127.0.0.1:8000"
+    formula = good(alice.ask("POST", path, json=document))["formula_object"]
+    assert formula["endpoints"]["Items"]["url"] == "http://127.0.0.1:8000/items/"
+    assert "base_url" in errors(
+        alice.ask("POST", "/imports/curl?base_url=http://a.example", data=b"curl x"), 400
+    )

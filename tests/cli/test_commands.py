@@ -145,6 +145,18 @@ def test_a_command_of_curl_becomes_a_formula(swath: Swath, folder: Path) -> None
     )
 
 
+def test_a_document_is_told_where_its_api_is(swath: Swath) -> None:
+    """As a framework writes it, it does not say so; the refusal names the option."""
+    document = '{"openapi": "3.1.0", "paths": {"/items/": {"get": {"summary": "Items", "responses": {}}}}}'
+    ran = swath("import", "openapi", "-", stdin=document)
+    assert (ran.returncode, "--base-url https://host" in ran.stderr) == (2, True)
+    ran = swath("import", "openapi", "-", "--base-url=http://127.0.0.1:8000", "--only=Items", stdin=document)
+    assert ran.returncode == 0, ran.stderr
+    formula = yaml.safe_load(ran.stdout)
+    assert formula["endpoints"]["Items"]["url"] == "http://127.0.0.1:8000/items/"
+    assert formula["workflows"] == {"Items": {"endpoint": "Items"}}
+
+
 def test_proxies_and_tokens_are_kept(remote: Swath) -> None:
     """Added, listed with their passwords masked, removed."""
     made = remote(

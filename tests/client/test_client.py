@@ -101,6 +101,17 @@ def test_a_preview_and_the_formula(client: Client, formula: str) -> None:
     assert client.workflows[NAME].formula() == formula
 
 
+def test_what_another_tool_wrote_becomes_a_formula(client: Client) -> None:
+    """Of it only what is wanted; and a document may have to be told where its API is."""
+    commands = "curl https://a.example/users\ncurl https://a.example/orders"
+    imported = client.import_source("curl", commands, only=["orders"])
+    assert list(imported["formula_object"]["endpoints"]) == ["Orders"]
+    document = '{"openapi": "3.1.0", "paths": {"/items/": {"get": {"responses": {}}}}}'
+    imported = client.import_source("openapi", document, base_url="http://127.0.0.1:8000/v1")
+    (endpoint,) = imported["formula_object"]["endpoints"].values()
+    assert endpoint["url"] == "http://127.0.0.1:8000/v1/items/"
+
+
 def test_who_is_not_known_is_told(server: Server, tmp_path: Path) -> None:
     """A wrong token is a refusal; no server and no token say what to do."""
     with Client(server.url, "wrong") as stranger, pytest.raises(ApiError) as caught:

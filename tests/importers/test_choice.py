@@ -67,6 +67,36 @@ def test_the_workflow_that_feeds_another_comes_too() -> None:
     assert list(imported.formula["workflows"]) == ["boards", "cards"]
 
 
+def test_a_whole_name_means_that_endpoint_alone() -> None:
+    """Also where others have it in theirs: one of a list of names can be taken."""
+    operations = {"/pets": "Pets", "/owners": "Owners of pets"}
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": HOST}],
+        "paths": {path: {"get": {"summary": name, "responses": {}}} for path, name in operations.items()},
+    }
+    imported = read_openapi(json.dumps(document))
+    assert list(choose(imported, ["Pets"]).formula["endpoints"]) == ["Pets"]
+    assert list(choose(imported, ["pets"]).formula["endpoints"]) == ["Pets", "Owners of pets"]
+
+
+def test_an_operation_that_is_chosen_has_a_workflow() -> None:
+    """Also one that gets no list, with collections of the document's samples."""
+    parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": "p-7"}
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": HOST}],
+        "paths": {"/pets/{id}": {"get": {"summary": "Pet", "parameters": [parameter], "responses": {}}}},
+    }
+    imported = read_openapi(json.dumps(document))
+    assert {"workflows", "collections"}.isdisjoint(imported.formula)
+    chosen = choose(imported, ["Pet"])
+    check_formula(chosen)
+    mapping = {"target_variable_name": "id", "source_collection": "id"}
+    assert chosen.formula["workflows"] == {"Pet": {"endpoint": "Pet", "mappings": [mapping]}}
+    assert chosen.formula["collections"] == {"id": ["p-7"]}
+
+
 def test_a_wish_that_nothing_meets_is_explained() -> None:
     operation = {"get": {"responses": {"200": {"description": "ok"}}}}
     document = {

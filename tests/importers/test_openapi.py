@@ -13,7 +13,7 @@ from tests.importers.wire import HOST, Told, check_formula, read_workflow, reloc
 from tests.upstreams.scripted import Scripted
 
 from swath.errors import InvalidInput
-from swath.importers import read_openapi
+from swath.importers import read, read_openapi
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,18 +316,6 @@ def test_lists_come_first_and_only_they_are_workflows() -> None:
     assert list(imported.formula["workflows"]) == ["List all pets"]
 
 
-@pytest.mark.parametrize("name", ["GET /pets/{petId}", "listPets"])
-def test_operations_can_be_chosen(name: str) -> None:
-    """By method and path or by id; each then has a workflow, with a collection of the document's samples."""
-    imported = read_openapi(PETSTORE, operations=[name])
-    check_formula(imported)
-    assert len(imported.formula["workflows"]) == 1
-    if name != "listPets":
-        workflow = read_workflow(imported, "Info for a specific pet")
-        assert [each.target_variable_name for each in workflow.mappings] == ["petId"]
-        assert imported.formula["collections"] == {"petId": ["p-7"]}
-
-
 def test_variables_say_what_the_document_says() -> None:
     """Type, default, whether required, description and sample."""
     imported = read_openapi(
@@ -396,6 +384,10 @@ def test_evidence_is_told() -> None:
     )
 
 
+#: As a framework writes a document by itself: without servers.
+BARE = f"openapi: 3.1.0\ninfo: {{title: FastAPI, version: '1'}}\npaths: {{/items/: {{get: {{summary: Items, {LIST}}}}}}}"
+
+
 @pytest.mark.parametrize(
     ("text", "field", "message"),
     [
@@ -406,9 +398,10 @@ def test_evidence_is_told() -> None:
         ("openapi: 3.0.0\npaths: {}", "paths", "no operation"),
         (
             f"openapi: 3.0.0\nservers: [{{url: /v1}}]\npaths: {{/x: {{get: {{{LIST}}}}}}}",
-            "servers[0].url",
-            "https://host/v1",
+            "base_url",
+            "the document says only '/v1'. Say where the API is: --base-url",
         ),
+        (BARE, "base_url", "the document names no server"),
     ],
 )
 def test_a_document_that_cannot_be_read_is_explained(text: str, field: str, message: str) -> None:
@@ -418,9 +411,47 @@ def test_a_document_that_cannot_be_read_is_explained(text: str, field: str, mess
     assert message in str(refused.value)
 
 
-def test_an_unknown_operation_is_explained() -> None:
-    with pytest.raises(InvalidInput, match="There is no nothing"):
-        read_openapi(PETSTORE, operations=["nothing"])
+@pytest.mark.parametrize(
+    ("servers", "base_url", "target"),
+    [
+        ("", HOST, "/items/"),
+        ("", f"{HOST}/", "/items/"),
+        ("", f"{HOST}/api/v2/", "/api/v2/items/"),
+        ("servers: [{url: /}]", HOST, "/items/"),
+        ("servers: [{url: /v1}]", f"{HOST}/api", "/api/v1/items/"),
+        ("servers: [{url: 'https://other.example/v1'}]", HOST, "/items/"),
+        ("servers: [{url: 'https://other.example/v1'}, {url: ./v2}]", HOST, "/v2/items/"),
+    ],
+)
+async def test_where_the_api_is_can_be_given(
+    servers: str, base_url: str, target: str, upstream: Scripted
+) -> None:
+    """In place of a document that does not say it, or says another place; servers without a host lie below it."""
+    imported = read_openapi(f"{BARE}\n{servers}", base_url)
+    check_formula(imported)
+    (sent,) = await send(relocated(imported, upstream), upstream)
+    assert sent.url == upstream.url + target
+
+
+def test_swagger_without_a_host_takes_the_address_that_is_given() -> None:
+    document = SWAGGER.replace("host: api.example.com\n", "")
+    imported = read_openapi(document, "http://127.0.0.1:8000")
+    assert imported.formula["endpoints"]["orders"]["url"] == "http://127.0.0.1:8000/api/orders"
+
+
+@pytest.mark.parametrize(
+    "base_url", ["api.example.com", "ftp://a.example", f"{HOST}/x?y=1", "https://me:pw@a.example"]
+)
+def test_an_address_that_is_none_is_refused(base_url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_openapi(BARE, base_url)
+    assert refused.value.fields[0][0] == "base_url"
+
+
+def test_other_sources_take_no_address() -> None:
+    with pytest.raises(InvalidInput, match="Only for OpenAPI documents"):
+        read("curl", f"curl {HOST}", HOST)
+    assert read("openapi", BARE, HOST) == read_openapi(BARE, HOST)
 
 
 def test_schemas_that_refer_to_each_other_have_an_end() -> None:

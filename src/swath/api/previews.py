@@ -19,8 +19,9 @@ from swath.wire.formulas import read_import_body, read_source
 
 Only = Annotated[
     Sequence[str],
-    Query(description="Of what it holds, endpoints with one of these texts in name or address."),
+    Query(description="Keep endpoints called so, else with this text in name or address."),
 ]
+BaseUrl = Annotated[str, Query(description="Where the API is, if an OpenAPI document does not say it.")]
 
 router = APIRouter(tags=["formulas"])
 
@@ -57,7 +58,8 @@ async def _preview(request: Request, workflow_id: str | None) -> Response:
 
 
 @router.post("/imports/{kind}", **says(schemas.ImportedObject, body=schemas.ImportWish))
-async def import_source(request: Request, kind: str, only: Only = ()) -> Response:
+async def import_source(request: Request, kind: str, only: Only = (), base_url: BaseUrl = "") -> Response:
     """Make a formula of what another tool wrote; nothing is applied, and secrets stand apart."""
     source = read_import_body(await read_bytes(request))
-    return one(await asyncio.to_thread(imports.read, kind, source, only))
+    imported = await asyncio.to_thread(imports.read, kind, source, base_url)
+    return one(await asyncio.to_thread(imports.show, imported, only))

@@ -24,20 +24,32 @@ SecretsFile = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option(metavar="TEXT", help="Keep endpoints with this text in name or address; may be repeated."),
+    typer.Option(
+        metavar="TEXT",
+        help="Keep endpoints called so, else with this text in name or address; may be repeated.",
+    ),
+]
+BaseUrl = Annotated[
+    str,
+    typer.Option(metavar="URL", help="Where the API is, if an OpenAPI document does not say it."),
 ]
 
 
 def import_source(
-    kind: Kind, source: Source, output: Out = None, secrets: SecretsFile = None, only: Only = None
+    kind: Kind,
+    source: Source,
+    output: Out = None,
+    secrets: SecretsFile = None,
+    only: Only = None,
+    base_url: BaseUrl = "",
 ) -> None:
     """Make a formula of what another tool wrote: a curl command, a HAR, a Postman collection, ..."""
     from swath.flow.formula import read_plain, write_text  # noqa: PLC0415 - the reader takes its time to load
-    from swath.importers import KINDS, choose  # noqa: PLC0415
+    from swath.importers import KINDS, choose, read  # noqa: PLC0415
 
     if kind not in KINDS:
         raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
-    imported = KINDS[kind](read_text(source))
+    imported = read(kind, read_text(source), base_url)
     if only:
         imported = choose(imported, only)
     text = write_text(read_plain(imported.formula))

@@ -81,9 +81,15 @@ class AsyncClient:
         shown: dict[str, Json] = await self.ask("POST", "/formulas/preview", {"formula": formula, **wish})
         return shown
 
-    async def import_source(self, kind: str, source: str) -> dict[str, Json]:
-        """Make a formula of what another tool wrote: `curl`, `har`, `postman`, `openapi`, `airbyte`."""
-        imported: dict[str, Json] = await self.ask("POST", f"/imports/{kind}", {"source": source})
+    async def import_source(
+        self, kind: str, source: str, *, only: Sequence[str] = (), base_url: str = ""
+    ) -> dict[str, Json]:
+        """Make a formula of what another tool wrote: `curl`, `har`, `postman`, `openapi`, `airbyte`.
+
+        `only` keeps endpoints by name or address; `base_url` says where the API of an OpenAPI document is.
+        """
+        query = httpx.QueryParams({"only": only, "base_url": base_url})
+        imported: dict[str, Json] = await self.ask("POST", f"/imports/{kind}?{query}", {"source": source})
         return imported
 
     # --- any route

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from swath.errors import InvalidInput
 from swath.importers.airbyte import read_airbyte
 from swath.importers.choice import choose
 from swath.importers.curl import read_curl
@@ -15,6 +16,7 @@ __all__ = [
     "KINDS",
     "Imported",
     "choose",
+    "read",
     "read_airbyte",
     "read_curl",
     "read_har",
@@ -30,3 +32,15 @@ KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {
     "postman": read_postman,
     "airbyte": read_airbyte,
 }
+
+
+def read(kind: str, text: str, base_url: str = "") -> Imported:
+    """Read a source of a known kind; `base_url` says where an API is whose document does not.
+
+    Raises InvalidInput.
+    """
+    if not base_url:
+        return KINDS[kind](text)
+    if kind != "openapi":
+        raise InvalidInput("base_url", f"Only for OpenAPI documents: {kind} holds whole addresses.")
+    return read_openapi(text, base_url)

@@ -12,14 +12,14 @@ from swath.importers.holes import Veil, plain_braces
 _NO_NAME: Final = re.compile(r"v?\d[\w.-]*|api|rest|index|x9Hole\d+x9|[0-9a-f-]{16,}", re.IGNORECASE)
 
 
-def parse_address(url: str) -> Url:
-    """Return an absolute http or https URL. Raises InvalidInput."""
+def parse_address(url: str, field: str = "url") -> Url:
+    """Return an absolute http or https URL. Raises InvalidInput for the field that it was given in."""
     try:
         parsed = Url(url)
     except ValueError:
-        raise InvalidInput("url", f"{url!r} is not an absolute URL. Write it as https://host/path.") from None
+        raise InvalidInput(field, f"{url!r} is not an absolute URL. Write it as https://host/path.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host_str:
-        raise InvalidInput("url", f"{url!r} is not an http or https URL, which is all that Swath asks.")
+        raise InvalidInput(field, f"{url!r} is not an http or https URL, which is all that Swath asks.")
     return parsed
 
 

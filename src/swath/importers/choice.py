@@ -1,8 +1,8 @@
 """Of an import only what is wanted: a recording of a page holds many requests, a document many operations."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
@@ -10,18 +10,20 @@ from swath.importers.imported import Imported
 
 Section = Mapping[str, Any]
 
+_SECTIONS: Final = ("endpoints", "workflows", "collections", "proxies")
 #: Names that a refusal tells.
 FEW = 20
 
 
 def choose(imported: Imported, wanted: Sequence[str]) -> Imported:
-    """Return the endpoints that have one of these texts in their name or address, with what belongs to them.
+    """Return the endpoints that one of these texts names, with what belongs to them, also of the spare.
 
-    An endpoint whose rows another one is fed with comes too. Raises InvalidInput where there is none.
+    A text names the endpoint that is called so, else all that have it in their name or address. An endpoint
+    whose rows another one is fed with comes too. Raises InvalidInput where there is none.
     """
-    endpoints: Section = imported.formula["endpoints"]
-    workflows: Section = imported.formula.get("workflows", {})
-    kept = {name for name, endpoint in endpoints.items() if _is_wanted(name, endpoint, wanted)}
+    given = {name: {**imported.formula.get(name, {}), **imported.spare.get(name, {})} for name in _SECTIONS}
+    endpoints, workflows = given["endpoints"], given["workflows"]
+    kept = {name for text in wanted for name in _named(text, endpoints)}
     if not kept:
         names = [f"{name} ({endpoint['url']})" for name, endpoint in endpoints.items()]
         more = f", and {len(names) - FEW} more" if len(names) > FEW else ""
@@ -32,7 +34,7 @@ def choose(imported: Imported, wanted: Sequence[str]) -> Imported:
     sections: dict[str, set[Any]] = {"endpoints": kept, "workflows": chosen, "collections": lists}
     formula = {
         section: _pick(each, sections[section]) if section in sections else each
-        for section, each in imported.formula.items()
+        for section, each in given.items()
     }
     variables = {name for endpoint in formula["endpoints"].values() for name in endpoint.get("variables", {})}
     secrets = {k: v for k, v in imported.secrets.items() if k in variables or k.startswith("proxies.")}
@@ -45,14 +47,19 @@ def choose(imported: Imported, wanted: Sequence[str]) -> Imported:
     return replace(
         imported,
         formula={name: section for name, section in formula.items() if section},
+        spare={},
         secrets=secrets,
         notes=tuple(told),
     )
 
 
-def _is_wanted(name: str, endpoint: Section, wanted: Sequence[str]) -> bool:
-    place = f"{name}\n{endpoint['url']}".lower()
-    return any(text.lower() in place for text in wanted)
+def _named(text: str, endpoints: Section) -> Iterator[str]:
+    if text in endpoints:
+        yield text
+        return
+    for name, endpoint in endpoints.items():
+        if text.lower() in f"{name}\n{endpoint['url']}".lower():
+            yield name
 
 
 def _with_sources(chosen: set[str], workflows: Section) -> set[str]:

@@ -29,10 +29,12 @@ class Imported:
     """A formula in its canonical form, as plain JSON values.
 
     `secrets` are the values found, by variable; the formula holds none of them. `notes` are sentences: what
-    was left out and why, and what speaks for each paginator.
+    was left out and why, and what speaks for each paginator. `spare` are workflows over endpoints that
+    have none in the formula, and their collections, for whoever chooses such an endpoint.
     """
 
     formula: dict[str, Json]
+    spare: dict[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -43,6 +45,7 @@ class Draft:
     def __init__(self) -> None:
         self.endpoints: Section = {}
         self.workflows: Section = {}
+        self.spare: Section = {}
         self.collections: dict[str, list[Json]] = {}
         self.proxies: Section = {}
         self.secrets: dict[str, str] = {}
@@ -116,15 +119,17 @@ class Draft:
         variables = {**declared, **endpoint.get("variables", {})}
         return {**hidden, "variables": variables} if variables else hidden
 
-    def add_workflow(self, name: str, endpoint: str, workflow: Mapping[str, Json] | None = None) -> str:
+    def add_workflow(
+        self, name: str, endpoint: str, workflow: Mapping[str, Json] | None = None, *, spare: bool = False
+    ) -> str:
         """Keep a workflow and return its name; parts that cannot be used are noted instead."""
-        name = _free(name, self.workflows, " ")
+        name = _free(name, [*self.workflows, *self.spare], " ")
         kept = {key: value for key, value in (workflow or {}).items() if value}
         for place, message in self._findings(endpoint, kept):
             part = re.split(r"[.\[]", place)[0]
             if kept.pop(part, None) is not None:
                 self.note(f"{name}: {part} was left out, for {place} cannot be used: {message}")
-        self.workflows[name] = {"endpoint": endpoint, **kept}
+        (self.spare if spare else self.workflows)[name] = {"endpoint": endpoint, **kept}
         return name
 
     def _findings(self, endpoint: str, workflow: Mapping[str, Json]) -> list[Finding]:
@@ -138,16 +143,26 @@ class Draft:
         return check_workflow(read, over)
 
     def finish(self) -> Imported:
-        sections = {
+        of_spare = _lists(self.spare) - _lists(self.workflows)
+        lists = {name: items for name, items in self.collections.items() if name not in of_spare}
+        sections: dict[str, Section | dict[str, list[Json]]] = {
             "endpoints": self.endpoints,
             "workflows": self.workflows,
-            "collections": self.collections,
+            "collections": lists,
             "proxies": self.proxies,
         }
-        formula: dict[str, Json] = {name: section for name, section in sections.items() if section}
+        spare: dict[str, Section | dict[str, list[Json]]] = {
+            "workflows": self.spare,
+            "collections": {name: self.collections[name] for name in of_spare},
+        }
         used = _declared(self.endpoints) | {f"proxies.{name}" for name in self.proxies}
         secrets = {name: value for name, value in self.secrets.items() if name in used}
-        return Imported(formula=clean(formula), secrets=secrets, notes=tuple(map(self._shown, self.notes)))
+        return Imported(
+            formula=clean(_filled(sections)),
+            spare=clean(_filled(spare)),
+            secrets=secrets,
+            notes=tuple(map(self._shown, self.notes)),
+        )
 
     def _shown(self, note: str) -> str:
         return Masker(self.secrets.values()).mask(well_formed(note))
@@ -173,6 +188,17 @@ def _slim(endpoint: dict[str, Json]) -> dict[str, Json]:
         ("body", None),
     )
     return {key: value for key, value in endpoint.items() if (key, value) not in usual}
+
+
+def _filled(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Json]:
+    """Return the sections that hold something."""
+    return {name: section for name, section in sections.items() if section}
+
+
+def _lists(workflows: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the collections that workflows take values from."""
+    mappings = [mapping for workflow in workflows.values() for mapping in workflow.get("mappings", ())]
+    return {mapping["source_collection"] for mapping in mappings if "source_collection" in mapping}
 
 
 def _declared(endpoints: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -1,12 +1,13 @@
 """OpenAPI 3 and Swagger 2 documents: every operation an endpoint, every list of things a workflow."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Paginator
+from swath.importers.addresses import parse_address
 from swath.importers.documents import References, as_list, as_object, read_document
 from swath.importers.holes import hole, identifier
 from swath.importers.imported import Draft, Imported
@@ -23,18 +24,20 @@ _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "
 _BRACES: Final = re.compile(r"\{\+?([^{}]+?)\*?\}")
 
 
-def read_openapi(text: str, *, operations: Collection[str] | None = None) -> Imported:
+def read_openapi(text: str, base_url: str = "") -> Imported:
     """Return the formula of a document in JSON or YAML, OpenAPI 3 or Swagger 2.
 
-    All operations become endpoints, and those that get lists workflows, which come first. `operations`
-    chooses some by their `operationId` or as `GET /path`, each with a workflow. Raises InvalidInput.
+    All operations become endpoints, and those that get lists workflows, which come first; the workflows
+    over others are spare. `base_url` says where the API is, in place of the document. Raises InvalidInput.
     """
     document = read_document(text, "openapi")
     if str(document.get("swagger", "")).startswith("2"):
         document = upgrade(document)
     if not str(document.get("openapi", "")).startswith("3"):
         raise InvalidInput("openapi", 'Blank. Needs `openapi: "3..."` or `swagger: "2.0"` at the top.')
-    return _Reader(document).read(operations)
+    if base_url:
+        document = _placed(document, base_url)
+    return _Reader(document).read()
 
 
 @dataclass(slots=True)
@@ -58,15 +61,12 @@ class _Reader:
         components = self.references.object(document.get("components"))
         self.schemes = self.references.object(components.get("securitySchemes"))
 
-    def read(self, chosen: Collection[str] | None) -> Imported:
-        found = list(self._operations())
-        if not found:
+    def read(self) -> Imported:
+        operations = [self._operation(*each) for each in self._operations()]
+        if not operations:
             raise InvalidInput("paths", "Blank. There is no operation in the document.")
-        if chosen is not None:
-            found = self._choose(found, chosen)
-        operations = [self._operation(*each) for each in found]
         for each in sorted(operations, key=lambda operation: not operation.is_list):
-            self._keep(each, with_workflow=each.is_list or chosen is not None)
+            self._keep(each)
         if self.references.outside:
             listed = ", ".join(self.references.outside)
             self.draft.note(
@@ -85,20 +85,6 @@ class _Reader:
             for method in _METHODS:
                 if isinstance(known.get(method), dict):
                     yield method.upper(), str(path), known, known[method]
-
-    def _choose(
-        self, found: list[tuple[str, str, Node, Node]], chosen: Collection[str]
-    ) -> list[tuple[str, str, Node, Node]]:
-        kept = [
-            each for each in found if each[3].get("operationId") in chosen or f"{each[0]} {each[1]}" in chosen
-        ]
-        known = {name for each in kept for name in (each[3].get("operationId"), f"{each[0]} {each[1]}")}
-        if unknown := [name for name in chosen if name not in known]:
-            raise InvalidInput(
-                "operations",
-                f"There is no {', '.join(unknown)}. Name operations by operationId or as GET /path.",
-            )
-        return kept
 
     # --- one operation
 
@@ -156,10 +142,11 @@ class _Reader:
         known = self.references.object(server.get("variables"))
         origin = re.match(r"[a-z]+://[^/]*", _filled(url, known))
         if origin is None:
+            said = f"says only {url!r}" if servers else "names no server"
             raise InvalidInput(
-                "servers[0].url",
-                f"{url!r} has no host. Write the whole address into the document, as "
-                f'"servers": [{{"url": "https://host/{url.strip("./")}"}}].',
+                "base_url",
+                f"Blank, and the document {said}. Say where the API is: --base-url https://host on the "
+                "command line, ?base_url=https://host in the API.",
             )
         if len(servers) > 1:
             others = ", ".join(str(each.get("url")) for each in servers[1:])
@@ -213,21 +200,19 @@ class _Reader:
 
     # --- keeping
 
-    def _keep(self, operation: _Operation, *, with_workflow: bool) -> None:
-        paginator = self._apply(operation) if with_workflow and operation.paginator else None
+    def _keep(self, operation: _Operation) -> None:
+        paginator = self._apply(operation) if operation.is_list else None
         name = self.draft.add_endpoint(operation.name, operation.endpoint)
         if name is None:
             return
         self.draft.note(*(f"{name}: {note}" for note in operation.parameters.notes))
         self.draft.note(*operation.credentials.notes)
-        if not with_workflow:
-            return
         mappings = list(self._mappings(name, operation, paginator))
         workflow: Node = {"mappings": mappings, "auth": operation.credentials.auth}
         if paginator is not None:
             workflow["paginator"] = write_paginator(paginator)
             self.draft.note(f"{name} pages by {paginator.type}: {'; '.join(evidence(paginator))}.")
-        self.draft.add_workflow(name, name, workflow)
+        self.draft.add_workflow(name, name, workflow, spare=not operation.is_list)
 
     def _apply(self, operation: _Operation) -> Paginator | None:
         """Put the paginator's variable where the operation has its parameter."""
@@ -259,8 +244,22 @@ class _Reader:
                 yield {"target_variable_name": variable, "source_collection": collection}
             else:
                 missing.append(variable)
-        if missing:
+        if missing and operation.is_list:
             self.draft.note(f"{name} needs values for {', '.join(missing)}: map a collection to each.")
+
+
+def _placed(document: Node, base_url: str) -> Node:
+    """Return a document that lies at an address: with its own servers below it, if these name no host."""
+    parsed = parse_address(base_url, "base_url")
+    if parsed.username or parsed.query_string is not None or parsed.fragment is not None:
+        raise InvalidInput(
+            "base_url", "Takes an address without a login, query or fragment: https://host/path."
+        )
+    servers = [as_object(each) for each in as_list(document.get("servers"))]
+    below = [each for each in servers if "//" not in str(each.get("url"))] or [{}]
+    root = base_url.rstrip("/")
+    placed = [{**each, "url": f"{root}/{str(each.get('url') or '').lstrip('./')}"} for each in below]
+    return {**document, "servers": placed}
 
 
 def _place(parameter: Node) -> tuple[str, str]:

@@ -164,7 +164,7 @@ def _draw_import(editor: Editor, kind: str) -> None:
 def _read(kind: str, text: str) -> dict[str, Any]:
     if kind == FORMULA:
         return {"formula": text, "secrets": {}, "notes": []}
-    return imports.read(kind, text)
+    return imports.show(imports.read(kind, text))
 
 
 @view("/workflows/{workflow_id}", "Workflow", "/workflows")

@@ -111,7 +111,7 @@ async def test_what_is_no_limit(house: House, upstream: Scripted, wrong: dict[st
 # --- limits that are set and changed while it runs
 
 
-@pytest.mark.parametrize("before", [None, 1_000, 60])
+@pytest.mark.parametrize("before", [None, 1_000, 72])
 @pytest.mark.parametrize("kind", ["rows", "bytes"])
 async def test_a_limit_set_while_it_runs_is_exact(
     house: House, upstream: Scripted, kind: str, before: int | None

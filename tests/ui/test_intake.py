@@ -1,6 +1,9 @@
 """What is given to a view arrives whole, or nothing is changed."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server
@@ -118,3 +121,64 @@ def test_secrets_of_an_import_are_kept_all(admin: Person, server: Server) -> Non
     text = server.ask("GET", f"/formulas/{page.url.rsplit('/', 1)[1]}").text
     answer = server.ask("POST", "/formulas?dry_run=true", data=text.encode())
     assert answer.json()["object"]["secrets_missing"] == []
+
+
+def entry(path: str, token: str) -> dict[str, Any]:
+    """A request with its answer, as browsers record them."""
+    header = {"name": "Authorization", "value": f"Bearer {token}"}
+    answer = {"mimeType": "application/json", "text": json.dumps({"rows": [{"id": 1}]})}
+    return {
+        "request": {"method": "GET", "url": f"https://api.example.com{path}", "headers": [header]},
+        "response": {"status": 200, "headers": [], "content": answer},
+    }
+
+
+def test_of_a_recording_only_what_is_ticked_is_taken(admin: Person, server: Server) -> None:
+    """At least one; its secret comes with it, and the others' do not."""
+    entries = [entry(f"/{name}", f"{name}-0123456789abcdef") for name in ("orders", "users", "shops")]
+    page = admin.open("/workflows/new/har")
+    fill(page, "Paste HAR here", json.dumps({"log": {"entries": entries}}))
+    press(page, "Read the HAR")
+    ticks = page.get_by_role("group", name="Endpoints to take")
+    boxes = ticks.get_by_role("checkbox")
+    expect(boxes).to_have_count(3)
+    expect(page.get_by_role("button", name="Take 3 of 3")).to_be_enabled()
+    press(page, "Tick none")
+    expect(page.get_by_role("button", name="Take 0 of 3")).to_be_disabled()
+    press(page, "Tick all")
+    ticks.get_by_role("checkbox", name=re.compile("^Orders ")).uncheck()
+    ticks.get_by_text("https://api.example.com/shops").click()
+    assert admin.judge() == []
+    press(page, "Take 1 of 3")
+    expect(page.get_by_label("URL, with {{variables}}")).to_have_value("https://api.example.com/users")
+    expect(page.get_by_label("Its value")).to_have_value("users-0123456789abcdef")
+    expect(page.get_by_text("Of 3 endpoints 2 were left out")).to_be_visible()
+    press(page, "Save")
+    page.wait_for_url("**/workflows/*-*")
+    text = server.ask("GET", f"/formulas/{page.url.rsplit('/', 1)[1]}").text
+    assert [part in text for part in ("/users", "/orders", "/shops")] == [True, False, False]
+
+
+def test_a_document_is_told_where_its_api_is(admin: Person, server: Server) -> None:
+    """Lists are ticked at first; an operation that gets none has a workflow when it is taken."""
+    items = {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer"}}}}
+    content = {"application/json": {"schema": items}}
+    listed = {"summary": "Items", "responses": {"200": {"description": "ok", "content": content}}}
+    document = {
+        "openapi": "3.1.0",
+        "paths": {"/items/": {"get": listed}, "/health": {"get": {"summary": "Health", "responses": {}}}},
+    }
+    page = admin.open("/workflows/new/openapi")
+    fill(page, "Paste OpenAPI here", json.dumps(document))
+    press(page, "Read the OpenAPI")
+    expect(page.get_by_role("alert").filter(has_text="base_url: Blank")).to_be_visible()
+    fill(page, "Base URL, if the document does not say it", "http://127.0.0.1:8000")
+    press(page, "Read the OpenAPI")
+    expect(page.get_by_role("button", name="Take 1 of 2")).to_be_enabled()
+    press(page, "Tick none")
+    page.get_by_role("checkbox", name=re.compile("^Health ")).check()
+    press(page, "Take 1 of 2")
+    expect(page.get_by_label("URL, with {{variables}}")).to_have_value("http://127.0.0.1:8000/health")
+    press(page, "Save")
+    page.wait_for_url("**/workflows/*-*")
+    assert server.get(f"/workflows/{page.url.rsplit('/', 1)[1]}")["object"]["name"] == "Health"

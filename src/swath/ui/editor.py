@@ -65,9 +65,12 @@ class Editor:
         ui.timer(0.05, self._restore, once=True)
 
     async def _restore(self) -> None:
-        """Show again what was written here and not saved, if this browser has kept any."""
+        """Show again what was written here and not saved, if this browser has kept any.
+
+        Whoever has written or imported something before the browser answered keeps that.
+        """
         kept = await self._draft.find()
-        if kept is None or kept.text == self.sheet.text:
+        if kept is None or kept.text == self.sheet.text or self.sheet.text != self.sheet.saved:
             return
         self.set_text(kept.text)
         self._restored.set_visibility(True)

@@ -1,6 +1,5 @@
 """Workflows: the list with how they fare, one's own view, and new ones from what other tools wrote."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,15 +8,15 @@ from typing import Any
 from markupsafe import Markup
 from nicegui import ui
 
-from swath.errors import FieldError, NotFound
+from swath.errors import NotFound
 from swath.importers import KINDS
-from swath.operations import executions, formulas, imports, workflows
+from swath.operations import executions, formulas, workflows
 from swath.operations.workflows import WorkflowLine
 from swath.ui.dialogs import Form
 from swath.ui.editor import Editor
 from swath.ui.executions import name_origins, name_workflows, write_table
-from swath.ui.frame import Visit, button, describe, heading, now, say, show, view
-from swath.ui.intake import Way, paste, upload
+from swath.ui.frame import Visit, button, heading, now, say, show, view
+from swath.ui.imports import FORMULA, WORDS, draw_import
 from swath.ui.markup import badge, code, join, link, moment, nothing, number, table, tag
 from swath.ui.run import ask_run
 from swath.ui.sheet import NEW, Sheet, leave_out_items
@@ -25,20 +24,7 @@ from swath.ui.sheet import NEW, Sheet, leave_out_items
 SHOWN = 100
 #: Executions by which a workflow's health is told.
 RECENT = 8
-#: Bytes of a file that is imported.
-LARGEST = 64 << 20
 _COLUMNS = ("Workflow", "Last execution", ("Items", "num"), ("Rows", "num"), "Health", "When")
-#: What is no import: a formula itself, as a file or pasted.
-FORMULA = "formula"
-_WORDS = {"curl": "cURL", "har": "HAR", "openapi": "OpenAPI", "postman": "Postman", "airbyte": "Airbyte"}
-_ADVICE = {
-    FORMULA: "Upload or paste a formula, in YAML or JSON.",
-    "curl": "Paste a command as a browser's developer tools copy it: Network, a request, Copy as cURL.",
-    "har": "Upload or paste a HAR file: developer tools, Network, Save all as HAR.",
-    "openapi": "Upload or paste an OpenAPI 3 document.",
-    "postman": "Upload or paste an exported Postman collection.",
-    "airbyte": "Upload or paste the manifest of a low-code connector.",
-}
 
 
 @view("/workflows", "Workflows", "/workflows")
@@ -123,7 +109,7 @@ async def _draw_new(visit: Visit, kind: str | None) -> None:
             button("Save", save, "primary")
     places = [
         ("Write it", None),
-        *((f"From {_WORDS.get(each, each)}", each) for each in (*KINDS, FORMULA)),
+        *((f"From {WORDS.get(each, each)}", each) for each in (*KINDS, FORMULA)),
     ]
     links = [
         link(
@@ -135,36 +121,8 @@ async def _draw_new(visit: Visit, kind: str | None) -> None:
     ]
     show(tag("nav", *links, class_="tabs", aria_label="Where it comes from"))
     if kind is not None:
-        _draw_import(editor, kind)
+        draw_import(editor, kind)
     await editor.draw()
-
-
-def _draw_import(editor: Editor, kind: str) -> None:
-    show(tag("p", _ADVICE.get(kind, "Upload or paste it."), class_="hint"))
-    word = _WORDS.get(kind, kind)
-
-    async def take(event: Any) -> None:
-        text = (await event.file.read()).decode("utf-8-sig", "replace")
-        try:
-            found = await asyncio.to_thread(_read, kind, text)
-        except FieldError as error:
-            notes.set_content(str(tag("p", describe(error), class_="alert", role="alert")))
-            return
-        editor.set_text(found["formula"], found["secrets"])
-        lines = [tag("li", note) for note in found["notes"]]
-        told = tag("p", "Read; look it over below, try it, then save it.", class_="quiet", role="status")
-        notes.set_content(str(join([told, tag("ul", *lines) if lines else None])))
-
-    ways = {kind: Way(f"Read the {word}", "primary", take)}
-    with paste(f"Paste {word} here", ways, LARGEST, rows=5):
-        upload("Upload a file…", take, LARGEST)
-    notes = show(Markup())
-
-
-def _read(kind: str, text: str) -> dict[str, Any]:
-    if kind == FORMULA:
-        return {"formula": text, "secrets": {}, "notes": []}
-    return imports.show(imports.read(kind, text))
 
 
 @view("/workflows/{workflow_id}", "Workflow", "/workflows")

@@ -62,7 +62,7 @@ def test_all_workers_have_a_part_in_a_small_execution(
     upstream.behaviour = Behaviour(delay=1.0, hiccup_every=0, limit=None)
     with Fleet(tmp_path / "fleet", database_url, workers=3) as fleet:
         server = fleet.server
-        workflow = define_posts(server, upstream.url, USERS[:36], max_pages_per_item=2)["workflow"]
+        workflow = define_posts(server, upstream.url, USERS[:36])["workflow"]
         execution = server.wait(server.trigger(workflow))
         assert execution["status"] == "succeeded"
         assert workers_of(database_url) == {worker.name for worker in fleet.workers}

@@ -55,7 +55,7 @@ def test_one_scope_is_never_faster_than_its_limit(
         stalled = pulse.end()
     times = [entry.time for entry in upstream.seen()]
     assert len(times) > 2 * limit
-    assert worst_window(times) <= most + int(limit * stalled)
+    assert worst_window(times) <= most + round(limit * stalled)
 
 
 def test_a_refusal_holds_the_scope_in_every_worker(

@@ -69,7 +69,8 @@ async def test_C2_an_upstream_that_stays_away_pauses_the_execution(house: House,
             await asyncio.sleep(0.02)  # clients poll, too
     assert view["waiting_for"].startswith("Paused: 127.0.0.1:")
     assert "it answers 503" in view["waiting_for"]
-    while house.context.engine.fetcher.under_way:  # what it is asked yet is answered as it was asked
+    # What is under way is answered as it was asked.
+    while house.context.engine.fetcher.under_way:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     house.clock.now += 100_000
     await executions.resume(house.context, house.user, execution_id)

@@ -267,10 +267,10 @@ def write_off_attempts(connection: Connection) -> None:
 
 
 def add_to(connection: Connection, execution_id: str, **amounts: int) -> None:
-    """Add to counters of an execution; one that has new pages waits for nothing."""
+    """Add to counters of an execution; one that has new pages, and is not paused, waits for nothing."""
     values: dict[str, Any] = {name: executions.c[name] + amount for name, amount in amounts.items()}
     if amounts.get("pages"):
-        values["waiting"] = None
+        values["waiting"] = case((executions.c.status == Status.PAUSED, executions.c.waiting), else_=None)
     connection.execute(update(executions).where(executions.c.id == execution_id).values(values))
 
 

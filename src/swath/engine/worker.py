@@ -231,6 +231,7 @@ class Worker:
             await self._reopen(execution_id, torn)
             return REOPENED
         self.changes.forget(execution_id)
+        self._resting.pop(execution_id, None)
         self.changes.tell(NEW)  # who waits for its place, takes its rows or is told of its end
         await collect_orphans(self.database, self.objects, execution_id)
         return files

@@ -82,6 +82,34 @@ def test_a_file_is_chosen_by_the_button(admin: Person, server: Server, tmp_path:
     assert page.goto("/workflows/new/nothing").status == 404
 
 
+#: A browser that says what it has kept only when it is told to.
+SLOW = """
+const find = findDraft;
+findDraft = (name) => new Promise((tell) => { window.tellDraft = () => tell(find(name)); });
+"""
+
+
+def test_what_is_imported_at_once_is_not_replaced(admin: Person) -> None:
+    """What was written before and not saved comes back late: whoever has gone on by then keeps the new."""
+    page = admin.open("/workflows/new/curl")
+    fill(page, "Paste cURL here", "curl https://api.example.com/before")
+    press(page, "Read the cURL")
+    page.wait_for_function("Object.values(localStorage).some((kept) => kept.includes('/before'))")
+    page.route(
+        "**/page.js*", lambda route: route.fulfill(response=(got := route.fetch()), body=got.text() + SLOW)
+    )
+    page = admin.open("/workflows/new/curl")
+    page.wait_for_function("'tellDraft' in window")
+    fill(page, "Paste cURL here", "curl https://api.example.com/now")
+    press(page, "Read the cURL")
+    url = page.get_by_label("URL, with {{variables}}")
+    expect(url).to_have_value("https://api.example.com/now")
+    page.evaluate("tellDraft()")
+    press(page, "Formula")
+    expect(page.locator(".cm-content")).to_contain_text("https://api.example.com/now")
+    expect(page.get_by_text("were restored")).to_have_count(0)
+
+
 def test_a_value_of_the_command_becomes_a_list(admin: Person, server: Server) -> None:
     """An id in the pasted URL is taken from a list by a press; more ids are written beside it."""
     server.post("/collections", {"name": "customer_id", "items": ["somebody else's"]})

@@ -120,3 +120,14 @@ async def test_workers_that_wait_for_the_same_tell_it_once(database: Database) -
     await database.write(waits.begin, "x", later, 40)
     await database.write(waits.end, "x", later, 50)
     assert len(await told_of(database)) == 4
+
+
+async def test_who_waits_on_alone_is_told_of_a_little_later(database: Database) -> None:
+    """What is back for one is back for the other in a moment, or never: then it is cut off alone."""
+    first, other = (Wait("storage", "It does not answer.", since) for since in (5, 6))
+    await database.write(waits.begin, "x", first, 10)
+    await database.write(waits.end, "x", first, 20)
+    assert not await database.write(waits.begin, "x", other, 25)
+    assert await waiting_of(database) is None
+    assert await database.write(waits.begin, "x", other, 21 + waits.SOON)
+    assert [kind for kind, _ in await told_of(database)] == ["waiting", "went_on", "waiting"]

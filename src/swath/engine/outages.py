@@ -123,8 +123,8 @@ class Outages:
         for outage in list(self._away.values()):
             if now - outage.wait.since >= NOTEWORTHY:
                 for whose in outage.waiting.keys() - outage.told - {""}:
-                    await database.write(waits.begin, whose, outage.wait, now)
-                    outage.told.add(whose)
+                    if await database.write(waits.begin, whose, outage.wait, now):
+                        outage.told.add(whose)
         while self._over:
             await database.write(waits.end, *self._over[0])
             del self._over[0]

@@ -13,6 +13,9 @@ from swath.store.ledger import record_event
 from swath.store.limits import stop_clock
 from swath.store.schema import events, executions
 
+#: Milliseconds within which what is back for one worker is back for the others.
+SOON = 10_000
+
 
 class Wait(NamedTuple):
     """A thing that is away, what it is away for, and since when in milliseconds."""
@@ -26,8 +29,13 @@ class Wait(NamedTuple):
         return f"Waiting for the {self.thing} since {since:%Y-%m-%dT%H:%M:%SZ}: {self.reason}"
 
 
-def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> None:
-    """Note that an execution waits; several workers may see the same."""
+def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> bool:
+    """Note that an execution waits; several workers may see the same.
+
+    Returns whether it is noted: not, while another worker has just gone on after the same outage.
+    """
+    if _has_gone_on(connection, execution_id, wait.thing, max(wait.since, now - SOON)):
+        return False
     changed = connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.waiting.is_(None))
@@ -36,6 +44,7 @@ def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> No
     if changed.rowcount:
         record_event(connection, execution_id, "waiting", {"for": wait.thing, "reason": wait.reason}, now)
         webhooks.notify(connection, execution_id, "execution.waiting", now)
+    return True
 
 
 def end(connection: Connection, execution_id: str, wait: Wait, now: int) -> None:
@@ -43,11 +52,15 @@ def end(connection: Connection, execution_id: str, wait: Wait, now: int) -> None
     here = (executions.c.id == execution_id, executions.c.status != Status.PAUSED)
     if not connection.execute(update(executions).where(*here).values(waiting=None)).rowcount:
         return
-    query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == "went_on")
-    told = connection.execute(query.where(events.c.at >= wait.since)).scalars()
-    if not any(json.loads(data)["for"] == wait.thing for data in told):
+    if not _has_gone_on(connection, execution_id, wait.thing, wait.since):
         data: Mapping[str, Any] = {"for": wait.thing, "seconds": (now - wait.since) / 1e3}
         record_event(connection, execution_id, "went_on", data, now)
+
+
+def _has_gone_on(connection: Connection, execution_id: str, thing: str, since: int) -> bool:
+    query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == "went_on")
+    told = connection.execute(query.where(events.c.at >= since)).scalars()
+    return any(json.loads(data)["for"] == thing for data in told)
 
 
 def put_off(connection: Connection, execution_id: str, reason: str, now: int) -> bool:

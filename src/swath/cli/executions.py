@@ -133,6 +133,7 @@ def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
             )
             for view in views
         ],
+        empty="None yet: swath trigger WORKFLOW starts one.",
     )
 
 

@@ -30,6 +30,7 @@ def list_proxies(as_json: AsJson = False) -> None:
             (each["id"], each["name"], each["type"], each["location"], each["url"], each["health"]["state"])
             for each in found
         ],
+        empty="None yet: swath proxies add URL --location nyc registers one.",
     )
 
 

@@ -45,6 +45,7 @@ def list_schedules(as_json: AsJson = False) -> None:
             )
             for each in found
         ],
+        empty="None yet: swath schedules create WORKFLOW '@daily' makes one.",
     )
 
 

@@ -21,8 +21,11 @@ def print_json(value: Json) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
-    """Print a table to standard output; where that is no terminal, plain and never cut."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], empty: str = "") -> None:
+    """Print a table to standard output; where that is no terminal, plain and never cut.
+
+    `empty` tells a person what to do where there are no rows.
+    """
     from rich import box  # noqa: PLC0415 - only who prints a table needs it
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -35,6 +38,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
     for row in rows:
         table.add_row(*(Text(write(cell)) for cell in row))
     console.print(table)
+    if empty and not table.rows:
+        say(empty)
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> None:

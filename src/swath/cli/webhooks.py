@@ -32,6 +32,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
             (each["id"], each["name"], each["url"], ", ".join(each["events"]), each["enabled"])
             for each in found
         ],
+        empty="None yet: swath webhooks create URL makes one.",
     )
 
 

@@ -1,9 +1,11 @@
 """A server that speaks S3's protocol, in a process and with libraries of its own; it goes away at will."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -20,9 +22,7 @@ class S3:
 
     def __init__(self) -> None:
         assert SITE.is_dir(), "The S3 server of the tests is not installed: make test does it"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = _find_port()
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -76,3 +76,12 @@ class S3:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+def _find_port() -> int:
+    """Return a free port that the system gives to no connection: after being away it must still be free."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -1,11 +1,9 @@
 """A server that speaks S3's protocol, in a process and with libraries of its own; it goes away at will."""
 
 import os
-import random
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -22,7 +20,7 @@ class S3:
 
     def __init__(self) -> None:
         assert SITE.is_dir(), "The S3 server of the tests is not installed: make test does it"
-        self.port = _find_port()
+        self.port = 0  # Known once it runs
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -42,13 +40,15 @@ class S3:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), str(self.port)],
+            [sys.executable, str(SERVER)],
             env={**os.environ, "PYTHONPATH": str(SITE)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
         self.be("well")
         self._make_bucket()
         return self
@@ -76,12 +76,3 @@ class S3:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
-
-
-def _find_port() -> int:
-    """Return a free port that the system gives to no connection: after being away it must still be free."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

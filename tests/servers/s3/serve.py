@@ -5,7 +5,8 @@
     refuse    answers 503 to everything
     slow      takes some seconds for each answer
 
-Each line is answered with the same word once it holds. It runs with libraries of its own.
+Each line is answered with the same word once it holds. The first line that it prints is its port,
+which is its own also while it does not listen. It runs with libraries of its own.
 """
 
 import socket
@@ -25,8 +26,9 @@ SLOW = 2.0
 class Shop:
     """The server, and its mood."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self) -> None:
+        self._place = _bind(0)  # Never listens: it keeps the port from everybody else
+        self.port: int = self._place.getsockname()[1]
         self._app = DomainDispatcherApplication(create_backend_app)
         self._mood = "well"
         self._server: BaseWSGIServer | None = None
@@ -55,7 +57,11 @@ class Shop:
             def log(self, *_: Any) -> None:
                 pass
 
-        self._server = make_server("127.0.0.1", self._port, self._answer, True, request_handler=Handler)
+        with _bind(self.port) as listener:
+            listener.listen(128)
+            self._server = make_server(
+                "127.0.0.1", self.port, self._answer, True, request_handler=Handler, fd=listener.fileno()
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _close(self) -> None:
@@ -76,8 +82,18 @@ class Shop:
         return self._app(environ, start)
 
 
+def _bind(port: int) -> socket.socket:
+    """Return a socket at the port (0: any free one), beside others of this process."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    place.bind(("127.0.0.1", port))
+    return place
+
+
 if __name__ == "__main__":
-    shop = Shop(int(sys.argv[1]))
+    shop = Shop()
+    print(shop.port, flush=True)
     for line in sys.stdin:
         shop.obey(line.strip())
         print(line.strip(), flush=True)

@@ -201,7 +201,7 @@ def test_C4_while_it_waits_for_its_place(server: Server, upstream: Scripted) -> 
 def test_C4_while_a_token_is_fetched(server: Server, upstream: Scripted, verb: str) -> None:
     """A token that does not come keeps nobody from holding or ending it; resumed, it is asked for again."""
     until: Future[None] = Future()
-    upstream.on("/token", [Play.json({"access_token": "t"}, until=until), Play.json({"access_token": "t"})])
+    upstream.on("/token", lambda _: Play.json({"access_token": "t"}, until=until))  # each worker asks for one
     Held(upstream).let_go()
     auth = {"variable": "token", "url": upstream.url + "/token"}
     headers = {"headers": {"Authorization": "Bearer {{token}}"}}
@@ -210,6 +210,7 @@ def test_C4_while_a_token_is_fetched(server: Server, upstream: Scripted, verb: s
     steer(server, execution_id, verb)
     wait_until(lambda: sent_is_recorded(server, execution_id, upstream), "what was sent is recorded")
     if verb == "pause":
+        upstream.on("/token", lambda _: Play.json({"access_token": "t"}))
         steer(server, execution_id, "resume")
     execution = server.wait(execution_id)
     until.set_result(None)

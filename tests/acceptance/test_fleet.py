@@ -195,7 +195,7 @@ def test_a_revoked_token_dies_in_every_process(tmp_path: Path, database_url: str
             answer = requests.get(f"{other.base}/workflows", headers=header, timeout=60)
             return answer.status_code == 401
 
-        wait_until(refused, "the token is refused", patience=10)
+        wait_until(refused, "the token is refused")
 
 
 def test_C5_the_budget_is_exact_over_three_workers(

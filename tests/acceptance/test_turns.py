@@ -106,7 +106,7 @@ def test_a_priority_is_one_of_nine(server: Server, upstream: Upstream) -> None:
             f"{server.base}/workflows/{workflow}/executions",
             json={"priority": wrong},
             headers={"Token": server.token},
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 400
         assert "priority" in answer.json()["errors"][0]

@@ -167,6 +167,6 @@ def fail(item: int, error_code: str, last_status: int | None) -> dict[str, Any]:
 def test_an_unknown_result_is_not_found(server: Server) -> None:
     """In the envelope, and without asking for a token."""
     for method in ("GET", "HEAD"):
-        answer = requests.request(method, f"{server.url}/results/unguessable/rows.csv", timeout=10)
+        answer = requests.request(method, f"{server.url}/results/unguessable/rows.csv", timeout=60)
         assert answer.status_code == 404
-    assert list(errors(requests.get(f"{server.url}/results/a/b.csv", timeout=10), 404)) == ["url"]
+    assert list(errors(requests.get(f"{server.url}/results/a/b.csv", timeout=60), 404)) == ["url"]

@@ -42,7 +42,7 @@ def test_bearer_and_token_headers_both_work(server: Server, admin: Client) -> No
         {"Authorization": f"Bearer {token}"},
         {"authorization": f"bearer {token}"},
     ):
-        assert requests.get(f"{server.url}{BASE}/workflows", headers=headers, timeout=10).status_code == 200
+        assert requests.get(f"{server.url}{BASE}/workflows", headers=headers, timeout=60).status_code == 200
 
 
 def test_unknown_ids_are_not_found(server: Server, alice: Client) -> None:
@@ -61,7 +61,7 @@ def test_unknown_ids_are_not_found(server: Server, alice: Client) -> None:
 def test_unknown_paths_and_methods(alice: Client, server: Server) -> None:
     """An unknown path is 404, a wrong method 405 with the right ones named; both in the envelope."""
     assert "path" in errors(alice.ask("GET", "/nothing"), 404)
-    assert "path" in errors(requests.get(f"{server.url}/nothing", timeout=10), 404)
+    assert "path" in errors(requests.get(f"{server.url}/nothing", timeout=60), 404)
     answer = alice.ask("DELETE", "/workflows")
     assert "GET, POST" in errors(answer, 405)["method"]
     assert answer.headers["allow"] == "GET, POST"
@@ -182,8 +182,8 @@ def broken() -> None:
 def test_health(server: Server) -> None:
     """Neither needs a token."""
     assert isinstance(server.context.engine, IdleEngine)
-    assert requests.get(f"{server.url}/healthz", timeout=10).json() == {"status": "ok"}
-    assert requests.get(f"{server.url}/readyz", timeout=10).json() == {"status": "ok"}
+    assert requests.get(f"{server.url}/healthz", timeout=60).json() == {"status": "ok"}
+    assert requests.get(f"{server.url}/readyz", timeout=60).json() == {"status": "ok"}
 
 
 def references(value: Any) -> set[str]:
@@ -195,7 +195,7 @@ def references(value: Any) -> set[str]:
 
 def test_the_document_describes_every_route(server: Server) -> None:
     """The OpenAPI document needs no token and has a schema for every body and answer."""
-    document = requests.get(f"{server.url}{BASE}/openapi.json", timeout=10).json()
+    document = requests.get(f"{server.url}{BASE}/openapi.json", timeout=60).json()
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= known
     identifiers = []
@@ -224,7 +224,7 @@ NO_BODY = (
 
 
 def test_the_page_of_routes_needs_nothing_from_elsewhere(server: Server) -> None:
-    page = requests.get(f"{server.url}/docs", timeout=10)
+    page = requests.get(f"{server.url}/docs", timeout=60)
     assert page.headers["content-type"].startswith("text/html")
     assert f"{BASE}/workflows/{{workflow_id}}/executions" in page.text
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page.text)
@@ -251,9 +251,9 @@ def test_pages_of_a_list_hold_everything_once(alice: Client) -> None:
 
 def test_the_server_tells_what_it_does_in_numbers(server: Server) -> None:
     """Metrics need no token and hold numbers only; the root leads to the list of routes."""
-    told = requests.get(f"{server.url}/metrics", timeout=10)
+    told = requests.get(f"{server.url}/metrics", timeout=60)
     assert told.headers["content-type"].startswith("text/plain")
     assert "swath_attempts 0.0" in told.text
-    root = requests.get(server.url, timeout=10)
+    root = requests.get(server.url, timeout=60)
     assert root.url.endswith("/docs")
     assert "/cloud/api/v1/workflows" in root.text

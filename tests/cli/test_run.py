@@ -111,7 +111,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(swath: Swath, folder: Path, 
         stderr=subprocess.PIPE,
         text=True,
     )
-    upstream.wait(2, patience=60.0)
+    upstream.wait(2)
     begun.send_signal(signal.SIGINT)
     held.set_result(None)
     _, told = begun.communicate(timeout=60)
@@ -205,7 +205,7 @@ def test_a_chain_is_paused_and_gone_on_with(chain: Path, swath: Swath, upstream:
     upstream.on("/users/*", lambda asked: Play(status=503, until=held))
     command = [sys.executable, "-m", "swath", "run", "chain.yaml", HERE, "--out=out"]
     begun = subprocess.Popen(command, cwd=chain, env=environment(), stderr=subprocess.PIPE, text=True)
-    upstream.wait(2, patience=60.0)
+    upstream.wait(2)
     begun.send_signal(signal.SIGINT)
     held.set_result(None)
     _, told = begun.communicate(timeout=60)

@@ -25,7 +25,7 @@ from swath.operations.webhooks import DeliveryView, Webhook
 from swath.store import webhooks as store
 
 SECRET = "whsec_" + base64.b64encode(b"a key of the receiver").decode()
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Hooked = Callable[..., Coroutine[Any, Any, str]]
 

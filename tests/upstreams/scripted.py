@@ -126,7 +126,7 @@ class Scripted:
     def asked_at(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
-    def wait(self, count: int, path: str | None = None, patience: float = 10.0) -> None:
+    def wait(self, count: int, path: str | None = None, patience: float = 60.0) -> None:
         """Block until so many requests have arrived (at `path`); asynchronous tests call it in a thread."""
 
         def enough() -> bool:

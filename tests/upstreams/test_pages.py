@@ -31,7 +31,7 @@ def walk(scene: Scene) -> tuple[list[Any], StopReason, int | None]:
         while stop is None:
             values: dict[str, Any] = {}
             request = template.render(values, pager.apply(progress.state, values))
-            answer = client.request(request.method, request.url, headers=dict(request.headers), timeout=10)
+            answer = client.request(request.method, request.url, headers=dict(request.headers), timeout=60)
             if answer.status_code != 200:
                 stop = depth_cap(progress, answer.status_code)
                 break

@@ -20,13 +20,13 @@ def upstream() -> Iterator[Scripted]:
 
 def connect(upstream: Scripted) -> http.client.HTTPConnection:
     host, _, port = upstream.url.removeprefix("http://").partition(":")
-    return http.client.HTTPConnection(host, int(port), timeout=10)
+    return http.client.HTTPConnection(host, int(port), timeout=60)
 
 
 def raw(upstream: Scripted, path: str) -> bytes:
     """Everything that comes until the connection ends."""
     host, _, port = upstream.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))
 

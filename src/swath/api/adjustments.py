@@ -15,7 +15,9 @@ from swath.wire.bodies import parse
 router = APIRouter(tags=["executions"])
 
 
-@router.patch("/workflows/executions/{execution_id}", **says(schemas.ExecutionObject, body=Changes))
+@router.patch(
+    "/workflows/executions/{execution_id}", **says(schemas.executions.ExecutionObject, body=Changes)
+)
 async def adjust_execution(request: Request, execution_id: str) -> Response:
     """Change an execution's rate, concurrency, limit or proxy while it runs; each change is an event."""
     changes = parse(Changes, await read_body(request))

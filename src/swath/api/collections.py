@@ -31,26 +31,28 @@ Search = Annotated[str | None, Query(description="Only items that contain this t
 ItemLimit = Annotated[int | None, Query(ge=1, le=100_000, description="Page through the items.")]
 
 
-@router.get("/collections", **says(schemas.CollectionLine, many=True))
+@router.get("/collections", **says(schemas.collections.CollectionLine, many=True))
 async def list_collections(request: Request, limit: Limit = MOST_OBJECTS, cursor: Cursor = None) -> Response:
     """List your collections, newest first, without their items."""
     page = await collections.list_for(*caller(request), limit=limit, cursor=cursor)
     return many(map(show, page.objects), page.next_cursor)
 
 
-@router.post("/collections", **says(schemas.CollectionLine, body=schemas.NewCollection))
+@router.post(
+    "/collections", **says(schemas.collections.CollectionLine, body=schemas.collections.NewCollection)
+)
 async def create_collection(request: Request) -> Response:
     """Create a collection, with items or without."""
     with ExitStack() as stack:
         body = await _read_items(request, stack)
-        new = parse(schemas.NewCollectionKeys, body.given)
+        new = parse(schemas.collections.NewCollectionKeys, body.given)
         if new.kind and body.spool.kind not in (None, new.kind):
             raise InvalidInput("items", f"The kind is {new.kind}, but the items are {body.spool.kind}.")
         view = await collections.create(*caller(request), new.name, new.kind, body.spool)
     return one(show(view))
 
 
-@router.get("/collections/{collection_id}", **says(schemas.CollectionObject))
+@router.get("/collections/{collection_id}", **says(schemas.collections.CollectionObject))
 async def get_collection(
     request: Request,
     collection_id: str,
@@ -79,7 +81,10 @@ def _answer(view: CollectionView, values: list[str], next_cursor: str | None) ->
     return respond(200, b"%b%b]}%b}" % (start, write_items(view.kind, values), more))
 
 
-@router.post("/collections/{collection_id}/from-result", **says(schemas.FilledCollection, body=ResultColumns))
+@router.post(
+    "/collections/{collection_id}/from-result",
+    **says(schemas.collections.FilledCollection, body=ResultColumns),
+)
 async def fill_from_result(request: Request, collection_id: str) -> Response:
     """Take a collection's items from columns of an execution's rows, also while it runs."""
     source = parse(ResultColumns, await read_body(request))
@@ -104,29 +109,38 @@ async def _stream(request: Request, collection_id: str) -> Response:
     return StreamingResponse(body(), media_type="application/json")
 
 
-@router.post("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.CollectionChange))
+@router.post(
+    "/collections/{collection_id}",
+    **says(schemas.collections.CollectionLine, body=schemas.collections.CollectionChange),
+)
 async def change_collection(request: Request, collection_id: str) -> Response:
     """Add, remove or replace items; known ones are not added again, absent ones not removed."""
     context, user = caller(request)
     await collections.show(context, user, collection_id)
     with ExitStack() as stack:
         body = await _read_items(request, stack)
-        asked = parse(schemas.ChangeKeys, body.given)
+        asked = parse(schemas.collections.ChangeKeys, body.given)
         if not body.has_items:
             raise InvalidInput("items", "Blank.")
         view = await collections.change(context, user, collection_id, asked.method, body.spool)
     return one(show(view))
 
 
-@router.patch("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.Renaming))
-@router.put("/collections/{collection_id}", **says(schemas.CollectionLine, body=schemas.Renaming))
+@router.patch(
+    "/collections/{collection_id}",
+    **says(schemas.collections.CollectionLine, body=schemas.collections.Renaming),
+)
+@router.put(
+    "/collections/{collection_id}",
+    **says(schemas.collections.CollectionLine, body=schemas.collections.Renaming),
+)
 async def rename_collection(request: Request, collection_id: str) -> Response:
     """Rename a collection."""
-    name = parse(schemas.Renaming, await read_body(request)).name
+    name = parse(schemas.collections.Renaming, await read_body(request)).name
     return one(show(await collections.rename(*caller(request), collection_id, name)))
 
 
-@router.delete("/collections/{collection_id}", **says(schemas.Deleted))
+@router.delete("/collections/{collection_id}", **says(schemas.outcomes.Deleted))
 async def delete_collection(request: Request, collection_id: str) -> Response:
     """Delete a collection that no workflow uses."""
     await collections.delete(*caller(request), collection_id)

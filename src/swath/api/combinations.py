@@ -15,14 +15,16 @@ from swath.wire.bodies import reviser
 router = APIRouter(tags=["executions"])
 
 
-@router.post("/workflows/executions/{execution_id}/combine", **says(schemas.Combination, body=Recipe))
+@router.post("/workflows/executions/{execution_id}/combine", **says(schemas.results.Combination, body=Recipe))
 async def combine_again(request: Request, execution_id: str) -> Response:
     """Make new files of an ended execution's stored answers; nothing is requested again."""
     revise = reviser(Recipe, await read_body(request))
     return one(await combinations.combine(*caller(request), execution_id, revise))
 
 
-@router.get("/workflows/executions/{execution_id}/combinations", **says(schemas.Combination, many=True))
+@router.get(
+    "/workflows/executions/{execution_id}/combinations", **says(schemas.results.Combination, many=True)
+)
 async def list_combinations(request: Request, execution_id: str) -> Response:
     """List what was combined after an execution's end, newest first."""
     return many(await combinations.list_for(*caller(request), execution_id), None)

@@ -34,7 +34,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("/workflows/{workflow_id}/executions", **says(schemas.Triggered, body=Trigger))
+@router.post("/workflows/{workflow_id}/executions", **says(schemas.outcomes.Triggered, body=Trigger))
 async def trigger_execution(
     request: Request, workflow_id: str, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -43,7 +43,7 @@ async def trigger_execution(
     return one({"id": await triggers.trigger(*caller(request), workflow_id, asked, idempotency_key)})
 
 
-@router.get("/workflows/{workflow_id}/executions", **says(schemas.ExecutionObject, many=True))
+@router.get("/workflows/{workflow_id}/executions", **says(schemas.executions.ExecutionObject, many=True))
 async def list_workflow_executions(
     request: Request,
     workflow_id: str,
@@ -58,7 +58,7 @@ async def list_workflow_executions(
     return answer or many([], None)
 
 
-@router.get("/executions", **says(schemas.ExecutionObject, many=True))
+@router.get("/executions", **says(schemas.executions.ExecutionObject, many=True))
 async def list_executions(
     request: Request, status: Status = None, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
 ) -> Response:
@@ -77,43 +77,43 @@ async def _list(
     return many((show_execution(view, public) for view in views), next_cursor) if views else None
 
 
-@router.get("/workflows/executions/{execution_id}", **says(schemas.ExecutionObject))
-@router.post("/workflows/executions/{execution_id}", **says(schemas.ExecutionObject))
+@router.get("/workflows/executions/{execution_id}", **says(schemas.executions.ExecutionObject))
+@router.post("/workflows/executions/{execution_id}", **says(schemas.executions.ExecutionObject))
 async def get_execution(request: Request, execution_id: str) -> Response:
     """Read an execution: its state, its progress and, once it has ended, its results."""
     view = await executions.show(*caller(request), execution_id)
     return one(show_execution(view, public_url(request)))
 
 
-@router.delete("/workflows/executions/{execution_id}", **says(schemas.Deleted))
+@router.delete("/workflows/executions/{execution_id}", **says(schemas.outcomes.Deleted))
 async def delete_execution(request: Request, execution_id: str) -> Response:
     """Remove an ended execution with its files and all else that came of it."""
     await retention.remove(*caller(request), execution_id)
     return one({"id": execution_id})
 
 
-@router.post("/workflows/executions/{execution_id}/cancel", **says(schemas.ExecutionObject))
+@router.post("/workflows/executions/{execution_id}/cancel", **says(schemas.executions.ExecutionObject))
 async def cancel_execution(request: Request, execution_id: str) -> Response:
     """End an execution; what was fetched can be downloaded."""
     view = await executions.cancel(*caller(request), execution_id)
     return one(show_execution(view, public_url(request)))
 
 
-@router.post("/workflows/executions/{execution_id}/pause", **says(schemas.ExecutionObject))
+@router.post("/workflows/executions/{execution_id}/pause", **says(schemas.executions.ExecutionObject))
 async def pause_execution(request: Request, execution_id: str) -> Response:
     """Hold an execution."""
     view = await executions.pause(*caller(request), execution_id)
     return one(show_execution(view, public_url(request)))
 
 
-@router.post("/workflows/executions/{execution_id}/resume", **says(schemas.ExecutionObject))
+@router.post("/workflows/executions/{execution_id}/resume", **says(schemas.executions.ExecutionObject))
 async def resume_execution(request: Request, execution_id: str) -> Response:
     """Let a paused execution go on."""
     view = await executions.resume(*caller(request), execution_id)
     return one(show_execution(view, public_url(request)))
 
 
-@router.get("/workflows/executions/{execution_id}/failures", **says(schemas.Failure, many=True))
+@router.get("/workflows/executions/{execution_id}/failures", **says(schemas.executions.Failure, many=True))
 async def list_failures(
     request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
 ) -> Response:
@@ -121,13 +121,15 @@ async def list_failures(
     return many(*await executions.failures(*caller(request), execution_id, limit, cursor))
 
 
-@router.get("/workflows/executions/{execution_id}/failures/kinds", **says(schemas.FailureKind, many=True))
+@router.get(
+    "/workflows/executions/{execution_id}/failures/kinds", **says(schemas.executions.FailureKind, many=True)
+)
 async def count_failures(request: Request, execution_id: str) -> Response:
     """Count all items that failed by error code and last status, the most frequent first."""
     return many(await executions.count_failures(*caller(request), execution_id), None)
 
 
-@router.get("/workflows/executions/{execution_id}/items/{item}", **says(schemas.ItemObject))
+@router.get("/workflows/executions/{execution_id}/items/{item}", **says(schemas.executions.ItemObject))
 async def get_item(
     request: Request,
     execution_id: str,
@@ -142,7 +144,7 @@ async def get_item(
 
 @router.get(
     "/workflows/executions/{execution_id}/events",
-    **says(schemas.Event, many=True, streams=EVENTS),
+    **says(schemas.executions.Event, many=True, streams=EVENTS),
 )
 async def list_events(
     request: Request, execution_id: str, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
@@ -158,7 +160,7 @@ async def list_events(
 
 @router.get(
     "/workflows/executions/{execution_id}/responses",
-    **says(schemas.StoredResponse, streams=LINES),
+    **says(schemas.results.StoredResponse, streams=LINES),
 )
 async def stream_responses(request: Request, execution_id: str) -> Response:
     """Stream every answer that was taken, by item and page, as JSON lines; while it runs, those so far."""
@@ -166,7 +168,7 @@ async def stream_responses(request: Request, execution_id: str) -> Response:
     return StreamingResponse(lines, media_type=LINES[0])
 
 
-@router.get("/workflows/executions/{execution_id}/rows", **says(schemas.Rows))
+@router.get("/workflows/executions/{execution_id}/rows", **says(schemas.results.Rows))
 async def get_rows(
     request: Request,
     execution_id: str,
@@ -179,19 +181,19 @@ async def get_rows(
     return respond(200, write_rows(view))
 
 
-@router.get("/workflows/executions/{execution_id}/pace", **says(schemas.Pace))
+@router.get("/workflows/executions/{execution_id}/pace", **says(schemas.executions.Pace))
 async def get_pace(request: Request, execution_id: str) -> Response:
     """Read how fast an execution went, over its time."""
     return one(await pace.show(*caller(request), execution_id))
 
 
-@router.get("/workflows/executions/{execution_id}/columns", **says(schemas.Columns, many=True))
+@router.get("/workflows/executions/{execution_id}/columns", **says(schemas.results.Columns, many=True))
 async def get_columns(request: Request, execution_id: str) -> Response:
     """List the result collections with their columns and what their values are; also while it runs."""
     return many(await rows.describe(*caller(request), execution_id), None)
 
 
-@router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.Manifest))
+@router.get("/workflows/executions/{execution_id}/manifest", **says(schemas.results.Manifest))
 async def get_manifest(request: Request, execution_id: str) -> Response:
     """Read what can be said about an ended execution's files."""
     return one(await executions.manifest(*caller(request), execution_id))

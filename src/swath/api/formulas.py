@@ -28,7 +28,7 @@ async def get_schema(request: Request) -> Response:
     return respond(200, dump(schema()))
 
 
-@router.post("/formulas", **says(schemas.AppliedFormula, body=schemas.FormulaToApply))
+@router.post("/formulas", **says(schemas.workflows.AppliedFormula, body=schemas.workflows.FormulaToApply))
 async def apply_formula(request: Request, dry_run: DryRun = False) -> Response:
     """Create or update by name everything in a formula, YAML or JSON: the text itself, or in `formula`."""
     body = await asyncio.to_thread(read_formula_body, await read_bytes(request))
@@ -36,7 +36,7 @@ async def apply_formula(request: Request, dry_run: DryRun = False) -> Response:
     return one(show_applied(applied))
 
 
-@router.get("/formulas/{workflow_id}", **says(schemas.FormulaText, streams=["application/yaml"]))
+@router.get("/formulas/{workflow_id}", **says(schemas.workflows.FormulaText, streams=["application/yaml"]))
 async def get_formula(request: Request, workflow_id: str) -> Response:
     """Read a workflow as a formula: YAML or, where only JSON is accepted, an object that holds it."""
     text = await formulas.export(*caller(request), workflow_id)

@@ -15,7 +15,7 @@ from swath.api.auth import BASE
 from swath.api.exchange import respond
 from swath.flow.definition import Json
 from swath.flow.request.template import dump
-from swath.wire.schemas import Errors
+from swath.wire.schemas.outcomes import Errors
 
 router = APIRouter(include_in_schema=False)
 

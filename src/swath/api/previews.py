@@ -26,7 +26,10 @@ BaseUrl = Annotated[str, Query(description="Where the API is, if an OpenAPI docu
 router = APIRouter(tags=["formulas"])
 
 
-@router.post("/workflows/{workflow_id}/preview", **says(schemas.PreviewObject, body=schemas.PreviewWish))
+@router.post(
+    "/workflows/{workflow_id}/preview",
+    **says(schemas.workflows.PreviewObject, body=schemas.workflows.PreviewWish),
+)
 async def preview_workflow(request: Request, workflow_id: str) -> Response:
     """Fetch the first page of a few items and show what an execution would be; nothing is kept.
 
@@ -35,7 +38,7 @@ async def preview_workflow(request: Request, workflow_id: str) -> Response:
     return await _preview(request, workflow_id)
 
 
-@router.post("/formulas/preview", **says(schemas.PreviewObject, body=schemas.PreviewWish))
+@router.post("/formulas/preview", **says(schemas.workflows.PreviewObject, body=schemas.workflows.PreviewWish))
 async def preview_formula(request: Request) -> Response:
     """Preview a workflow of a formula that has not been applied; nothing is kept."""
     return await _preview(request, None)
@@ -45,7 +48,7 @@ async def _preview(request: Request, workflow_id: str | None) -> Response:
     given = await read_body(request)
     if workflow_id is not None and given.get("formula") is None:
         await workflows.show(*caller(request), workflow_id)
-    wish = parse(schemas.PreviewWish, given)
+    wish = parse(schemas.workflows.PreviewWish, given)
     few, parameters = previews.check_few(wish.items), wish.execution_parameters or {}
     if wish.formula is not None or workflow_id is None:
         source = await asyncio.to_thread(read_source, wish.formula)
@@ -57,7 +60,7 @@ async def _preview(request: Request, workflow_id: str | None) -> Response:
     return one(show(await previews.preview(*caller(request), draft, wish.proxy)))
 
 
-@router.post("/imports/{kind}", **says(schemas.ImportedObject, body=schemas.ImportWish))
+@router.post("/imports/{kind}", **says(schemas.workflows.ImportedObject, body=schemas.workflows.ImportWish))
 async def import_source(request: Request, kind: str, only: Only = (), base_url: BaseUrl = "") -> Response:
     """Make a formula of what another tool wrote; nothing is applied, and secrets stand apart."""
     source = read_import_body(await read_bytes(request))

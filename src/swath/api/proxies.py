@@ -17,42 +17,42 @@ from swath.wire.bodies import parse, reviser
 router = APIRouter(tags=["proxies"])
 
 
-@router.get("/proxies", **says(schemas.ProxyObject, many=True))
+@router.get("/proxies", **says(schemas.proxies.ProxyObject, many=True))
 async def list_proxies(request: Request, limit: Limit = MOST_OBJECTS, cursor: Cursor = None) -> Response:
     """List the proxies that you may use, newest first."""
     page = await proxies.list_for(*caller(request), limit=limit, cursor=cursor)
     return many(map(show, page.objects), page.next_cursor)
 
 
-@router.post("/proxies", **says(schemas.ProxyObject, body=Proxy))
+@router.post("/proxies", **says(schemas.proxies.ProxyObject, body=Proxy))
 async def create_proxy(request: Request) -> Response:
     """Register a proxy of yours or, as an administrator, one for everybody."""
     proxy = parse(Proxy, await read_body(request))
     return one(show(await proxies.create(*caller(request), proxy)))
 
 
-@router.get("/proxies/{proxy_id}", **says(schemas.ProxyObject))
+@router.get("/proxies/{proxy_id}", **says(schemas.proxies.ProxyObject))
 async def get_proxy(request: Request, proxy_id: str) -> Response:
     """Read a proxy; its password is masked."""
     return one(show(await proxies.show(*caller(request), proxy_id)))
 
 
-@router.patch("/proxies/{proxy_id}", **says(schemas.ProxyObject, body=Proxy))
-@router.put("/proxies/{proxy_id}", **says(schemas.ProxyObject, body=Proxy))
+@router.patch("/proxies/{proxy_id}", **says(schemas.proxies.ProxyObject, body=Proxy))
+@router.put("/proxies/{proxy_id}", **says(schemas.proxies.ProxyObject, body=Proxy))
 async def update_proxy(request: Request, proxy_id: str) -> Response:
     """Replace the given keys of a proxy."""
     revise = reviser(Proxy, await read_body(request))
     return one(show(await proxies.update(*caller(request), proxy_id, revise)))
 
 
-@router.delete("/proxies/{proxy_id}", **says(schemas.Deleted))
+@router.delete("/proxies/{proxy_id}", **says(schemas.outcomes.Deleted))
 async def delete_proxy(request: Request, proxy_id: str) -> Response:
     """Remove a proxy; executions under way go on with it."""
     await proxies.delete(*caller(request), proxy_id)
     return deleted(proxy_id)
 
 
-@router.post("/proxies/{proxy_id}/test", **says(schemas.ProxyReport, body=ProxyTest))
+@router.post("/proxies/{proxy_id}/test", **says(schemas.proxies.ProxyReport, body=ProxyTest))
 async def test_proxy(request: Request, proxy_id: str) -> Response:
     """Try a proxy now: whether it lives or, with a `url`, what comes back through it."""
     asked = parse(ProxyTest, await read_body(request))

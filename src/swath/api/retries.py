@@ -16,7 +16,7 @@ from swath.wire.bodies import parse
 router = APIRouter(tags=["executions"])
 
 
-@router.post("/workflows/executions/{execution_id}/retry", **says(schemas.Triggered, body=Retry))
+@router.post("/workflows/executions/{execution_id}/retry", **says(schemas.outcomes.Triggered, body=Retry))
 async def retry_execution(
     request: Request, execution_id: str, idempotency_key: IdempotencyKey = None
 ) -> Response:

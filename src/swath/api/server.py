@@ -14,7 +14,7 @@ from swath.wire.answers import show
 router = APIRouter(tags=["server"])
 
 
-@router.get("/settings", **says(schemas.ServerObject))
+@router.get("/settings", **says(schemas.server.ServerObject))
 async def get_settings(request: Request) -> Response:
     """Read the server's version and settings, and who you are to it; secrets are never told."""
     return one(show(describe(*caller(request))))

@@ -20,7 +20,7 @@ router = APIRouter(tags=["tokens"])
 OfUser = Annotated[str | None, Query(description="Another user's name; for administrators.")]
 
 
-@router.get("/tokens", **says(schemas.TokenObject, many=True))
+@router.get("/tokens", **says(schemas.server.TokenObject, many=True))
 async def list_tokens(
     request: Request, user: OfUser = None, limit: Limit = MOST_OBJECTS, cursor: Cursor = None
 ) -> Response:
@@ -29,14 +29,14 @@ async def list_tokens(
     return many(map(show_token, page.objects), page.next_cursor)
 
 
-@router.post("/tokens", **says(schemas.NewTokenObject, body=NewToken))
+@router.post("/tokens", **says(schemas.server.NewTokenObject, body=NewToken))
 async def create_token(request: Request) -> Response:
     """Make a token, shown this once; administrators make them for other and new users too."""
     new = parse(NewToken, await read_body(request))
     return one(show(await users.create_token(*caller(request), new)))
 
 
-@router.delete("/tokens/{token_id}", **says(schemas.Deleted))
+@router.delete("/tokens/{token_id}", **says(schemas.outcomes.Deleted))
 async def revoke_token(request: Request, token_id: str) -> Response:
     """Revoke a token at once."""
     await users.revoke_token(*caller(request), token_id)

@@ -35,7 +35,9 @@ Delimiter = Annotated[str | None, Query(description="Left out: found in the firs
 Encoding = Annotated[str, Query(description="How the file's text is encoded.")]
 
 
-@router.post("/collections/{collection_id}/upload", **says(schemas.UploadedCollection, uploads=KINDS))
+@router.post(
+    "/collections/{collection_id}/upload", **says(schemas.collections.UploadedCollection, uploads=KINDS)
+)
 async def upload_items(
     request: Request,
     collection_id: str,

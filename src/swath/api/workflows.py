@@ -16,35 +16,35 @@ from swath.wire.bodies import parse, reviser
 router = APIRouter(tags=["workflows"])
 
 
-@router.get("/workflows", **says(schemas.WorkflowLine, many=True))
+@router.get("/workflows", **says(schemas.workflows.WorkflowLine, many=True))
 async def list_workflows(request: Request, limit: Limit = MOST_OBJECTS, cursor: Cursor = None) -> Response:
     """List your workflows, newest first."""
     page = await workflows.list_for(*caller(request), limit=limit, cursor=cursor)
     return many(map(show, page.objects), page.next_cursor)
 
 
-@router.post("/workflows", **says(schemas.WorkflowObject, body=Workflow))
+@router.post("/workflows", **says(schemas.workflows.WorkflowObject, body=Workflow))
 async def create_workflow(request: Request) -> Response:
     """Create a workflow over an endpoint."""
     workflow = parse(Workflow, await read_body(request))
     return one(show_workflow(await workflows.create(*caller(request), workflow)))
 
 
-@router.get("/workflows/{workflow_id}", **says(schemas.WorkflowObject))
+@router.get("/workflows/{workflow_id}", **says(schemas.workflows.WorkflowObject))
 async def get_workflow(request: Request, workflow_id: str) -> Response:
     """Read a workflow."""
     return one(show_workflow(await workflows.show(*caller(request), workflow_id)))
 
 
-@router.patch("/workflows/{workflow_id}", **says(schemas.WorkflowObject, body=Workflow))
-@router.put("/workflows/{workflow_id}", **says(schemas.WorkflowObject, body=Workflow))
+@router.patch("/workflows/{workflow_id}", **says(schemas.workflows.WorkflowObject, body=Workflow))
+@router.put("/workflows/{workflow_id}", **says(schemas.workflows.WorkflowObject, body=Workflow))
 async def update_workflow(request: Request, workflow_id: str) -> Response:
     """Replace the given keys of a workflow."""
     revise = reviser(Workflow, await read_body(request))
     return one(show_workflow(await workflows.update(*caller(request), workflow_id, revise)))
 
 
-@router.delete("/workflows/{workflow_id}", **says(schemas.Deleted))
+@router.delete("/workflows/{workflow_id}", **says(schemas.outcomes.Deleted))
 async def delete_workflow(request: Request, workflow_id: str) -> Response:
     """Delete a workflow and cancel what it is executing; ended executions stay readable."""
     await workflows.delete(*caller(request), workflow_id)

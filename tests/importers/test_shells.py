@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - commands stand as they are copied
 """Scripts around curl: variables, texts that are fed to it, and the quoting that browsers write for shells."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ BASH = {
     "its own host": "curl -H 'Host: other.example' https://api.example.com/s",
     "a vendor's json": """curl --json '{"a":1}' -H 'Content-Type: application/vnd.api+json' https://api.example.com/s""",
     "lines of json": """curl 'https://api.example.com/_bulk' -H 'content-type: application/x-ndjson' --data-binary $'{"index":{}}\\n{"a":1}\\n'""",
+    "a type with a parameter": "curl -F 'x=☃;type=text/plain; charset=utf-8' -F 'f=@notes.txt;type=text/csv;header=absent;filename=b.csv' https://api.example.com/s",
     "a written header beats -u": "curl -u a:bcdefghij -b a=1 -H 'Cookie: c=2' -H 'Authorization: Bearer tok123456789' https://api.example.com/s",
 }
 
@@ -59,6 +61,68 @@ async def test_bash_sends_what_curl_sends(name: str, upstream: Scripted, folder:
     files = {file.partition(".")[0]: text for file, text in FILES.items()}
     sent, expected = await send(imported, upstream, files), run_shell(BASH[name], upstream, folder)
     assert [plain(each) for each in sent] == [plain(each) for each in expected]
+
+
+#: Loops, and what each goes through, the first varying slowest.
+LOOPS = {
+    "words": (
+        'for user in ann "bob-c"; do\n  curl -s "https://api.example.com/users/${user}?a=1" > $user.json\ndone',
+        [["ann"], ["bob-c"]],
+    ),
+    "numbers in braces": (
+        'for p in {1..3} x{a,b}; do curl "https://api.example.com/items?page=$p"; sleep 0; done',
+        [["1"], ["2"], ["3"], ["xa"], ["xb"]],
+    ),
+    "a sequence": (
+        "for i in $(seq 2 2 6); do curl https://api.example.com/items/$i | cat; done",
+        [["2"], ["4"], ["6"]],
+    ),
+    "a variable": (
+        "IDS='1 2'; i=9\nfor i in $IDS; do curl -d \"id=$i\" https://api.example.com/items; done",
+        [["1"], ["2"]],
+    ),
+    "one in another": (
+        "for a in 1 2; do for b in x y; do curl https://api.example.com/$a/$b; done; done",
+        [["1", "x"], ["1", "y"], ["2", "x"], ["2", "y"]],
+    ),
+    "xargs": (
+        "printf '%s\\n' a-b | xargs -n1 -I{} curl https://api.example.com/{}/x",
+        [["a-b"]],
+    ),
+    "xargs at the end": (
+        "seq 3 | xargs -n 1 curl -s -H 'X-A: 1' https://api.example.com/x -d",
+        [["1"], ["2"], ["3"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+async def test_what_a_loop_goes_through_is_a_list(name: str, upstream: Scripted, folder: Path) -> None:
+    """One endpoint with a variable for each loop; every round sends what the real one sends."""
+    script, rounds = LOOPS[name]
+    imported = read_curl(local(script, upstream))
+    check_formula(imported)
+    (workflow,) = imported.formula["workflows"].values()
+    names = [each["target_variable_name"] for each in workflow["mappings"]]
+    lists = [imported.formula["collections"][each["source_collection"]] for each in workflow["mappings"]]
+    assert [list(each) for each in product(*lists)] == rounds
+    sent = [await send(imported, upstream, dict(zip(names, each, strict=True))) for each in rounds]
+    assert [each for (each,) in sent] == run_shell(script, upstream, folder)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "for u in $(cat users.txt); do curl https://api.example.com/$u; done",
+        "while read -r u; do curl https://api.example.com/$u; done < users.txt",
+        "cat users.txt | xargs -I{} curl https://api.example.com/{}",
+    ],
+)
+def test_a_list_that_a_loop_reads_is_asked_for(script: str) -> None:
+    imported = read_curl(script)
+    check_formula(imported)
+    assert any("give it with --input" in note for note in imported.notes)
+    assert "collections" not in imported.formula
 
 
 def plain(told: Told) -> Told:
@@ -130,6 +194,21 @@ Invoke-RestMethod -Method POST -Uri https://api.example.com/x -ContentType appli
         '(Invoke-WebRequest -Uri:"https://api.example.com/x" -UseBasicParsing).Content',
         "curl https://api.example.com/x",
     ),
+    "a login that is made": (
+        """$user = "ann"
+$pair = "{0}:{1}" -f $user, 's3cret99'
+$encoded = [System.Convert]::ToBase64String([System.Text.Encoding]::ASCII.GetBytes($pair))
+irm ("https://api.example.com/" + $user + '/x') -Headers @{ Authorization = "Basic $encoded" }""",
+        "curl -u ann:s3cret99 https://api.example.com/ann/x",
+    ),
+    "a login that is made inside of a text": (
+        """iwr https://api.example.com/x -Headers @{ Authorization = "Basic $([Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes('ann:s3cret99')))" }""",
+        "curl -u ann:s3cret99 https://api.example.com/x",
+    ),
+    "switches": (
+        "irm -UseDefaultCredentials -SkipHttpErrorCheck -Uri https://api.example.com/x -HttpVersion 2.0 -NoProxy -UseBasicParsing:$true -Method:Delete",
+        "curl -X DELETE https://api.example.com/x",
+    ),
     "a query with brackets": (
         f"""{CHROME}$session.Cookies.Add((New-Object System.Net.Cookie("a", "1%2C2", "/", "api.example.com")))
 Invoke-WebRequest -UseBasicParsing -Uri "https://api.example.com/items?filter[name]=x&`$top=5" `
@@ -168,10 +247,35 @@ async def test_powershell_means_the_same(name: str, upstream: Scripted, folder: 
     assert sent == expected
 
 
+def test_what_only_powershell_can_compute_is_a_variable() -> None:
+    """Neither its name nor its brackets are sent."""
+    imported = read_curl(
+        'irm "https://api.example.com/$([guid]::NewGuid())/x" -Headers @{ "X-A" = (Get-Content a.txt); "X-B" = "$(hostname)" }'
+    )
+    check_formula(imported)
+    (endpoint,) = imported.formula["endpoints"].values()
+    assert endpoint["url"] == "https://api.example.com/{{NewGuid}}/x"
+    assert endpoint["headers"] == {"X-A": "{{Get_Content_a_txt}}", "X-B": "{{hostname}}"}
+
+
+@pytest.mark.parametrize("ids", ["$ids = 1..3", "$ids = @('1', '2', '3')", "$ids = '1', '2', '3'"])
+def test_what_a_loop_of_powershell_goes_through_is_a_list(ids: str) -> None:
+    imported = read_curl(
+        f"{ids}\nforeach ($id in $ids) {{ irm https://api.example.com/items/$id -FollowRelLink }}"
+    )
+    check_formula(imported)
+    assert imported.formula["collections"] == {"id": ["1", "2", "3"]}
+    assert imported.formula["workflows"]["Items"] == {
+        "endpoint": "Items",
+        "mappings": [{"target_variable_name": "id", "source_collection": "id"}],
+        "paginator": {"type": "header_link"},
+    }
+
+
 def test_parameters_of_powershell_that_are_not_carried_are_listed() -> None:
     imported = read_curl(
         'Invoke-WebRequest -Uri "https://api.example.com/x" -TimeoutSec 10 -SkipCertificateCheck '
-        '-MaximumRetryCount 3 -Proxy "http://p:1" -Credential $me'
+        '-MaximumRetryCount 3 -Proxy "http://p:1" -Credential $me -UseDefaultCredentials'
     )
     assert imported.formula["workflows"]["X"] == {
         "endpoint": "X",
@@ -179,7 +283,7 @@ def test_parameters_of_powershell_that_are_not_carried_are_listed() -> None:
         "retry": {"max_attempts": 4},
     }
     notes = "\n".join(imported.notes)
-    for part in ("-skipcertificatecheck", "choose it with --proxy", "-credential"):
+    for part in ("-skipcertificatecheck", "choose it with --proxy", "-credential", "user of Windows"):
         assert part in notes
 
 
@@ -190,6 +294,7 @@ def test_parameters_of_powershell_that_are_not_carried_are_listed() -> None:
         ("curl --anyauth -u a:secret99 https://api.example.com/x", "sends -u as Basic"),
         ("curl --aws-sigv4 aws:amz -u a:secret99 https://api.example.com/x", "does not sign"),
         ("curl -F 'f=@a.txt,b.txt' https://api.example.com/x", "write an -F each"),
+        ("curl -d @notes.txt https://api.example.com/x", "sends no line ends"),
         ("curl -X get https://api.example.com/x", "sent in capitals"),
         ("TOKEN=secret99 curl https://api.example.com/x", "left out: TOKEN=..."),
         ("""curl https://api.example.com/x --json '{"a":"\\u00e9"}'""", "escapes"),

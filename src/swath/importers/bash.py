@@ -1,11 +1,13 @@
 """Command lines as bash reads them."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from swath.errors import InvalidInput
+from swath.importers.globs import MOST_VALUES
 from swath.importers.holes import hole, identifier
-from swath.importers.words import Command, Reader
+from swath.importers.words import Command, Reader, substitution
 
 _ANSI: Final = {
     "n": "\n",
@@ -25,6 +27,8 @@ _CAT: Final = re.compile(
     r"\$\(\s*cat\s*(<<-?\s*(['\"\\]?)(\w+)['\"]?)[ \t]*\n(.*?)^\t*\3\s*\)", re.DOTALL | re.MULTILINE
 )
 _REDIRECT: Final = re.compile(r"(<<<|[<>]+[&|]?)\s*")
+_LOOP: Final = re.compile(r"(?:do )*(?:for|while read(?: -r)?) ([A-Za-z_]\w*)")
+_SEQUENCE: Final = re.compile(r"\s*seq\s+(\d+)(?:\s+(\d+))?(?:\s+(\d+))?\s*")
 _ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DECLARES: Final = frozenset(["export", "declare", "local", "readonly", "typeset", "-x"])
 
@@ -98,6 +102,8 @@ class Bash(Reader):
         if words and all(found):
             self.known.update((each[1], each[2]) for each in found if each)
             self.command = Command()
+        if loop := _LOOP.match(" ".join(words)):  # what was set before has another value in it
+            self.known.pop(loop[1], None)
         super().end_command()
 
     def _escape(self, following: str) -> None:
@@ -141,12 +147,13 @@ class Bash(Reader):
         elif cat := _CAT.match(self.text, self.at):
             self.add(self._here(cat[4], cat[1]).rstrip("\n"), len(cat[0]))
         elif char == "`" or self.text.startswith("$(", self.at):
-            inside = _substitution(self.text, self.at)
+            inside = substitution(self.text, self.at)
             if inside is None:
                 raise self.open_quote(char, self.at)
             if re.search(r"\bcurl\s", inside):
                 self.commands += Bash(re.sub(r"^`|^\$\(|[`)]$", "", inside), self.known).read()
-            self.add(hole(identifier(inside.strip("`$()"))[:40].strip("_")), len(inside))
+            numbers = _count(inside.strip("`$()")) if split else ()
+            self._add_words(numbers or [hole(identifier(inside.strip("`$()"))[:40].strip("_"))], len(inside))
         else:
             self.add(char)
 
@@ -159,7 +166,11 @@ class Bash(Reader):
             self.add(hole(name), len(found[0]))
             return
         parts = re.split(r"[ \t\n]+", self.known[name]) if split else [self.known[name]]
-        self.add(parts[0], len(found[0]))
+        self._add_words(parts, len(found[0]))
+
+    def _add_words(self, parts: Sequence[str], length: int) -> None:
+        """Add what stands for so many characters: the first part to the word that is read."""
+        self.add(parts[0], length)
         for part in parts[1:]:
             self.end_word()
             self.add(part, 0)
@@ -210,7 +221,7 @@ class Bash(Reader):
         if self.text.startswith("|", self.at):
             self.at += 1
             self.end_command()
-        elif re.compile(r"&?(?:\s|\\\n)*curl\b").match(self.text, self.at):
+        elif re.compile(r"&?(?:\s|\\\n)*(?:curl|xargs\b[^|;&\n]*\scurl)\b").match(self.text, self.at):
             self.command = _fed(self.command)
         else:
             self.command.piped_into = self.rest_of_line().lstrip("|& ")
@@ -219,6 +230,8 @@ class Bash(Reader):
 def _fed(before: Command) -> Command:
     """Return a command that is fed what another prints, where that is plain to see."""
     name, *words = before.words or [""]
+    if name == "seq" and (numbers := _count(" ".join(before.words))):
+        return Command(stdin="\n".join(numbers))
     if name == "cat":
         return Command(
             stdin=before.stdin, stdin_file=before.stdin_file or (words[0] if len(words) == 1 else "")
@@ -234,19 +247,17 @@ def _fed(before: Command) -> Command:
     return Command()
 
 
+def _count(command: str) -> list[str]:
+    """Return the numbers that `seq` prints; none of another command."""
+    found = _SEQUENCE.fullmatch(command)
+    given = [int(each) for each in found.groups() if each] if found else []
+    if not given:
+        return []
+    first, step, last = (1, 1, given[0]) if len(given) == 1 else (given[0], 1, given[-1])
+    step = given[1] if len(given) == 3 else step
+    return [str(number) for number in range(first, min(last, first + MOST_VALUES) + 1, max(step, 1))]
+
+
 def _character(number: int, *, is_byte: bool) -> str:
     """Return what an escape stands for; bytes above 127 are kept apart until the word is whole."""
     return chr(0xDC00 + number) if is_byte and number > 127 else chr(number)
-
-
-def _substitution(text: str, start: int) -> str | None:
-    """Return a `$(...)` or `` `...` `` as it stands."""
-    if text[start] == "`":
-        end = text.find("`", start + 1)
-        return text[start : end + 1] if end > 0 else None
-    depth = 0
-    for at in range(start + 1, len(text)):
-        depth += (text[at] == "(") - (text[at] == ")")
-        if depth == 0:
-            return text[start : at + 1]
-    return None

@@ -6,24 +6,30 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from swath.flow.definition import Json
-from swath.importers.holes import with_holes
+from swath.importers.expressions import File
+from swath.importers.holes import hole, with_holes
 from swath.importers.imported import Draft
-from swath.importers.powershell import File, Script
+from swath.importers.powershell import Script
 from swath.importers.sent import Sent
 from swath.importers.transfer import stand_in
 
 _FORM: Final = "application/x-www-form-urlencoded"
 #: Parameters without a value, and those that concern only what PowerShell does with the answer.
 _SWITCHES: Final = frozenset(
-    ["usebasicparsing", "passthru", "disablekeepalive", "resume", "skipheadervalidation", "verbose"]
+    """usebasicparsing passthru disablekeepalive resume skipheadervalidation verbose debug skiphttperrorcheck
+    noproxy preserveauthorizationonredirect preservehttpmethodonredirect allowinsecureredirect
+    allowunencryptedauthentication followrellink usedefaultcredentials proxyusedefaultcredentials
+    skipcertificatecheck""".split()  # noqa: SIM905
 )
 _HARMLESS: Final = frozenset(
-    ["websession", "sessionvariable", "outfile", "erroraction", "maximumredirection", "outvariable"]
+    """websession sessionvariable outfile erroraction warningaction errorvariable outvariable outbuffer
+    maximumredirection statuscodevariable responseheadersvariable retryintervalsec httpversion sslprotocol
+    maximumfollowrellink progressaction""".split()  # noqa: SIM905
 )
 #: Those that say what is sent, and how long and often.
 _CARRIED: Final = frozenset(
     """uri method custommethod headers body form infile contenttype useragent timeoutsec
-    operationtimeoutseconds maximumretrycount authentication token""".split()  # noqa: SIM905
+    operationtimeoutseconds maximumretrycount authentication token followrellink""".split()  # noqa: SIM905
 )
 _REASONS: Final = {
     "skipcertificatecheck": "Swath checks certificates always; give the authority under tls of the endpoint",
@@ -31,21 +37,25 @@ _REASONS: Final = {
     "proxy": "add it under proxies as http://host:port, and choose it with --proxy",
     "proxycredential": "give the proxy's login with --secret proxies.NAME=URL",
     "credential": "its user and password are not known; give them as a secret in an Authorization header",
-    "usedefaultcredentials": "Swath does not speak NTLM authentication",
+    "usedefaultcredentials": "Swath does not log in as the user of Windows, by NTLM or Negotiate",
+    "proxyusedefaultcredentials": "give the proxy's login with --secret proxies.NAME=URL",
 }
 #: What the protocol's own fields are called in a browser's copy.
 _PSEUDO: Final = frozenset("authority method path scheme".split())  # noqa: SIM905
 
-#: A request, and what its workflow is given.
-Found = tuple[Sent, dict[str, Json]]
+#: A request, what its workflow is given, and lists that loops around it go through.
+Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
 
 
 def find_requests(text: str, draft: Draft) -> Iterator[Found]:
     """Yield the requests of a script, with what it puts into variables before. Raises InvalidInput."""
-    script = Script(text, {*_SWITCHES, "skipcertificatecheck"})
+    script = Script(text, _SWITCHES)
     requests = _Requests(script, draft)
     for given in script.read():
-        yield requests.build(given), _settings(given)
+        sent = requests.build(given)
+        texts = f"{sent.url} {sent.headers} {sent.body} {sent.multipart}"
+        lists = {name: values for name, values in script.lists.items() if hole(name) in texts}
+        yield sent, _settings(given), lists
 
 
 class _Requests:
@@ -57,7 +67,7 @@ class _Requests:
 
     def build(self, given: dict[str, Any]) -> Sent:
         for name in given:
-            if name not in _CARRIED | _SWITCHES | _HARMLESS:
+            if name in _REASONS or name not in _CARRIED | _SWITCHES | _HARMLESS:
                 why = _REASONS.get(name, "Swath has nothing that corresponds")
                 self.draft.note(f"The parameter -{name} was left out: {why}.")
         return self._sent(given)
@@ -101,11 +111,13 @@ class _Requests:
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Json]:
-    """Return what the parameters mean for the workflow: times and tries."""
+    """Return what the parameters mean for the workflow: times, tries, pages."""
     settings: dict[str, Json] = {}
     for name in ("timeoutsec", "operationtimeoutseconds"):
         if isinstance(seconds := given.get(name), int | float) and seconds > 0:
             settings["limits"] = {"timeout": seconds}
+    if "followrellink" in given:
+        settings["paginator"] = {"type": "header_link"}
     if isinstance(tries := given.get("maximumretrycount"), int) and tries > 0:
         settings["retry"] = {"max_attempts": min(tries + 1, 100)}
     return settings

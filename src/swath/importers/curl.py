@@ -12,6 +12,7 @@ from swath.importers.cmdlets import find_requests
 from swath.importers.hints import hints
 from swath.importers.holes import hole
 from swath.importers.imported import Draft, Imported
+from swath.importers.loops import Loops
 from swath.importers.options import read_options
 from swath.importers.sent import Sent, build_endpoint
 from swath.importers.shell import Command, read_commands
@@ -29,7 +30,7 @@ _IS_CMDLET: Final = re.compile(
 
 _TYPOGRAPHIC: Final = "\u2018\u2019\u201c\u201d\u201e"
 
-#: A request, what its workflow is given, and lists that its URL names.
+#: A request, what its workflow is given, and lists that its URL or a loop around it names.
 Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
 
 
@@ -52,10 +53,12 @@ def read_curl(text: str) -> Imported:
 
 def _find(text: str, draft: Draft) -> Iterator[Found]:
     if _IS_CMDLET.search(text):
-        yield from ((sent, settings, {}) for sent, settings in find_requests(text, draft))
+        yield from find_requests(text, draft)
         return
-    for command in read_commands(text):
-        yield from _read(command, draft)
+    loops = Loops(draft)
+    for command in filter(None, map(loops.enter, read_commands(text))):
+        for sent, settings, lists in _read(command, draft):
+            yield sent, settings, {**loops.lists_in(sent), **lists}
 
 
 def _read(command: Command, draft: Draft) -> Iterator[Found]:

@@ -22,7 +22,10 @@ _TYPES: Final = {
     "xml": "application/xml",
 }  # fmt: skip
 _CONTENT: Final = re.compile(r"""[@<]?"(?:[^"\\]|\\.)*"|[^;]*""")
-_SETTING: Final = re.compile(r""";\s*(type|filename)=("(?:[^"\\]|\\.)*"|[^;]*)""")
+#: A type goes on over its own parameters, such as a charset.
+_SETTING: Final = re.compile(
+    r""";\s*(type|filename)=("(?:[^"\\]|\\.)*"|(?<=type=)[^;]*(?:;(?!\s*(?:type|filename|headers|encoder)=)[^;]*)*|[^;]*)"""
+)
 
 
 def build_requests(
@@ -199,7 +202,13 @@ class _Transfer:
             return self._url_encoded(value)
         if value.startswith("@") and option != "data-raw":
             text = self._file(value[1:], "body")
-            return re.sub(r"[\r\n]", "", text) if option in ("data", "data-ascii") else text
+            if option not in ("data", "data-ascii"):
+                return text
+            if value[1:] not in ("-", "."):
+                self.draft.note(
+                    f"Of the file {value[1:]} curl's -d sends no line ends: give it without them."
+                )
+            return re.sub(r"[\r\n]", "", text)
         return with_holes(value)
 
     def _url_encoded(self, value: str) -> str:

@@ -1,12 +1,12 @@
 """Command lines as cmd.exe and PowerShell read them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from swath.errors import InvalidInput
-from swath.importers.holes import hole
-from swath.importers.words import Reader
+from swath.importers.holes import hole, identifier
+from swath.importers.words import Reader, substitution
 
 #: `%NAME%`, which bytes of a URL (`%E4%B8`) are not.
 CMD_VARIABLE: Final = re.compile(r"%([A-Za-z_][A-Za-z_]\w+)%(?![0-9A-Fa-f]{2})|%([G-Zg-z_]\w+)%")
@@ -29,11 +29,20 @@ _POWER_CHAR: Final = re.compile(r"\$\(\[char\]\s*(0x[0-9a-f]+|\d+)\)", re.IGNORE
 
 
 class PowerShell(Reader):
-    """Reads words; `string` reads one quoted text alone. `known` are what a script gave to variables."""
+    """Reads words; `string` reads one quoted text alone.
 
-    def __init__(self, text: str, known: Mapping[str, object] | None = None) -> None:
+    `known` are what a script gave to variables, `compute` says what stands for the inside of a `$(...)`.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        known: Mapping[str, object] | None = None,
+        compute: Callable[[str], str] = lambda inside: hole(identifier(inside[:40])),
+    ) -> None:
         super().__init__(text)
         self.known = known or {}
+        self.compute = compute
 
     def here_string(self, text: str) -> str:
         """Return a text without quotes around it, its escapes and variables read."""
@@ -81,6 +90,8 @@ class PowerShell(Reader):
             name = found[1] or found[2] or found[3]
             value = self.known.get(name.lower())
             self.add(value if isinstance(value, str) else hole(name), len(found[0]))
+        elif char == "$" and following == "(" and (inside := substitution(self.text, self.at)):
+            self.add(self.compute(inside[2:-1]), len(inside))
         else:
             self.add(char)
 

@@ -88,3 +88,16 @@ def _join_bytes(word: str) -> str:
         return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:
         return well_formed(word)
+
+
+def substitution(text: str, start: int) -> str | None:
+    """Return a `$(...)` or `` `...` `` as it stands."""
+    if text[start] == "`":
+        end = text.find("`", start + 1)
+        return text[start : end + 1] if end > 0 else None
+    depth = 0
+    for at in range(start + 1, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0:
+            return text[start : at + 1]
+    return None

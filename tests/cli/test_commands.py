@@ -106,6 +106,26 @@ def test_a_preview_shows_tables_and_an_estimate(remote: Swath) -> None:
     assert "a-secret-of-many-letters" not in remote("preview", "posts.yaml", "--json").stdout
 
 
+def test_rows_in_a_pipe_have_a_line_each(remote: Swath, folder: Path) -> None:
+    """However wide they are and whatever the terminal behind the pipe: nothing is folded or cut."""
+    remote("apply", "posts.yaml", "--yes")
+    execution = remote("trigger", NAME).stdout.strip()
+    listed = remote("status", COLUMNS="40").stdout.splitlines()
+    (line,) = [line for line in listed if execution in line]
+    assert NAME in line
+    shown = remote("preview", "posts.yaml", "--items=1", COLUMNS="20").stdout
+    assert re.search(r"^ *posts.id +posts.by +input.user *$", shown, re.MULTILINE)
+
+
+def test_a_file_of_secrets_may_hold_those_of_others(remote: Swath, folder: Path) -> None:
+    """One file for all formulas of a folder; what is named on the command must be there."""
+    (folder / "all.secrets").write_text("token=a-secret-of-many-letters\nother=x\n")
+    ran = remote("preview", "posts.yaml", "--secret=@all.secrets", SWATH_SECRET_TOKEN="")
+    assert ran.returncode == 0, ran.stderr
+    ran = remote("apply", "posts.yaml", "--yes", "--secret=other=x")
+    assert (ran.returncode, "This formula has no secret 'other'" in ran.stderr) == (2, True), ran.stderr
+
+
 def test_a_preview_that_brings_nothing_says_why(remote: Swath) -> None:
     """A request for each item with what came of it; the exit code is that of a failure."""
     ran = remote("preview", "posts.yaml", "--param=user=nobody")
@@ -155,6 +175,27 @@ def test_a_document_is_told_where_its_api_is(swath: Swath) -> None:
     formula = yaml.safe_load(ran.stdout)
     assert formula["endpoints"]["Items"]["url"] == "http://127.0.0.1:8000/items/"
     assert formula["workflows"] == {"Items": {"endpoint": "Items"}}
+
+
+def test_a_document_is_fetched_where_it_is(swath: Swath, upstream: Scripted) -> None:
+    """An address is how people have it; its servers without a host lie where it was found."""
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "../v2"}],
+        "paths": {"/items": {"get": {"summary": "Items"}}},
+    }
+    upstream.on("/docs/openapi.json", Play.json(document))
+    upstream.on("/moved", Play(status=302, headers=[("Location", "/docs/openapi.json")]))
+    upstream.on("/page", Play.html())
+    upstream.on("/absent", Play(status=404))
+    ran = swath("import", "openapi", f"{upstream.url}/moved")
+    assert ran.returncode == 0, ran.stderr
+    assert yaml.safe_load(ran.stdout)["endpoints"]["Items"]["url"] == f"{upstream.url}/v2/items"
+    for place, told in (("/absent", "answered 404"), ("/page", "answered a web page")):
+        ran = swath("import", "openapi", upstream.url + place)
+        assert (ran.returncode, told in ran.stderr) == (2, True), ran.stderr
+    ran = swath("import", "openapi", "http://127.0.0.1:9/openapi.json")
+    assert (ran.returncode, "cannot be fetched" in ran.stderr) == (2, True), ran.stderr
 
 
 def test_proxies_and_tokens_are_kept(remote: Swath) -> None:

@@ -68,7 +68,10 @@ def test_parameters_are_texts_unless_they_look_like_json() -> None:
 def test_secrets_come_from_options_files_and_the_environment(tmp_path: Path) -> None:
     """In a file, one a line; in the environment by their names."""
     (tmp_path / "s").write_text("token=a=b\n\nkey=c\n")
-    assert read_secrets([f"@{tmp_path / 's'}", "key=d"]) == {"token": "a=b", "key": "d"}
+    given = read_secrets([f"@{tmp_path / 's'}", "key=d"])
+    assert given.of({"token", "key"}) == {"token": "a=b", "key": "d"}
+    assert given.of(set()) == {"key": "d"}
+    assert "a=b" not in repr(given)
     environment = {"SWATH_SECRET_API_KEY": "x"}
     assert find_secrets(["Orders.api-key", "other"], environment) == {"Orders.api-key": "x"}
 

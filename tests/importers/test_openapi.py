@@ -440,6 +440,31 @@ def test_swagger_without_a_host_takes_the_address_that_is_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("servers", "target"),
+    [
+        ("", "/items/"),
+        ("servers: [{url: /v1}]", "/v1/items/"),
+        ("servers: [{url: ../v2/}]", "/v2/items/"),
+        ("servers: [{url: '/{base}', variables: {base: {default: v3}}}]", "/v3/items/"),
+    ],
+)
+async def test_servers_without_a_host_lie_where_the_document_was_found(
+    servers: str, target: str, upstream: Scripted
+) -> None:
+    imported = read("openapi", f"{BARE}\n{servers}", found_at=f"{HOST}/docs/openapi.json?full=1")
+    check_formula(imported)
+    (sent,) = await send(relocated(imported, upstream), upstream, {"base": "v3"})
+    assert sent.url == upstream.url + target
+
+
+def test_a_server_that_has_a_host_is_where_it_says() -> None:
+    """Wherever the document was found."""
+    found = read("openapi", f"{BARE}\nservers: [{{url: 'https://other.example/v1'}}]", found_at=HOST)
+    (endpoint,) = found.formula["endpoints"].values()
+    assert endpoint["url"] == "https://other.example/v1/items/"
+
+
+@pytest.mark.parametrize(
     "base_url", ["api.example.com", "ftp://a.example", f"{HOST}/x?y=1", "https://me:pw@a.example"]
 )
 def test_an_address_that_is_none_is_refused(base_url: str) -> None:

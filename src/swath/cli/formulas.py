@@ -42,7 +42,7 @@ def apply(
 
     given, formulas, client = read_secrets(secret), [FormulaFile(path) for path in files], connect()
     for formula in formulas:
-        known = _secrets_of(formula, given)
+        known = given.of(formula.secret_names)
         with formula.naming():
             planned = client.apply(formula.body, known, dry_run=True)
         if not as_json:
@@ -60,18 +60,6 @@ def apply(
             print_json(applied)
         elif applied["secrets_missing"]:
             say(f"Without a value yet: {', '.join(applied['secrets_missing'])}; give --secret NAME=VALUE.")
-
-
-def _secrets_of(formula: Any, given: dict[str, str]) -> dict[str, str]:
-    """Return those of the secrets that a formula has. Raises Wrong where no formula could have one."""
-    own = {name for names in formula.formula.secrets.values() for name in names}
-    own |= {f"{endpoint}.{name}" for endpoint, names in formula.formula.secrets.items() for name in names}
-    own |= {f"proxies.{name}" for name in formula.formula.proxies}
-    unknown = [name for name in given if name not in own]
-    if unknown:
-        known = ", ".join(sorted(own)) or "none"
-        raise Wrong(f"{formula.path}: has no secret {unknown[0]!r}; it has: {known}.")
-    return dict(given)
 
 
 def _confirm() -> None:
@@ -119,7 +107,7 @@ def preview(
         from swath.cli.sources import FormulaFile  # noqa: PLC0415 - see apply
 
         file = FormulaFile(Path(target))
-        known = read_secrets(secret)
+        known = read_secrets(secret).of(file.secret_names)
         names = [name for listed in file.formula.secrets.values() for name in listed if name not in known]
         secrets = find_secrets(names, ask=True) | known
         with file.naming():

@@ -17,7 +17,7 @@ Kind = Annotated[
         autocompletion=offer("curl", "har", "postman", "openapi", "airbyte"),
     ),
 ]
-Source = Annotated[Path, typer.Argument(help="The file; - is standard input.")]
+Source = Annotated[str, typer.Argument(help="A file or a URL; - is standard input.")]
 Out = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the formula.")]
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets", help="Where to write the secrets found, for --secret @FILE.")
@@ -49,7 +49,9 @@ def import_source(
 
     if kind not in KINDS:
         raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
-    imported = read(kind, read_text(source), base_url)
+    fetched = source.startswith(("http://", "https://"))
+    text, found_at = _fetch(source) if fetched else (read_text(Path(source)), "")
+    imported = read(kind, text, base_url, found_at)
     if only:
         imported = choose(imported, only)
     text = write_text(read_plain(imported.formula))
@@ -66,6 +68,23 @@ def import_source(
     elif imported.secrets:
         names = ", ".join(imported.secrets)
         say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")
+
+
+def _fetch(url: str) -> tuple[str, str]:
+    """Return the text at a URL, and its address after redirects. Raises Wrong."""
+    import httpx  # noqa: PLC0415 - only who names a URL needs it
+
+    from swath.client.place import is_near  # noqa: PLC0415
+
+    try:
+        answer = httpx.get(url, follow_redirects=True, timeout=60, trust_env=not is_near(url))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Wrong(f"{url}: cannot be fetched: {error or type(error).__name__}.") from None
+    if answer.status_code != 200:
+        raise Wrong(f"{url}: answered {answer.status_code}. Save it, and name the file.")
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        raise Wrong(f"{url}: answered a web page. Give the address of the document itself.")
+    return answer.text, str(answer.url)
 
 
 def _write_secrets(place: Path, pairs: object) -> None:

@@ -66,7 +66,7 @@ class Job:
             workflow=chosen,
             parameters=read_params(params),
             inputs=dict(_read_inputs(inputs)),
-            secrets=_fill(file, read_secrets(secrets), ask),
+            secrets=_fill(file, read_secrets(secrets).of(file.secret_names), ask),
             proxy=read_proxy(proxy),
             max_requests=max_requests,
             file_format=file_format,

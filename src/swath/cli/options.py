@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,16 +100,26 @@ def _read_value(name: str, text: str) -> Json:
         raise Wrong(f"--param {name}: looks like JSON, but is not: {error}.") from None
 
 
-def read_secrets(given: Iterable[str] | None) -> dict[str, str]:
-    """Return the secrets that were given as options."""
-    pairs: dict[str, str] = {}
-    for each in given or ():
-        if each.startswith("@"):
-            lines = read_text(Path(each[1:])).splitlines()
-            pairs.update(read_pairs("--secret", (line for line in lines if line.strip())))
-        else:
-            pairs.update(read_pairs("--secret", [each]))
-    return pairs
+@dataclass(frozen=True, slots=True)
+class GivenSecrets:
+    """Secrets as they were given: one by one, and in files, which may hold those of several formulas."""
+
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
+    filed: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def of(self, names: Collection[str]) -> dict[str, str]:
+        """Return what was named, and of the files what has one of these names."""
+        return {**{name: value for name, value in self.filed.items() if name in names}, **self.named}
+
+
+def read_secrets(given: Iterable[str] | None) -> GivenSecrets:
+    """Return the secrets that were given as options. Raises Wrong."""
+    options = list(given or ())
+    lines = [line for each in options if each[:1] == "@" for line in read_text(Path(each[1:])).splitlines()]
+    return GivenSecrets(
+        read_pairs("--secret", [each for each in options if each[:1] != "@"]),
+        read_pairs("--secret", [line for line in lines if line.strip()]),
+    )
 
 
 def find_secrets(

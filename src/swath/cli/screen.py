@@ -10,6 +10,8 @@ Json = Any
 
 #: Characters of a cell of data that are shown.
 WIDEST = 30
+#: The width of a table that nobody looks at: whoever reads it line by line finds a row on each.
+UNBOUNDED = 1_000_000
 
 
 def say(text: str) -> None:
@@ -31,7 +33,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], empty: s
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Console() if sys.stdout.isatty() else Console(width=UNBOUNDED)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -48,6 +48,14 @@ class FormulaFile:
         """What a server is sent: the text itself or, with files in it, the values."""
         return self.source.value if self._has_files else self.source.text
 
+    @property
+    def secret_names(self) -> set[str]:
+        """What a value can be given for: `token`, or `Orders.token` of one endpoint, `proxies.nyc`."""
+        formula = self.formula
+        names = {name for each in formula.secrets.values() for name in each}
+        names |= {f"{endpoint}.{name}" for endpoint, each in formula.secrets.items() for name in each}
+        return names | {f"proxies.{name}" for name in formula.proxies}
+
     def choose(self, name: str | None) -> str:
         """Return the name of the workflow to run. Raises Wrong where it is not there, or not clear which."""
         names, first = list(self.formula.workflows), self.formula.first

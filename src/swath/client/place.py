@@ -27,7 +27,7 @@ class Place:
     @property
     def is_near(self) -> bool:
         """Whether it is this machine, which no proxy of the environment leads to."""
-        return urlsplit(self.url).hostname in OWN_MACHINE
+        return is_near(self.url)
 
     @classmethod
     def find(
@@ -40,6 +40,11 @@ class Place:
         url = (url or environment.get("SWATH_URL") or DEFAULT_URL).rstrip("/").removesuffix(BASE)
         token = token or environment.get("SWATH_TOKEN") or _read_token(environment)
         return cls(url if "://" in url else f"http://{url}", token)
+
+
+def is_near(url: str) -> bool:
+    """Tell whether a URL leads to this machine."""
+    return urlsplit(url).hostname in OWN_MACHINE
 
 
 def _read_token(environment: Mapping[str, str]) -> str:

@@ -34,13 +34,13 @@ KINDS: Final[Mapping[str, Callable[[str], Imported]]] = {
 }
 
 
-def read(kind: str, text: str, base_url: str = "") -> Imported:
+def read(kind: str, text: str, base_url: str = "", found_at: str = "") -> Imported:
     """Read a source of a known kind; `base_url` says where an API is whose document does not.
 
-    Raises InvalidInput.
+    `found_at` is the address that the source came from, if any. Raises InvalidInput.
     """
-    if not base_url:
-        return KINDS[kind](text)
-    if kind != "openapi":
+    if kind == "openapi":
+        return read_openapi(text, base_url, found_at)
+    if base_url:
         raise InvalidInput("base_url", f"Only for OpenAPI documents: {kind} holds whole addresses.")
-    return read_openapi(text, base_url)
+    return KINDS[kind](text)

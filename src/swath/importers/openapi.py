@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Paginator
@@ -24,11 +25,12 @@ _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "
 _BRACES: Final = re.compile(r"\{\+?([^{}]+?)\*?\}")
 
 
-def read_openapi(text: str, base_url: str = "") -> Imported:
+def read_openapi(text: str, base_url: str = "", found_at: str = "") -> Imported:
     """Return the formula of a document in JSON or YAML, OpenAPI 3 or Swagger 2.
 
     All operations become endpoints, and those that get lists workflows, which come first; the workflows
-    over others are spare. `base_url` says where the API is, in place of the document. Raises InvalidInput.
+    over others are spare. `base_url` says where the API is, in place of the document; servers without a
+    host lie where the document was `found_at`. Raises InvalidInput.
     """
     document = read_document(text, "openapi")
     if str(document.get("swagger", "")).startswith("2"):
@@ -37,6 +39,8 @@ def read_openapi(text: str, base_url: str = "") -> Imported:
         raise InvalidInput("openapi", 'Blank. Needs `openapi: "3..."` or `swagger: "2.0"` at the top.')
     if base_url:
         document = _placed(document, base_url)
+    elif found_at:
+        document = _located(document, found_at)
     return _Reader(document).read()
 
 
@@ -260,6 +264,17 @@ def _placed(document: Node, base_url: str) -> Node:
     root = base_url.rstrip("/")
     placed = [{**each, "url": f"{root}/{str(each.get('url') or '').lstrip('./')}"} for each in below]
     return {**document, "servers": placed}
+
+
+def _located(document: Node, address: str) -> Node:
+    """Return a document whose servers have the host of its address, where they have none themselves."""
+    servers = [as_object(each) for each in as_list(document.get("servers"))] or [{}]
+    urls = [str(each.get("url") or "/") for each in servers]
+    located = [
+        each if "//" in url else {**each, "url": urljoin(address, url)}
+        for each, url in zip(servers, urls, strict=True)
+    ]
+    return {**document, "servers": located}
 
 
 def _place(parameter: Node) -> tuple[str, str]:

@@ -104,9 +104,8 @@ async def _read(source: SourceText, secrets: Mapping[str, Json]) -> Formula:
     known += [f"proxies.{name}" for name in formula.proxies]
     for name in secrets:
         if name not in known:
-            raise InvalidInput(
-                f"secrets.{name}", f"This formula has no secret {name!r}{nearest(name, known)}"
-            )
+            told = nearest(name, list(dict.fromkeys(known)))
+            raise InvalidInput(f"secrets.{name}", f"This formula has no secret {name!r}{told}")
     return formula
 
 

@@ -353,6 +353,64 @@ async def test_headers_that_firefox_writes_before_a_form_are_not_sent(
     assert await send(imported, upstream) == await send(read_har(local(har(plain), upstream)), upstream)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "url", "query", "values"),
+    [
+        (["/items/11", "/items/12", "/items/11", "/items/13"], "/items/{{item_id}}", {}, ["11", "12", "13"]),
+        (
+            ["/s?q=tea&lang=en", "/s?q=black+tea&lang=en"],
+            "/s",
+            {"q": "{{q}}", "lang": "en"},
+            ["tea", "black tea"],
+        ),
+        (
+            ["/users/7/posts/1", "/users/7/posts/2", "/users/7/posts/3"],
+            "/users/7/posts/{{post_id}}",
+            {},
+            ["1", "2", "3"],
+        ),
+    ],
+)
+async def test_requests_that_differ_in_one_value_are_one_with_a_list(
+    addresses: list[str], url: str, query: dict[str, str], values: list[str], upstream: Scripted
+) -> None:
+    """However often each was asked; headers that count requests may differ."""
+    entries = [
+        entry(HOST + address, {"id": n}, headers={"x-request-id": str(n)})
+        for n, address in enumerate(addresses)
+    ]
+    imported = read_har(har(*entries))
+    check_formula(imported)
+    ((name, endpoint),) = imported.formula["endpoints"].items()
+    assert (endpoint["url"], endpoint.get("query", {})) == (HOST + url, query)
+    ((variable, listed),) = imported.formula["collections"].items()
+    assert listed == values
+    assert imported.formula["workflows"][name]["mappings"] == [
+        {"target_variable_name": variable, "source_collection": variable}
+    ]
+    assert not any(f"{value} looks like" in note for note in imported.notes for value in values)
+    there = read_har(local(har(*entries), upstream))
+    for value, address in zip(values, dict.fromkeys(addresses), strict=True):
+        (sent,) = await send(there, upstream, {variable: value})
+        assert sent.url == str(Url(upstream.url + address.replace("+", "%20")))
+
+
+def test_what_differs_in_more_stays_apart() -> None:
+    """Other places, other methods, other bodies, other fixed values: nobody asked for their product."""
+    post = {"mimeType": "application/json", "text": '{"a":1}'}
+    imported = read_har(
+        har(
+            entry(f"{HOST}/items/11?full=1"),
+            entry(f"{HOST}/items/12"),
+            entry(f"{HOST}/items/13", method="POST", post=post),
+            entry(f"{HOST}/shops/14"),
+        )
+    )
+    check_formula(imported)
+    assert len(imported.formula["endpoints"]) == 4
+    assert "collections" not in imported.formula
+
+
 def test_longest_listings_come_first() -> None:
     imported = read_har(
         har(entry(f"{HOST}/me", {"id": 1}), entry(f"{HOST}/few", ROWS[:1]), entry(f"{HOST}/many", ROWS))

@@ -12,6 +12,7 @@ from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.flow.paging import Page
 from swath.importers.addresses import is_address
+from swath.importers.alike import merge_alike
 from swath.importers.documents import clean, objects
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import add_listing, group_pages
@@ -61,6 +62,7 @@ def read_har(text: str) -> Imported:
         raise InvalidInput("log.entries", " ".join([message, *draft.notes]))
     for pages in group_pages(chosen):
         add_listing(pages, draft)
+    merge_alike(draft)
     if not draft.endpoints:
         raise InvalidInput("log.entries", " ".join(draft.notes))
     if not any(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swath.errors import InvalidInput
+from swath.flow.bodies import Number
 from swath.flow.definition import Filter, Json
 from swath.flow.filters import bind_filters, compile_filters, matches
 
@@ -29,6 +30,15 @@ from swath.flow.filters import bind_filters, compile_filters, matches
         ("1e2", "=", 100, True),
         ("-5", "<", 3, True),
         (msgspec.Raw("1.50"), "=", 1.5, True),
+        (Number("1.50"), "=", 1.5, True),
+        (msgspec.Raw("1.50"), "<", "abc", False),
+        (Number("1.50"), "<", "abc", False),
+        ([Number("1.50"), "a"], "=", [1.5, "a"], True),
+        ([msgspec.Raw("1.50")], "=", (1.5,), True),
+        ([1], "=", [1, 2], False),
+        ({"a": Number("1.0")}, "=", {"a": 1}, True),
+        ({"a": 1}, "=", {"b": 1}, False),
+        ([1], "=", "1", False),
         ("x", "=", "x", True),
         ("x", "=", "X", False),
         (True, "=", True, True),

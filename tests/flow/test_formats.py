@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import openpyxl
@@ -149,6 +150,22 @@ def test_types_lose_nothing(values: str, expected: list[Any]) -> None:
     file = write([f'{{"rows": [{rows}]}}'.encode()], combine_parquet, "parquet")["rows"]
     found = [row[0] for row in read_cells(file)[1]]
     assert (found, [type(value) for value in found]) == (expected, [type(value) for value in expected])
+
+
+def test_names_that_parquet_cannot_hold_are_mended() -> None:
+    """NUL becomes U+FFFD, and no name is there twice."""
+    file = write([b'{"rows": [{"a\\u0000": 1, "a\\ufffd": 2}]}'], combine_parquet, "parquet")["rows"]
+    assert read_cells(file) == (["rows.a\ufffd", "rows.a\ufffd_2", "input.q"], [[1, 2, "=x"]])
+
+
+def test_integers_without_end_are_texts() -> None:
+    """One of more digits than Python reads is kept, and does not stop the file."""
+    digits = "7" * 5_000
+    body = f'{{"rows": [{{"a": {digits}, "b": 1.5}}]}}'.encode()
+    file = write([body], combine_parquet, "parquet")["rows"]
+    assert read_cells(file)[1] == [[digits, 1.5, "=x"]]
+    csv = write([body], partial(combine_csv, typed=True), "jsonl")["rows"]
+    assert csv == f"rows.a,rows.b,input.q\n{digits},1.5,=x\n".encode()
 
 
 def test_a_workbook_runs_nothing_and_loses_no_digit() -> None:

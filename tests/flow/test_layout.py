@@ -20,7 +20,7 @@ from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.peek import read_rows
 from swath.flow.files.workbook import combine_xlsx
 from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
-from swath.flow.layout import arrange, arrange_all, check_columns
+from swath.flow.layout import arrange, arrange_all, check_columns, find_absent
 from swath.flow.table import Table, unite
 
 PAGES = [
@@ -115,8 +115,9 @@ def test_other_columns_give_way_to_chosen_names() -> None:
 
 def test_what_was_chosen_for_nothing_is_told() -> None:
     sources = extract(PAGES)
-    absent = arrange_all(unite(part for part, _ in sources), {"results": ("results.x", "*"), "no": ("a",)}, 9)
-    assert (absent.collections, absent.columns) == (["no"], {"results": ["results.x"]})
+    tables = unite(part for part, _ in sources)
+    assert find_absent(tables, ["results", ""], ("no", "response"), {"no": ()}) == ["no"]
+    assert arrange_all(tables, {"results": ("results.x", "*"), "no": ("a",)}, 9) == {"results": ["results.x"]}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.flow.reference_rows import (
     tables_of,
 )
 
+from swath.flow.bodies import Flaws, decoder
 from swath.flow.definition import Filter
 from swath.flow.rows import Extraction, Extractor, SourcePage
 from swath.flow.rows.cells import CellWriter
@@ -252,6 +253,13 @@ def test_D1_mended_bodies_are_counted() -> None:
     extractor.feed(SourcePage(0, 0, {}, b'\xef\xbb\xbf{"a":"\\ud800\\udc00\\ud800","b":1,"b":2}'))
     assert extractor.counts.flaws.surrogates == 1
     assert extractor.counts.flaws.duplicate_keys == 1
+
+
+def test_D1_keys_that_become_one_by_mending_are_counted() -> None:
+    """Of two half characters only the last one's value stays, and that is told."""
+    flaws = Flaws()
+    assert decoder()(b'{"\\ud800": 1, "\\ud801": 2}', "", flaws) == {"\ufffd": 2}
+    assert (flaws.surrogates, flaws.duplicate_keys) == (2, 1)
 
 
 def test_D2_no_column_overwrites_another() -> None:

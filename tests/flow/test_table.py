@@ -10,8 +10,9 @@ from tests.flow.reference_rows import extract, files_of, read_csv
 from swath.flow.rows import Extraction
 from swath.flow.rows.dynamic import find_dynamic
 from swath.flow.rows.fragments import Part
-from swath.flow.rows.names import FIRST, KEY, VALUE, ColumnPath, make_unique, relative_name, write_path
+from swath.flow.rows.names import FIRST, KEY, VALUE, ColumnPath, relative_name, write_path
 from swath.flow.table import Table, choose_primary, name_files, order_tables, unite
+from swath.flow.unique import make_unique
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,14 @@ def test_the_primary_is_the_shallowest_array_with_the_most_rows() -> None:
     assert choose_primary(tables, "deep") is deep
     assert choose_primary(tables, "not there") is many
     assert order_tables(tables) == [many, root, few, deep]
+
+
+def test_a_primary_without_rows_is_an_empty_table() -> None:
+    """Whoever takes the first file for it does not get another's rows."""
+    root = table("response", 0, 0)
+    assert order_tables([root], "response") == [root]
+    assert order_tables([root], "results") == [Table(("results",), "results"), root]
+    assert order_tables([], "") == []
 
 
 def test_file_names_are_safe_and_differ_whatever_the_case() -> None:

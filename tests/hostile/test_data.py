@@ -96,6 +96,10 @@ async def test_D3_five_thousand_dynamic_keys(house: House, upstream: Scripted) -
     rows = ended.files["by_id"]
     assert (rows[0], rows[1], len(rows)) == (["by_id.key", "by_id.name"], ["0", "n0"], 5_001)
     assert ended.manifest["key_value_collections"] == ["by_id"]
+    nested = {str(key): {f"{key}.{each}": each for each in range(3)} for key in range(3)}
+    twice = await fetch(house, upstream, [json.dumps({"by_id": nested}).encode()], key_value_threshold=2)
+    assert twice.manifest["key_value_collections"] == ["by_id"]
+    assert (len(twice.view["warnings"]), len(twice.files["by_id"])) == (1, 10)
     assert any("rows of key and value" in warning for warning in ended.view["warnings"])
     wide = await fetch(house, upstream, [body], key_value_threshold=5_000)
     header, cells = wide.files["response"]
@@ -127,6 +131,43 @@ async def test_D5_formulas(house: House, upstream: Scripted) -> None:
     assert exact.files["rows"][1] == ["=1+1", "+x", "-2", "@f", "\tz"]
     guarded = await fetch(house, upstream, [body], spreadsheet_safe=True)
     assert guarded.files["rows"][1] == ["'=1+1", "'+x", "-2", "'@f", "'\tz"]
+
+
+async def test_of_repeated_rows_the_first_stays_that_the_filters_leave(
+    house: House, upstream: Scripted
+) -> None:
+    """A row that no filter lets through does not stand in the way of a later one with its key."""
+    rows = [{"id": 1, "v": "old"}, {"id": 1, "v": "new"}, {"id": 1, "v": "newer"}]
+    body = json.dumps({"rows": rows}).encode()
+    kept = Filter(path="rows.v", op="!=", value="old")
+    for within, bodies in (("item", [body]), ("execution", [body, body])):
+        how = {"unique_by": "rows.id", "unique_within": within, "filters": (kept,)}
+        ended = await fetch(house, upstream, bodies, **how)
+        assert ended.files["rows"][1:] == [["1", "new"]]
+        assert ended.manifest["duplicates"] == 2 * len(bodies) - 1
+
+
+async def test_a_primary_that_is_named_is_first_though_it_has_no_rows(
+    house: House, upstream: Scripted
+) -> None:
+    """Whoever takes the first result for it does not get another table; a warning says so."""
+    body = b'{"total":0,"rows":[]}'
+    ended = await fetch(
+        house, upstream, [body], primary_collection="rows", result_collections=("rows", "response", "x")
+    )
+    assert ended.files == {"rows": [], "response": [["total"], ["0"]]}
+    assert [(file["name"], file["rows"]) for file in ended.view["results"]] == [
+        ("rows.csv", 0),
+        ("response.csv", 1),
+    ]
+    assert ended.view["warnings"] == [
+        "The workflow names rows, which has no rows.",
+        "The workflow names x, which has no rows.",
+    ]
+    chosen = {"rows": ("rows.id",)}
+    ended = await fetch(house, upstream, [body], primary_collection="rows", children=False, columns=chosen)
+    assert ended.files == {"rows": [["rows.id"]]}
+    assert "There are no rows" in ended.view["warnings"][0]
 
 
 async def test_no_rows_and_why(house: House, upstream: Scripted) -> None:

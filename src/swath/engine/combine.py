@@ -110,8 +110,9 @@ class Combiner:
         """Write a revision's index and files; return the rows that will name the files."""
         harvest = await self._gatherer.gather(subject, reused)
         typed = harvest.way.typed or not is_csv(subject.definition)
+        guarded = not typed and subject.definition.workflow.spreadsheet_safe
         index = index_name(subject.id, revision)
-        await self._objects.put(index, harvest.index.write(harvest.tables, typed=typed))
+        await self._objects.put(index, harvest.index.write(harvest.tables, typed=typed, guarded=guarded))
         tables = enumerate(_named(harvest.tables))
         written = await asyncio.gather(
             *(self._write_file(subject, revision, place, *named) for place, named in tables)

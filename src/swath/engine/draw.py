@@ -33,8 +33,6 @@ class DrawJob(msgspec.Struct, frozen=True, kw_only=True):
     index: str
     columns: list[str]
     collection: str | None = None
-    #: CSV texts that spreadsheets would run have an apostrophe.
-    guarded: bool = False
     #: So many rows are told apart at a time.
     at_a_time: int = 250_000
 
@@ -60,7 +58,7 @@ def draw(job: DrawJob) -> Drawing:
     if isinstance(place, Drawing):
         return place if place.unknown_column else _write(job, lambda: iter(()), 0)
     number, columns = place
-    read = partial(_read, index, number, columns, objects, job.guarded)
+    read = partial(_read, index, number, columns, objects)
     return _write(job, read, index.tables[number].rows)
 
 
@@ -72,7 +70,7 @@ def peek(job: DrawJob, few: int) -> tuple[list[Json], Drawing]:
     if isinstance(place, Drawing):
         return [], place
     number, columns = place
-    rows = (values for values in _read(index, number, columns, objects, job.guarded) if values is not None)
+    rows = (values for values in _read(index, number, columns, objects) if values is not None)
     items = _Counting(islice(dict.fromkeys(islice(rows, LOOKED_THROUGH)), few), job.columns)
     return list(items), Drawing(items=index.tables[number].rows)
 
@@ -81,7 +79,7 @@ def _find(job: DrawJob, index: Index) -> tuple[int, list[Column]] | Drawing:
     """Return the table and its columns, or what there is instead of them."""
     names = [table.name for table in index.tables]
     number = next((n for n, name in enumerate(names) if job.collection in (None, name)), None)
-    if number is None:
+    if number is None or not index.tables[number].rows:
         return Drawing(unknown_collection=names)
     table = index.tables[number]
     columns = [find_column(table, name) for name in job.columns]
@@ -91,12 +89,10 @@ def _find(job: DrawJob, index: Index) -> tuple[int, list[Column]] | Drawing:
     return number, cast(list[Column], columns)
 
 
-def _read(
-    index: Index, number: int, columns: Sequence[Column], objects: Objects, guarded: bool
-) -> Iterator[Values]:
+def _read(index: Index, number: int, columns: Sequence[Column], objects: Objects) -> Iterator[Values]:
     table = index.tables[number]
     sources, _ = index.sources(number, objects.read_range)
-    blocks = read_cells(table, sources, columns, csv=not index.typed, guarded=guarded)
+    blocks = read_cells(table, sources, columns, csv=not index.typed, guarded=index.guarded)
     for cells in chain.from_iterable(blocks):
         values = tuple(map(write_cell, cells))
         yield None if None in values else cast(Values, values)

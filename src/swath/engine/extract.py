@@ -31,6 +31,7 @@ from swath.flow.files.packing import compress, pack
 from swath.flow.files.parquet import combine_parquet
 from swath.flow.files.workbook import combine_xlsx
 from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
+from swath.flow.filters import Sieve, compile_filters
 from swath.flow.plan import Plan
 from swath.flow.rows import Counts, Extraction, Extractor, SourcePage
 from swath.flow.rows.fragments import Part
@@ -163,7 +164,7 @@ def map_shard(job: MapJob) -> Mapped:
 
 def _pages(objects: Objects, plan: Plan, job: MapJob, marks: bytearray) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
-    repeats = _open_repeats(job, marks)
+    repeats, sieve = _open_repeats(job, marks), compile_filters(job.extraction.filters)
     decode = decoder(Number, job.extraction.answer_format, job.extraction.list_paths)
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):
@@ -171,7 +172,7 @@ def _pages(objects: Objects, plan: Plan, job: MapJob, marks: bytearray) -> Itera
         if record.item != item:
             item, inputs = record.item, plan.inputs(record.item)
         kind = _content_type(record)
-        repeated = _find_repeated(repeats, record, kind, decode) if repeats else frozenset()
+        repeated = _find_repeated(repeats, record, kind, decode, sieve) if repeats else frozenset()
         yield SourcePage(record.item, record.page, inputs, record.body, kind, repeated)
 
 
@@ -183,13 +184,17 @@ def _open_repeats(job: MapJob, marks: bytearray) -> Repeats | None:
     return Repeats(key, marks if extraction.unique_within == "execution" else None, array("I", job.dropped))
 
 
-def _find_repeated(repeats: Repeats, record: PageRecord, kind: str, decode: Decode) -> frozenset[int]:
+def _find_repeated(
+    repeats: Repeats, record: PageRecord, kind: str, decode: Decode, sieve: Sieve | None
+) -> frozenset[int]:
+    """Return which rows of those that the filters leave came before."""
     if not record.body:
         return frozenset()
     try:
-        return repeats.find(record.item, decode(record.body, kind, Flaws()))
+        value = decode(record.body, kind, Flaws())
     except NotJsonError:  # the extractor will say so
         return frozenset()
+    return frozenset() if sieve is not None and not sieve(value) else repeats.find(record.item, value)
 
 
 def _content_type(record: PageRecord) -> str:

@@ -71,23 +71,21 @@ async def draw_list(
         raise Damaged("The execution whose rows this one takes is gone.")
     # The process that draws may still write when this is cancelled: into a folder that is gone.
     with naming_ailments(), TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
-        drawing = await workers.run(draw, describe_draw(objects, axis, source, folder))
+        drawing = await workers.run(draw, describe_draw(objects, axis, folder))
         check_drawing(drawing)
         await objects.move_file(snapshot_name(*axis.snapshot), Path(drawing.path))
     return settle_drawn(axis, drawing.items, drawing.drawn)
 
 
-def describe_draw(objects: Objects, axis: Axis, source: Row[Any], scratch: str = "") -> DrawJob:
+def describe_draw(objects: Objects, axis: Axis, scratch: str = "") -> DrawJob:
     """Return the job that draws an axis's list from the execution that gives its rows."""
     assert axis.result is not None
-    recipe = msgspec.json.decode(source.definition, type=Frozen).definition.workflow
     return DrawJob(
         place=objects.place,
         scratch=scratch,
         index=index_name(axis.result.execution_id, axis.result.revision),
         columns=list_columns(axis),
         collection=axis.result.collection,
-        guarded=recipe.spreadsheet_safe,
     )
 
 

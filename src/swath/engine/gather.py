@@ -24,7 +24,7 @@ from swath.flow.definition import Definition
 from swath.flow.files.index import IndexWriter
 from swath.flow.files.workbook import MOST_COLUMNS
 from swath.flow.filters import bind_filters
-from swath.flow.layout import Absent, arrange_all
+from swath.flow.layout import Absent, arrange_all, find_absent
 from swath.flow.rows import Counts, Extraction
 from swath.flow.rows.dynamic import find_dynamic
 from swath.flow.rows.fragments import Part
@@ -102,13 +102,15 @@ class Harvest:
 
 
 def lay_out(definition: Definition, union: Union) -> tuple[list[Table], Absent]:
-    """Return the tables as the files show them, and what was chosen of them for nothing."""
+    """Return the tables as the files show them, and what was named and has no rows."""
     workflow = definition.workflow
-    tables = order_tables(union.tables(), workflow.primary_collection)
+    primary, wanted, chosen = workflow.primary_collection, workflow.result_collections, workflow.columns
+    tables = order_tables(union.tables(), primary)
+    absent = find_absent(tables, [primary or ""], wanted or (), chosen or ())
     tables = tables if workflow.children else tables[:1]
     is_workbook = definition.options.output_aggregation_format == "xlsx"
     most = min(workflow.column_budget, MOST_COLUMNS) if is_workbook else workflow.column_budget
-    return tables, arrange_all(tables, workflow.columns, most)
+    return tables, Absent(absent, arrange_all(tables, chosen, most))
 
 
 def shape_rows(definition: Definition, key_value_paths: tuple[CollectionPath, ...] = ()) -> Extraction:

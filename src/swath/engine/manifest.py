@@ -41,12 +41,10 @@ class Findings:
             found.append(f"{surrogates} half characters (lone surrogates) became U+FFFD.")
         if duplicates := self.harvest.counts.flaws.duplicate_keys:
             found.append(f"{duplicates} keys stood twice in an object; the last one won.")
-        for path in self.harvest.way.key_value_paths:
-            found.append(
-                f"{write_path(path)} has so many different keys that it became rows of key and value."
-            )
+        for name in _name_key_values(self.harvest):
+            found.append(f"{name} has so many different keys that it became rows of key and value.")
         absent = self.harvest.absent
-        found += [f"{name} was given a choice of columns, but no rows." for name in absent.collections]
+        found += [f"The workflow names {name}, which has no rows." for name in absent.collections]
         for name, paths in absent.columns.items():
             found.append(f"No row of {name} has {', '.join(paths)}, chosen as columns.")
         if self.cut:
@@ -141,8 +139,13 @@ def _describe_extraction(definition: Definition, findings: Findings) -> dict[str
         "unparsable": [
             {"item": item, "page": page, "reason": reason} for item, page, reason in harvest.unparsable
         ],
-        "key_value_collections": [write_path(path) for path in harvest.way.key_value_paths],
+        "key_value_collections": _name_key_values(harvest),
     }
+
+
+def _name_key_values(harvest: Harvest) -> list[str]:
+    """Name each once, also one whose values turned out to be such objects, too."""
+    return list(dict.fromkeys(map(write_path, harvest.way.key_value_paths)))
 
 
 def _pair(

@@ -219,7 +219,9 @@ def _mend(value: Json, flaws: Flaws) -> Json:
     if isinstance(value, list):
         return [_mend(each, flaws) for each in value]
     if isinstance(value, dict):
-        return {_mend_text(key, flaws): _mend(each, flaws) for key, each in value.items()}
+        mended = {_mend_text(key, flaws): _mend(each, flaws) for key, each in value.items()}
+        flaws.duplicate_keys += len(value) - len(mended)
+        return mended
     return value
 
 

@@ -189,8 +189,12 @@ def text_of(value: Json) -> str:
 def _equal(left: Json, right: Json) -> bool:
     if left is None or right is None:
         return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(each, right[key]) for key, each in left.items())
+    if isinstance(left, list) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(map(_equal, left, right))
     if isinstance(left, dict | list) or isinstance(right, dict | list | tuple):
-        return bool(left == (list(right) if isinstance(right, tuple) else right))
+        return False
     order = _order(left, right)
     return text_of(left) == text_of(right) if order is None else order == 0
 
@@ -200,7 +204,7 @@ def _order(left: Json, right: Json) -> int | None:
     a, b = read_number(left), read_number(right)
     if a is not None and b is not None:
         return (_exact(a) > _exact(b)) - (_exact(a) < _exact(b))
-    if isinstance(left, str) and isinstance(right, str):
+    if type(left) is str and type(right) is str:  # a decimal keeps its text, and is none
         return (left > right) - (left < right)
     return None
 

@@ -5,12 +5,15 @@ that says what is wrong.
 """
 
 import csv
+import re
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
+from io import StringIO
 from typing import Literal
 from xml.parsers import expat
 
 from swath.flow.definition import Json
+from swath.flow.unique import name_all
 
 Kind = Literal["json", "ndjson", "csv", "xml"]
 
@@ -24,7 +27,12 @@ _LINES = frozenset(
 _TABLES = frozenset({"text/csv", "application/csv", "text/tab-separated-values"})
 _DOCUMENTS = frozenset({"application/xml", "text/xml"})
 _DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"[^"]*"')
+#: Characters in which a table's header is expected to end.
+_HEADER = 64 * 1024
 _RECORD_SEPARATOR = "\x1e"
+# How long an answer may be is a limit of the exchange; how its cells share that is not.
+csv.field_size_limit(2**31 - 1)
 
 
 @lru_cache(maxsize=256)
@@ -47,18 +55,25 @@ def read_lines(text: str, decode: Callable[[str], Json]) -> list[Json]:
 
 
 def read_table(text: str) -> list[Json]:
-    """Return the rows of a CSV text as objects, by the names in its first line; every value is a text."""
+    """Return the rows of a CSV text as objects, by the names in its first row; every value is a text.
+
+    Of columns with one name the later ones get a suffix.
+    """
     if text.lstrip()[:1] == "<":
         raise ValueError("It is markup, not CSV.")
-    lines = iter(text.splitlines(keepends=True))
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    names = next(csv.reader([first], delimiter=delimiter), [])
-    return [*_read_rows(csv.reader(lines, delimiter=delimiter, strict=True), names)]
+    return [*_read_rows(csv.reader(StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True))]
 
 
-def _read_rows(rows: Iterator[list[str]], names: list[str]) -> Iterator[Json]:
+def _find_delimiter(text: str) -> str:
+    """Return what stands most often between the names in the first line."""
+    lines = _QUOTED.sub('""', text[:_HEADER]).splitlines()
+    return max(_DELIMITERS, key=next((line for line in lines if line.strip()), "").count)
+
+
+def _read_rows(rows: Iterator[list[str]]) -> Iterator[Json]:
     try:
+        first = next((row for row in rows if len(row) > 1 or "".join(row).strip()), [])
+        names = name_all(first, set())
         for number, row in enumerate(rows, start=2):
             if len(row) > len(names):
                 raise ValueError(f"Its row {number} has {len(row)} cells, the first one {len(names)}.")

@@ -1,13 +1,14 @@
 """Which columns a file shows, in which order and by which names, where a recipe says so."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import chain
 
 from swath.errors import InvalidInput
 from swath.flow.definition import ChosenColumn
-from swath.flow.rows.names import make_unique
 from swath.flow.table import INPUT_PREFIX, Column, Table
+from swath.flow.unique import make_unique
 
 #: Stands for all columns that are not named.
 OTHERS = "*"
@@ -47,19 +48,25 @@ def _spell(each: str | ChosenColumn) -> ChosenColumn:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """What was chosen and is not there: collections, and columns by the collections' names."""
+    """What was named and has no rows: collections, and columns by the collections' names."""
 
     collections: list[str] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
 
 
-def arrange_all(tables: Sequence[Table], columns: Mapping[str, Choice] | None, budget: int) -> Absent:
-    """Lay out all tables (see `arrange`); return what was chosen for nothing."""
+def arrange_all(
+    tables: Sequence[Table], columns: Mapping[str, Choice] | None, budget: int
+) -> dict[str, list[str]]:
+    """Lay out all tables (see `arrange`); return the columns that were chosen for nothing, by table."""
     chosen = columns or {}
-    names = {table.name for table in tables}
     found = {table.name: arrange(table, chosen.get(table.name), budget) for table in tables}
-    absent = {name: paths for name, paths in found.items() if paths}
-    return Absent([name for name in chosen if name not in names], absent)
+    return {table.name: found[table.name] for table in tables if table.rows and found[table.name]}
+
+
+def find_absent(tables: Sequence[Table], *named: Iterable[str]) -> list[str]:
+    """Return the names that are none of a table with rows."""
+    names = {table.name for table in tables if table.rows}
+    return [name for name in dict.fromkeys(chain(*named)) if name and name not in names]
 
 
 def arrange(table: Table, choice: Choice | None, budget: int) -> list[str]:

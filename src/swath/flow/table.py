@@ -8,7 +8,8 @@ from typing import Literal
 
 from swath.flow.definition import Json
 from swath.flow.rows.fragments import Kinds, Part
-from swath.flow.rows.names import CollectionPath, ColumnPath, make_unique, name_all, relative_name, write_path
+from swath.flow.rows.names import CollectionPath, ColumnPath, relative_name, write_path
+from swath.flow.unique import make_unique, name_all
 
 INPUT_PREFIX = "input."
 
@@ -162,9 +163,15 @@ def _name_columns(table: Table) -> list[Column]:
 
 
 def order_tables(tables: Sequence[Table], primary: str | None = None) -> list[Table]:
-    """Return the tables with the primary one first. `primary` is the workflow's, if it names one."""
+    """Return the tables with the primary one first. `primary` is the workflow's, if it names one.
+
+    One that is named and has no rows is an empty table: whoever takes the first does not get another's rows.
+    """
     first = choose_primary(tables, primary)
-    return sorted(tables, key=lambda table: table is not first)
+    found = sorted(tables, key=lambda table: table is not first)
+    if not primary or (first is not None and first.name == primary):
+        return found
+    return [Table((primary,), primary), *found]
 
 
 def choose_primary(tables: Sequence[Table], primary: str | None = None) -> Table | None:

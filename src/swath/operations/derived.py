@@ -54,7 +54,7 @@ async def fill(context: Context, user: User, collection_id: str, source: ResultC
     number = rows.choose(index, source.collection)
     with Spool(context.settings.data_dir / "scratch") as spool:
         blank = 0
-        if number is not None:
+        if number is not None and index.tables[number].rows:
             columns = _find(index, number, source.columns)
             blank = await asyncio.to_thread(_read, context, index, number, columns, source.columns, spool)
         spool.finish()
@@ -84,7 +84,9 @@ def _read(
     add = _add_text if len(columns) == 1 else _add_object
     spool.kind = "text" if len(columns) == 1 else "json"
     blank = 0
-    for block in read_cells(index.tables[number], sources, columns, csv=not index.typed):
+    for block in read_cells(
+        index.tables[number], sources, columns, csv=not index.typed, guarded=index.guarded
+    ):
         for cells in block:
             blank += not add(spool, names, cells)
     return blank

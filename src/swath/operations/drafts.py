@@ -98,7 +98,7 @@ def _peek(objects: Objects, axis: Axis, lists: Lists, few: int) -> Axis:
     if axis.result is None or lists.source is None:
         return axis
     wanted = few * (min(axis.batch.size, LONGEST_BATCH) if axis.batch else 1)
-    items, found = peek(describe_draw(objects, axis, lists.source), wanted)
+    items, found = peek(describe_draw(objects, axis), wanted)
     check_drawing(found)
     count = found.items if len(items) == wanted else len(items)
     return replace(settle_drawn(axis, count, Drawn(rows=found.items)), values=tuple(items))

@@ -66,7 +66,9 @@ async def _gather(context: Context, row: Any) -> Index:
         last = batch[-1][0]
         await asyncio.to_thread(_take, writer, [parts for _, parts in batch if parts is not None])
     tables, _ = lay_out(definition, writer.union)
-    written = writer.write(tables, typed=not is_csv(definition))
+    typed = not is_csv(definition)
+    guarded = not typed and definition.workflow.spreadsheet_safe
+    written = writer.write(tables, typed=typed, guarded=guarded)
     return Index(lambda offset, length: written[offset : offset + length], len(written))
 
 

@@ -28,7 +28,7 @@ def find_column(table: Table, name: str) -> Column | None:
 
 
 def read_cells(
-    table: Table, sources: Iterable[Source], columns: Sequence[Column], *, csv: bool, guarded: bool = False
+    table: Table, sources: Iterable[Source], columns: Sequence[Column], *, csv: bool, guarded: bool
 ) -> Iterator[list[Cells]]:
     """Yield the cells of all rows in order, a block of rows at a time.
 

@@ -54,6 +54,7 @@ class _Names(msgspec.Struct, array_like=True):
 
 class _Header(msgspec.Struct):
     typed: bool
+    guarded: bool
     tables: list[Table]
     objects: list[str]
     #: Of each table: where its names are, how long they are, and how long the parts behind them.
@@ -111,14 +112,17 @@ class IndexWriter:
             self._sections.setdefault(part.path, _Section()).add(part, len(self.objects))
         self.objects.append(name)
 
-    def write(self, tables: list[Table], *, typed: bool) -> bytes:
-        """Return the index of these tables. `typed`: the parts hold JSON."""
+    def write(self, tables: list[Table], *, typed: bool, guarded: bool = False) -> bytes:
+        """Return the index of these tables.
+
+        `typed`: the parts hold JSON; `guarded`: they hold CSV whose texts are guarded against spreadsheets.
+        """
         written, spans = bytearray(), []
         for table in tables:
-            names, parts = self._sections[table.path].write()
+            names, parts = self._sections.get(table.path, _Section()).write()
             spans.append((len(written), len(names), len(parts)))
             written += names + parts
-        header = msgspec.msgpack.encode(_Header(typed, tables, self.objects, spans))
+        header = msgspec.msgpack.encode(_Header(typed, guarded, tables, self.objects, spans))
         return bytes(written + header + _LENGTH.pack(len(header)))
 
 
@@ -135,6 +139,10 @@ class Index:
     @property
     def typed(self) -> bool:
         return self._header.typed
+
+    @property
+    def guarded(self) -> bool:
+        return self._header.guarded
 
     @property
     def tables(self) -> list[Table]:

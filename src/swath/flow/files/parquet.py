@@ -14,6 +14,7 @@ from swath.flow.definition import Json
 from swath.flow.files.output import Source, Written, measure
 from swath.flow.files.values import batches, iterate_rows, kind_of, text_of, unite_kinds
 from swath.flow.table import Table
+from swath.flow.unique import name_all
 
 GROUP_ROWS = 100_000
 BATCH_CELLS = 200_000
@@ -31,7 +32,9 @@ def combine_parquet(table: Table | None, sources: Iterable[Source], out: BinaryI
     if table is None:
         table = Table(())
     types = _find_types(table, known)
-    fields = [Field(name, _TYPES[kind][0](), True) for name, kind in zip(table.header, types, strict=True)]
+    # Names with NUL are beyond the library that all readers share.
+    names = name_all((name.replace("\0", "\ufffd") for name in table.header), set())
+    fields = [Field(name, _TYPES[kind][0](), True) for name, kind in zip(names, types, strict=True)]
     schema = Schema(fields)
     reader = RecordBatchReader.from_batches(schema, _write_batches(table, known, types, schema))
     write_parquet(

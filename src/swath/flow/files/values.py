@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from swath.flow.bodies import Number
+from swath.flow.bodies import Flaws, Number, decode_exactly
 from swath.flow.definition import Json
 from swath.flow.files.lines import Cell, collect, find_more, locate
 from swath.flow.files.output import Source
@@ -22,7 +22,15 @@ class _Line(msgspec.Struct):
     response: dict[str, Any]
 
 
-_decode_lines = msgspec.json.Decoder(_Line, float_hook=Number).decode_lines
+_decode_fast = msgspec.json.Decoder(_Line, float_hook=Number).decode_lines
+
+
+def _decode_lines(lines: bytes) -> list[_Line]:
+    """Read lines; an integer of more digits than the decoder takes comes as a Number."""
+    try:
+        return _decode_fast(lines)
+    except msgspec.ValidationError:
+        return [_Line(**decode_exactly(line, "", Flaws())) for line in lines.splitlines()]
 
 
 def iterate_rows(table: Table, sources: Iterable[Source]) -> Iterator[list[Json]]:

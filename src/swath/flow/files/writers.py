@@ -31,12 +31,12 @@ def combine_csv(
     spreadsheet_safe: bool = False,
     typed: bool = False,
 ) -> Written:
-    """Write a table as CSV: UTF-8, `\\n`, quoted where needed. No table: an empty file.
+    """Write a table as CSV: UTF-8, `\\n`, quoted where needed. Nothing to show: an empty file.
 
     `typed`: the parts hold JSON, as they must where columns stand together in one.
     """
     file = Out(out)
-    if table is None:
+    if table is None or not (table.columns or table.rows):
         return file.close(0)
     file.write(_write_line(table.header, guarded=spreadsheet_safe))
     for block in _typed_blocks(table, sources, spreadsheet_safe) if typed else _csv_blocks(table, sources):

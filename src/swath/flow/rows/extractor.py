@@ -44,7 +44,7 @@ class SourcePage:
     inputs: Mapping[str, Json]
     body: bytes
     content_type: str = "application/json"
-    #: Rows that came before on another page of the item (see `repeats`).
+    #: Of the rows that the filters leave, those that came before (see `repeats`).
     repeated: frozenset[int] = frozenset()
 
 
@@ -133,21 +133,19 @@ class Extractor:
     def feed(self, page: SourcePage) -> None:
         """Take the rows of one page. Pages come in the order of (item, page)."""
         self.counts.pages += 1
-        if self._mould is not None and self._sieve is None and not page.repeated and self._is_json(page):
-            fitting = self._mould.decode(page.body)
-            if fitting is not MISFIT:
-                self._gather(page, fitting)
+        whole = self._sieve is None and not page.repeated and self._is_json(page)
+        fitting = self._mould.decode(page.body) if self._mould is not None and whole else MISFIT
+        if fitting is MISFIT:
+            value = self._read(page, self.counts)
+            if value is NOTHING:
                 return
-        value = self._read(page, self.counts)
-        if value is NOTHING:
-            return
-        misfit = self._mould is None or (self._sieve is None and not page.repeated)
-        fitting = MISFIT if misfit or self._mould is None else self._mould.convert(value)
-        if fitting is not MISFIT:
-            self._gather(page, fitting)
-        else:
-            self._write_batch()
-            self._take(page, value)
+            if self._mould is not None and not whole:
+                fitting = self._mould.convert(value)
+            if fitting is MISFIT:
+                self._write_batch()
+                self._take(page, value)
+                return
+        self._gather(page, fitting)
 
     def _is_json(self, page: SourcePage) -> bool:
         return format_of(self._extraction.answer_format, page.content_type) == "json"
@@ -167,12 +165,13 @@ class Extractor:
             return NOTHING
         try:
             value = self._decode(page.body, page.content_type, counts.flaws)
+            if self._sieve is not None and not self._sieve(value):
+                counts.filtered += 1
+                return NOTHING
             if page.repeated and self._repeats is not None:
                 counts.duplicates += len(page.repeated)
                 self._repeats.drop(value, page.repeated)
-            if self._sieve is None or self._sieve(value):
-                return value
-            counts.filtered += 1
+            return value
         except NotJsonError as error:
             self._note_unparsable(page, str(error))
         except RecursionError:

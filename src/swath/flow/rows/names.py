@@ -2,10 +2,8 @@
 
 A column is known by its path: keys as they stand in the JSON, `FIRST` for an array's first element, and in
 the rows of a key/value collection `KEY` and `VALUE`. A collection's path has no indices. Names are paths
-written out; where two paths would make one name, the later one gets a suffix (`name_2`).
+written out; where two paths would make one name, the later one gets a suffix (see `flow.unique`).
 """
-
-from collections.abc import Container, Iterable
 
 FIRST = 0
 KEY = -1
@@ -37,22 +35,3 @@ def relative_name(column: ColumnPath, collection: CollectionPath) -> str:
     if rest:
         return write_path(rest)
     return collection[-1] if collection else ROOT_NAME
-
-
-def make_unique(name: str, taken: Container[str]) -> str:
-    """Return `name`, or where that is taken the first free one of `name_2`, `name_3`, ..."""
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"
-
-
-def name_all(names: Iterable[str], taken: set[str]) -> list[str]:
-    """Make the names unique, in order, among themselves and `taken`, which they are added to."""
-    unique = []
-    for name in names:
-        unique.append(make_unique(name, taken))
-        taken.add(unique[-1])
-    return unique

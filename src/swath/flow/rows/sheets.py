@@ -13,9 +13,10 @@ from msgspec import UNSET, Raw
 from swath.flow.rows.cells import CellWriter
 from swath.flow.rows.columns import Column, Columns, Commit, SurpriseError, spread
 from swath.flow.rows.fragments import ANCESTORS_END, OWN_END, ROW_END, Block, Part, write_row
-from swath.flow.rows.names import ColumnPath, make_unique, relative_name, write_path
+from swath.flow.rows.names import ColumnPath, relative_name, write_path
 from swath.flow.rows.tallies import Tallies
 from swath.flow.rows.walk import Cell, Row
+from swath.flow.unique import make_unique
 
 #: A block is written when it holds so many characters.
 BLOCK_SIZE = 256 * 1024

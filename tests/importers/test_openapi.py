@@ -153,6 +153,42 @@ CASES = {
         document=SWAGGER, endpoint="upload", method="POST", values={"file": "content", "x_key": "k-123456"}, target="/api/upload",
         headers={"content-type": "multipart/form-data", "x-key": "k-123456"}, body=[("file", "file", "application/octet-stream", b"content")],
     ),
+    "a search by POST, as FastAPI has it": Case(
+        document=doc(
+            f"  /flows/filter: {{post: {{operationId: x, requestBody: {{content: {{application/json: {{schema: {{type: object, properties: {{offset: {{type: integer, minimum: 0, default: 0}}, limit: {{type: integer, default: 200}}, name: {{anyOf: [{{type: string}}, {{type: 'null'}}]}}}}}}}}}}}}, {LIST}}}}}"
+        ),
+        endpoint="x", method="POST", target="/v1/flows/filter", headers={**JSON, "content-type": "application/json"}, body=b'{"offset":0}',
+        paginator={"type": "offset", "variable": "offset", "limit": 200},
+    ),
+    "a search by POST with a cursor": Case(
+        document=doc(
+            f"  /pages: {{post: {{operationId: x, requestBody: {{content: {{application/json: {{schema: {{type: object, required: [query], properties: {{query: {{type: string}}, start_cursor: {{type: string}}}}}}}}}}}}, {listed('next_cursor: {type: string}, has_more: {type: boolean}')}}}}}"
+        ),
+        endpoint="x", method="POST", values={"query": "tea", "start_cursor": "c2"}, target="/v1/pages", headers={**JSON, "content-type": "application/json"},
+        body=b'{"query":"tea","start_cursor":"c2"}',
+        paginator={"type": "cursor", "variable": "start_cursor", "cursor_path": "next_cursor", "has_more_path": "has_more", "record_path": "items"},
+    ),
+    "a search by a form": Case(
+        document=doc(
+            f"  /search: {{post: {{operationId: x, requestBody: {{content: {{application/x-www-form-urlencoded: {{schema: {{type: object, required: [q], properties: {{q: {{type: string, example: tea}}, page: {{type: integer}}}}}}}}}}}}, {LIST}}}}}"
+        ),
+        endpoint="x", method="POST", target="/v1/search", headers={**JSON, "content-type": "application/x-www-form-urlencoded"}, body=b"q=tea&page=1",
+        paginator={"type": "page_number", "variable": "page"},
+    ),
+    "the first way in that Swath speaks": Case(
+        document=doc(f"  /x: {{get: {{operationId: x, {LIST}}}}}", "security: [{d: []}, {k: []}]\ncomponents: {securitySchemes: {d: {type: http, scheme: digest}, k: {type: apiKey, in: header, name: X-Key}}}"),
+        endpoint="x", values={"x_key": "k-123456"}, target="/v1/x", headers={**JSON, "x-key": "k-123456"},
+    ),
+    "samples that are lists and objects": Case(
+        document=doc(
+            f"  /x: {{get: {{operationId: x, parameters: [{{in: query, name: tags, required: true, schema: {{type: array, items: {{type: string}}}}, example: [a, b c]}}, {{in: query, name: where, required: true, content: {{application/json: {{schema: {{type: object}}, example: {{a: 1}}}}}}}}], {LIST}}}}}"
+        ),
+        endpoint="x", target="/v1/x?tags=a&tags=b%20c&where=%7B%22a%22:1%7D", headers=JSON,
+    ),
+    "swagger with tabs between": Case(
+        document=SWAGGER.replace("{name: ids, in: query, type: array, items: {type: string}}", "{name: ids, in: query, type: array, items: {type: string}, collectionFormat: tsv, required: true, x-example: [a, b]}"),
+        endpoint="orders", values={"X": 1, "x_key": "k-123456"}, target="/api/orders?ids=a%09b&page=1", headers={**JSON, "x-key": "k-123456"},
+    ),
     "json document": Case(
         document=json.dumps(yaml.safe_load(PETSTORE)), endpoint="List all pets", target="/v1/pets", headers=JSON,
     ),
@@ -329,6 +365,17 @@ def test_variables_say_what_the_document_says() -> None:
         "sort": {"required": False, "default": "old", "sample": "new"},
         "access_token": {"required": False, "secret": True},
     }
+
+
+def test_a_post_that_makes_something_is_no_search() -> None:
+    """Though it answers with a list, as one for many at a time does."""
+    imported = read_openapi(
+        doc(
+            f"  /items: {{post: {{operationId: x, requestBody: {{content: {{application/json: {{schema: {{type: object, properties: {{name: {{type: string}}}}}}}}}}}}, {LIST}}}}}"
+        )
+    )
+    assert "workflows" not in imported.formula
+    assert "x: Optional fields of the body were left out: name." in imported.notes
 
 
 def test_a_token_by_client_credentials_is_fetched() -> None:

@@ -7,13 +7,13 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 from swath.errors import InvalidInput
-from swath.flow.definition import Paginator
+from swath.flow.definition import Json, Paginator
 from swath.importers.addresses import parse_address
 from swath.importers.documents import References, as_list, as_object, read_document
 from swath.importers.holes import hole, identifier
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import write_paginator
-from swath.importers.parameters import Parameters, build_body
+from swath.importers.parameters import Parameters, build_body, describe
 from swath.importers.promises import evidence, find_promised, is_list, promise_page
 from swath.importers.schemas import Schemas
 from swath.importers.security import Credentials, read_security
@@ -23,6 +23,10 @@ Node = dict[str, Any]
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _BRACES: Final = re.compile(r"\{\+?([^{}]+?)\*?\}")
+
+
+#: What operations are called that ask for a list by a POST.
+_SEARCH: Final = re.compile(r"_?(?:search|query|filter|find|list|lookup)", re.IGNORECASE)
 
 
 def read_openapi(text: str, base_url: str = "", found_at: str = "") -> Imported:
@@ -107,11 +111,13 @@ class _Reader:
         url = self._server(item, operation, parameters) + self._path(path, parameters)
         response, accept = self._response(operation)
         endpoint = self._endpoint(method, url, accept, operation, parameters, credentials)
-        page = promise_page(response, given, self.schemas)
+        fields = [{"in": "query", "name": key, "schema": each} for key, each in parameters.left.items()]
+        page = promise_page(response, [*given, *fields], self.schemas)
         has_rows = is_list(path, page.body)
         paginator = find_promised(page, _names(parameters, endpoint)) if has_rows else None
         name = _name(method, path, operation)
-        return _Operation(name, endpoint, parameters, credentials, paginator, has_rows and method == "GET")
+        asks = method == "GET" or (method == "POST" and _is_search(path, paginator, parameters))
+        return _Operation(name, endpoint, parameters, credentials, paginator, has_rows and asks)
 
     def _endpoint(
         self,
@@ -210,9 +216,11 @@ class _Reader:
         if name is None:
             return
         self.draft.note(*(f"{name}: {note}" for note in operation.parameters.notes))
+        if left := operation.parameters.left:
+            self.draft.note(f"{name}: Optional fields of the body were left out: {', '.join(left)}.")
         self.draft.note(*operation.credentials.notes)
-        mappings = list(self._mappings(name, operation, paginator))
-        workflow: Node = {"mappings": mappings, "auth": operation.credentials.auth}
+        mappings, inputs = self._values(name, operation, paginator)
+        workflow: Node = {"mappings": mappings, "inputs": inputs, "auth": operation.credentials.auth}
         if paginator is not None:
             workflow["paginator"] = write_paginator(paginator)
             self.draft.note(f"{name} pages by {paginator.type}: {'; '.join(evidence(paginator))}.")
@@ -227,29 +235,37 @@ class _Reader:
         endpoint = operation.endpoint
         variable = operation.parameters.names.get(("query", name)) or identifier(name)
         if name not in endpoint["query"]:
-            endpoint["body"]["json"][name] = hole(variable)
-        endpoint["variables"].setdefault(variable, {})
+            fields = next(iter(endpoint["body"].values()))
+            fields[name] = hole(variable)
+        schema = operation.parameters.left.pop(name, {})
+        endpoint["variables"].setdefault(variable, describe(self.schemas, {"schema": schema}, required=True))
         return replace(paginator, variable=variable)
 
-    def _mappings(self, name: str, operation: _Operation, paginator: Paginator | None) -> Iterator[Node]:
-        """Map what must be given and has samples to collections of these; note the rest."""
-        missing = []
+    def _values(
+        self, name: str, operation: _Operation, paginator: Paginator | None
+    ) -> tuple[list[Node], Node]:
+        """Map what must be given and has samples to collections of these; note the rest.
+
+        A sample that is a list or an object itself is a constant.
+        """
+        mappings, inputs, missing = list[Node](), dict[str, Json](), list[str]()
         fetched = (operation.credentials.auth or {}).get("variable")
+        apart = {fetched, "client_id", paginator.variable if paginator else None}
         for variable, known in operation.endpoint["variables"].items():
             is_open = known.get("required", True) and not known.get("secret") and "default" not in known
-            if (
-                not is_open
-                or (paginator and variable == paginator.variable)
-                or variable in (fetched, "client_id")
-            ):
+            if not is_open or variable in apart:
                 continue
-            if isinstance(known.get("sample"), str | int | float) and not isinstance(known["sample"], bool):
-                collection = self.draft.collect(variable, [known["sample"]])
-                yield {"target_variable_name": variable, "source_collection": collection}
+            sample = known.get("sample")
+            if isinstance(sample, list | dict) and known.get("type") == "json":
+                inputs[variable] = sample
+            elif isinstance(sample, str | int | float) and not isinstance(sample, bool):
+                collection = self.draft.collect(variable, [sample])
+                mappings.append({"target_variable_name": variable, "source_collection": collection})
             else:
                 missing.append(variable)
         if missing and operation.is_list:
             self.draft.note(f"{name} needs values for {', '.join(missing)}: map a collection to each.")
+        return mappings, inputs
 
 
 def _placed(document: Node, base_url: str) -> Node:
@@ -283,9 +299,17 @@ def _place(parameter: Node) -> tuple[str, str]:
 
 def _names(parameters: Parameters, endpoint: Node) -> list[str]:
     """Return what a paginator's variable can be: parameters of the query, and fields of the body."""
-    fields = endpoint["body"].get("json") if endpoint["body"] else None
+    body = endpoint["body"] or {}
+    fields = body.get("json", body.get("form"))
     names = [name for place, name in parameters.names if place == "query"]
-    return names + (list(fields) if isinstance(fields, dict) else [])
+    return names + ([*fields, *parameters.left] if isinstance(fields, dict) else [])
+
+
+def _is_search(path: str, paginator: Paginator | None, parameters: Parameters) -> bool:
+    """Tell whether a POST asks for a list: by its name, or by a field of its body for the page."""
+    if _SEARCH.fullmatch(path.rstrip("/").rpartition("/")[2]):
+        return True
+    return paginator is not None and paginator.variable in parameters.left
 
 
 def _filled(url: str, known: Node) -> str:

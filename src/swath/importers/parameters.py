@@ -10,7 +10,7 @@ from swath.importers.schemas import Schemas
 
 Node = dict[str, Any]
 
-_JOINTS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+_JOINTS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "tabDelimited": "\t"}
 #: Headers that other parts of a document speak of.
 _ELSEWHERE = frozenset({"accept", "content-type", "authorization"})
 
@@ -28,6 +28,8 @@ class Parameters:
     #: What stands before a path's variable: `;name=` of a matrix, `.` of a label.
     openings: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: Fields of the body that need not be given, and are not.
+    left: dict[str, Json] = field(default_factory=dict)
 
     def add(self, given: Node) -> None:
         """Take a parameter."""
@@ -127,7 +129,7 @@ def describe(schemas: Schemas, given: Node, required: bool, *, secret: bool = Fa
         declared["description"] = text if len(text) <= 200 else f"{text[:199]}…"
     if flat.get("default") is not None and not secret:
         declared["default"] = flat["default"]
-    sample = given.get("example")
+    sample = given.get("example", _media(given).get("example"))
     if sample is None:
         sample = next((each.get("value") for each in _examples(schemas, given)), None)
     if sample is None:
@@ -146,9 +148,14 @@ def _examples(schemas: Schemas, given: Node) -> list[Node]:
 
 def _schema(given: Node) -> Json:
     """Return the schema of a parameter, which may stand inside a content type."""
+    return given.get("schema", _media(given).get("schema", {}))
+
+
+def _media(given: Node) -> Node:
+    """Return what a content type of a parameter holds, if it has one."""
     content = given.get("content")
     inner: Json = next(iter(content.values()), {}) if isinstance(content, dict) else {}
-    return given.get("schema", inner.get("schema", {}) if isinstance(inner, dict) else {})
+    return inner if isinstance(inner, dict) else {}
 
 
 # --- bodies
@@ -199,7 +206,6 @@ def _object(media: Node, schemas: Schemas, parameters: Parameters) -> Json:
     if schemas.type_of(flat) != "object":
         return literal_tree(schemas.sample(flat))
     body: Node = {}
-    left = []
     required = flat.get("required") or []
     for name, schema in flat.get("properties", {}).items():
         if schemas.flat(schema).get("readOnly"):
@@ -207,9 +213,7 @@ def _object(media: Node, schemas: Schemas, parameters: Parameters) -> Json:
         if name in required:
             body[name] = _field(name, schema, schemas, parameters)
         else:
-            left.append(name)
-    if left:
-        parameters.notes.append(f"Optional fields of the body were left out: {', '.join(left)}.")
+            parameters.left[name] = schema
     return body
 
 

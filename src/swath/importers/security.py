@@ -33,12 +33,13 @@ def read_security(wanted: Json, schemes: Node, references: References) -> Creden
     ways = objects(wanted)
     credentials = Credentials()
     known = [way for way in ways if all(name in schemes for name in way)]
-    chosen = next(iter(known), {})
+    spoken = (way for way in known if all(_is_spoken(references.object(schemes[name])) for name in way))
+    chosen = next(spoken, next(iter(known), {}))
     for name in chosen:
         _add(
             credentials, name, references.object(schemes[name]), [str(each) for each in as_list(chosen[name])]
         )
-    others = [" and ".join(way) or "nothing" for way in known[1:]]
+    others = [" and ".join(way) or "nothing" for way in known if way is not chosen]
     if chosen and others:
         credentials.notes.append(
             f"Of several ways to be let in, {' and '.join(chosen)} is taken, not {', '.join(others)}."
@@ -48,6 +49,14 @@ def read_security(wanted: Json, schemes: Node, references: References) -> Creden
             f"The security scheme {name} is not described." for name in way if name not in schemes
         ]
     return credentials
+
+
+def _is_spoken(scheme: Node) -> bool:
+    """Tell whether Swath can let itself in by a scheme."""
+    kind = scheme.get("type")
+    return kind in ("apiKey", "oauth2", "openIdConnect") or (
+        kind == "http" and str(scheme.get("scheme")).lower() in ("basic", "bearer")
+    )
 
 
 def _add(credentials: Credentials, name: str, scheme: Node, scopes: list[str]) -> None:

@@ -16,6 +16,7 @@ _STYLES: Final[dict[str, Node]] = {
     "csv": {"explode": False},
     "ssv": {"style": "spaceDelimited", "explode": False},
     "pipes": {"style": "pipeDelimited", "explode": False},
+    "tsv": {"style": "tabDelimited", "explode": False},
     "multi": {"explode": True},
 }
 _FLOWS: Final = {"application": "clientCredentials", "accessCode": "authorizationCode"}

@@ -82,8 +82,8 @@ def test_columns_are_chosen_renamed_and_ordered_in_parquet_and_excel() -> None:
 
 def test_rows_for_looking_show_the_chosen_columns() -> None:
     table, sources = lay_out(CHOICE)
-    assert read_rows(table, sources, 2, 5, csv=True) == [
-        {"input.user": "u2", "who": "", "results.gone": "", "results.id": "3", "page": "2"}
+    assert json.loads(msgspec.json.encode(read_rows(table, sources, 2, 5, csv=True))) == [
+        {"input.user": "u2", "who": "", "results.gone": "", "results.id": 3, "page": 2}
     ]
 
 

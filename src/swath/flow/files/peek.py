@@ -1,7 +1,9 @@
 """Rows for looking: some of a table's rows out of its parts, reading only the blocks that hold them."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -11,9 +13,11 @@ from swath.flow.files.output import Source
 from swath.flow.files.values import write_json
 from swath.flow.files.writers import place_cells
 from swath.flow.rows.fragments import ROW_END, Block, Part, split_row, unquote
-from swath.flow.table import Table
+from swath.flow.table import Column, Table
 
 ShownRow = dict[str, Json]
+
+_VALUE: Final = re.compile(r"true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
 
 
 def read_rows(
@@ -21,9 +25,12 @@ def read_rows(
 ) -> list[ShownRow]:
     """Return up to `limit` rows of a table from row `offset`, every column in each.
 
-    Parts of CSV give texts, an empty one for nothing; others the values, and null for nothing.
+    The values are those of the answers, and null for nothing. Where parts of CSV do not tell them from texts,
+    as in a column that has both, they are texts, an empty one for nothing.
     """
-    blank: ShownRow = dict.fromkeys(table.header, "" if csv else None)
+    blank: ShownRow = {
+        column.name: "" if csv and _is_text(table, column) else None for column in table.columns
+    }
     rows: list[ShownRow] = []
     for part, block, rows_of, skipped in _locate(sources, offset):
         if len(rows) >= limit:
@@ -58,16 +65,30 @@ def _read_block(
 
 def _read_cells(table: Table, part: Part, block: Block, text: str) -> list[ShownRow]:
     header, places = table.header, place_cells(table, part, block)
+    typed = [column.name for column in table.columns if not _is_text(table, column)]
     apart = list(zip(table.more, place_cells(table, part, block, table.more), strict=True))
     rows = []
     for line in text.split(ROW_END)[: -1 if text else 0]:
         cells = [*map(unquote, split_row(line, block)), ""]
-        row = dict(zip(header, (cells[place] for place in places), strict=True))
+        row: ShownRow = dict(zip(header, (cells[place] for place in places), strict=True))
+        for name in typed:
+            row[name] = _value(row[name])
         if table.more:
             more = {column.name: cells[place] for column, place in apart if cells[place]}
             row[header[-1]] = write_json(more) if more else ""
         rows.append(row)
     return rows
+
+
+def _is_text(table: Table, column: Column) -> bool:
+    """Tell whether a cell of CSV may stand for a text, as far as its column was counted."""
+    kinds = table.kinds(column)
+    return "string" in kinds or kinds.keys() <= {"null"}
+
+
+def _value(cell: str) -> Json:
+    """Return what a cell of numbers or truths stands for: a number as it is written."""
+    return None if cell == "" else msgspec.Raw(cell) if _VALUE.fullmatch(cell) else cell
 
 
 class _Line(msgspec.Struct):

@@ -157,6 +157,10 @@ CASES = {
         collection=collection({"name": "F", "auth": {"type": "bearer", "bearer": keys(token="abcdef0123456789")}, "item": [{"name": "G", "item": [item(X)]}]}, auth={"type": "apikey", "apikey": keys(key="X-Key", value="0123456789abcdef")}),
         target="/x", headers={"authorization": "Bearer abcdef0123456789"},
     ),
+    "a body that Postman does not send with a GET": Case(collection=collection(item(X, body=raw('{"a":1}', "json"))), target="/x"),
+    "a body that Postman sends with a GET": Case(
+        collection=collection({**item(X, body=raw('{"a":1}', "json")), "protocolProfileBehavior": {"disableBodyPruning": True}}), target="/x", headers=JSON, body=b'{"a":1}',
+    ),
     "a disabled body": Case(collection=collection(item(X, "POST", body={**raw("x"), "disabled": True})), method="POST", target="/x"),
     "an export of the API": Case(collection=json.dumps({"collection": json.loads(collection(item(X)))}), target="/x"),
     "a port": Case(collection=collection(item(url(X, host=["api", "example", "com"], port="443"))), target="/x"),
@@ -279,6 +283,23 @@ def test_secrets_of_a_collection_leave_the_formula() -> None:
         "mine": {"secret": True},
         "q": {"default": "tea"},
     }
+
+
+def test_a_variable_that_postman_hides_is_secret() -> None:
+    """Whatever its name; of a folder it is so in what the folder holds."""
+    hidden = [{"key": "who", "value": "somebody-99", "type": "secret"}]
+    imported = read_postman(
+        collection(
+            {"name": "F", "item": [item(f"{X}?u={{{{who}}}}")], "variable": hidden},
+            item(f"{HOST}/y?u={{{{who}}}}"),
+            variable=keys(who="anybody"),
+        )
+    )
+    check_formula(imported)
+    inside, outside = imported.formula["endpoints"].values()
+    assert inside["variables"] == {"who": {"secret": True}}
+    assert outside["variables"] == {"who": {"default": "anybody"}}
+    assert imported.secrets == {"who": "somebody-99"}
 
 
 def test_what_cannot_be_carried_is_listed() -> None:

@@ -32,6 +32,7 @@ _LANGUAGES: Final = {
     "text": "text/plain",
 }
 _DEEPEST: Final = 20
+_BODILESS: Final = frozenset(["GET", "HEAD", "COPY", "PURGE", "UNLOCK"])
 
 
 def read_postman(text: str) -> Imported:
@@ -60,6 +61,8 @@ class _Item:
     item: Node
     grant: Node | None
     variables: Mapping[str, str]
+    #: Variables whose values Postman hides.
+    sealed: frozenset[str]
 
 
 class _Reader:
@@ -69,7 +72,7 @@ class _Reader:
         self.scripted: list[str] = []
 
     def read(self) -> Imported:
-        for found in self._items(self.document, (), None, {}):
+        for found in self._items(self.document, (), None, {}, frozenset()):
             try:
                 add_listing([self._read(found)], self.draft)
             except InvalidInput as error:
@@ -81,19 +84,26 @@ class _Reader:
         return self.draft.finish()
 
     def _items(
-        self, holder: Node, path: tuple[str, ...], grant: Node | None, variables: Mapping[str, str]
+        self,
+        holder: Node,
+        path: tuple[str, ...],
+        grant: Node | None,
+        variables: Mapping[str, str],
+        sealed: frozenset[str],
     ) -> Iterator[_Item]:
         """Yield the requests of a folder and of those in it; what is nearer counts more."""
         own = holder.get("auth") if isinstance(holder.get("auth"), dict) else grant
         known = {**variables, **dict(pairs(holder.get("variable")))}
+        hidden = [each for each in enabled(holder.get("variable")) if each.get("type") == "secret"]
+        sealed = sealed | dict(pairs(hidden)).keys()
         self._note_scripts(holder, path)
         for item in objects(holder.get("item")) if len(path) < _DEEPEST else ():
             inside = (*path, str(item.get("name") or ""))
             if isinstance(item.get("item"), list):
-                yield from self._items(item, inside, own, known)
+                yield from self._items(item, inside, own, known, sealed)
             elif item.get("request"):
                 self._note_scripts(item, inside)
-                yield _Item(inside, item, own, known)
+                yield _Item(inside, item, own, known, sealed)
 
     def _note_scripts(self, holder: Node, path: tuple[str, ...]) -> None:
         for event in objects(holder.get("event")):
@@ -106,7 +116,8 @@ class _Reader:
         request = found.item["request"]
         request = {"url": request} if isinstance(request, str) else as_object(request)
         url, places = self._url(request.get("url"), found)
-        body, kind, multipart = self._body(request.get("body"))
+        method = str(request.get("method") or "GET")
+        body, kind, multipart = self._body(None if self._prunes(found, method) else request.get("body"))
         headers = tuple(pairs(request.get("header")))
         if kind and not any(name.lower() == "content-type" for name, _ in headers):
             headers += (("Content-Type", kind),)
@@ -116,7 +127,7 @@ class _Reader:
         written = json.dumps([url, headers, body, multipart, grant.query, grant.settings])
         variables = {**self._variables(written, found, grant), **{name: {} for name in places}}
         recorded = Recorded(
-            method=str(request.get("method") or "GET"),
+            method=method,
             url=with_query(url, grant.query),
             headers=headers,
             body=body,
@@ -128,6 +139,12 @@ class _Reader:
             settings={**grant.settings, "mappings": list(self._mappings(places))},
         )
         return replace(recorded, answer=self._example(found.item, recorded))
+
+    def _prunes(self, found: _Item, method: str) -> bool:
+        """Tell whether Postman sends a request without the body that it has, as it does with a GET."""
+        holders = (found.item, self.document)
+        behaviours = [as_object(each.get("protocolProfileBehavior")) for each in holders]
+        return method.upper() in _BODILESS and not any(each.get("disableBodyPruning") for each in behaviours)
 
     def _url(self, given: Json, found: _Item) -> tuple[str, dict[str, str]]:
         """Return the address with its host filled in, and the values of its path's variables."""
@@ -173,7 +190,8 @@ class _Reader:
                 self.draft.note(
                     f"{{{{{name}}}}} is made up by Postman: give values for the variable {variable}."
                 )
-            is_secret = variable in grant.secret or is_secret_name(name) or secret_part(value) is not None
+            is_hidden = variable in grant.secret or name in found.sealed
+            is_secret = is_hidden or is_secret_name(name) or secret_part(value) is not None
             known = declared.setdefault(variable, {})
             if is_secret:
                 known["secret"] = True

@@ -10,6 +10,7 @@ import pytest
 from fleet import LEASE, TOKEN, Fleet
 from server import Server, define_posts, wait_until
 from test_doctor import findings
+from tests.upstreams.scripted import Play, Scripted
 
 from swath.demo.upstream import Behaviour, Upstream
 
@@ -20,6 +21,12 @@ LOSSES = {
     "ended in vain": ["UPDATE {table} SET status = 'ERROR'"],
     "only shards": ["DELETE FROM {table} WHERE name = 'run_shard'"],
 }
+#: As if what follows an execution's end had ended in vain: our tables say that it is to be done since long.
+UNDONE = [
+    "DELETE FROM results WHERE revision = 1",
+    "UPDATE recipes SET completed_at = NULL, created_at = 0",
+    "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = 0, created_at = 0",
+]
 #: As if a worker's next look for lost work had come.
 LOOK = "UPDATE duties SET until = 0 WHERE name = 'mending'"
 
@@ -64,6 +71,40 @@ def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Upstream, 
         execution = server.wait(execution_id)
         assert (execution["status"], server.download(execution)) == ("succeeded", calm)
         assert findings(server.folder) == {}
+
+
+def test_one_process_takes_up_what_follows_an_end(tmp_path: Path, upstream: Upstream) -> None:
+    """A later revision, and what a webhook is to be told: neither would ever have come about."""
+    with Scripted() as receiver, Server(tmp_path / "data") as server:
+        receiver.on("/hook", Play())
+        server.post("/webhooks", {"url": f"{receiver.url}/hook"})
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
+        server.wait(execution_id)
+        server.post(f"/workflows/executions/{execution_id}/combine", {"output_aggregation_format": "jsonl"})
+        combined = wait_until(lambda: find_revision(server, execution_id), "it is combined")
+        wait_until(lambda: len(receiver.asked) == 1, "the webhook is told")
+        server.stop()
+        with sqlite3.connect(server.folder / "engine.db") as connection:
+            connection.execute("UPDATE workflow_status SET status = 'ERROR' WHERE name != 'run_shard'")
+        with sqlite3.connect(server.folder / "swath.db") as connection:
+            for statement in (*UNDONE, LOOK):
+                connection.execute(statement)
+        found = findings(server.folder)
+        assert found.keys() == {"combination", "delivery"}
+        assert found["combination"]["told"].startswith(f"{execution_id}: revision 1 of its files is under way")
+        assert found["delivery"]["told"].startswith(f"{execution_id}: 1 of its deliveries are under way")
+        server.start()
+        again = wait_until(lambda: find_revision(server, execution_id), "it is combined")
+        wait_until(lambda: len(receiver.asked) == 2, "the webhook is told")
+        assert again == combined
+        assert receiver.asked[0].header("webhook-id") == receiver.asked[1].header("webhook-id")
+        wait_until(lambda: findings(server.folder) == {}, "all is well")
+
+
+def find_revision(server: Server, execution_id: str) -> dict[str, bytes] | None:
+    """Return the files of the first revision after an execution's end, once they are there."""
+    (combination,) = server.get(f"/workflows/executions/{execution_id}/combinations")["objects"]
+    return server.download(server.execution(execution_id)) if combination["completed_at"] else None
 
 
 @pytest.mark.parametrize("loss", ["gone", "ended in vain"])

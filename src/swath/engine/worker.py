@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,6 +36,7 @@ from swath.store.admission import Room
 from swath.store.agenda import Agenda, look
 from swath.store.database import Connection, Database, Row
 from swath.store.objects import Objects
+from swath.store.work import Work, find_expected
 
 log = structlog.get_logger()
 
@@ -217,6 +219,10 @@ class Worker:
             await self.database.write(limits.set_truncated, execution_id, "seconds", limit, now_ms())
             self.signal(execution_id)
         return agenda
+
+    async def find_expected(self) -> Set[Work]:
+        """Return what the durable engine must have under way."""
+        return await self.database.read(find_expected, now_ms(), self.courier.now())
 
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are."""

@@ -1,7 +1,8 @@
 """Look at what is kept: workers, executions, secrets, files, segments; say what is wrong and what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,7 @@ from swath.store import inspection, work
 from swath.store.database import Database, Row
 from swath.store.objects import Objects
 from swath.store.vault import read_vault
+from swath.store.work import Combination, Delivery, Execution, Shard, Work
 
 #: Frames and files that are read where not all are asked for.
 SAMPLE = 100
@@ -69,20 +71,19 @@ def _judge_workers(workers: Sequence[Row[Any]], lease: int, unfinished: int) -> 
     yield Finding("workers", not idle, f"{living} live.", advice)
 
 
-async def _find_lost(settings: Settings, database: Database) -> Mapping[str, int]:
-    """Return the executions that the durable engine has lost, or shards of, each with how many of these."""
-    expected = await database.read(work.find_expected, now_ms())
+async def _find_lost(settings: Settings, database: Database) -> Set[Work]:
+    """Return what the durable engine has lost."""
+    expected = await _find_expected(database)
     missing = await asyncio.to_thread(find_lost, settings, expected) if expected else expected
-    missing &= await database.read(work.find_expected, now_ms())  # what ended while we looked is not lost
-    lost = {each.execution_id: 0 for each in missing}
-    for each in missing:
-        lost[each.execution_id] += each.shard is not None
-    return lost
+    return missing & await _find_expected(database)  # what ended while we looked is not lost
 
 
-def _judge_executions(
-    unfinished: int, stuck: Sequence[Row[Any]], lost: Mapping[str, int]
-) -> Iterator[Finding]:
+async def _find_expected(database: Database) -> Set[Work]:
+    now = now_ms()
+    return await database.read(work.find_expected, now, now)
+
+
+def _judge_executions(unfinished: int, stuck: Sequence[Row[Any]], lost: Set[Work]) -> Iterator[Finding]:
     for row in stuck[:TOLD]:
         if row.shard is None:
             told = "was let in long ago and has not begun."
@@ -91,13 +92,29 @@ def _judge_executions(
             told = f"shard {row.shard} was taken {row.fruitless} times without getting any further."
             advice = "See the log for what its items do to a worker; it is given up before long."
         yield Finding("execution", False, f"{row.execution_id}: {told}", advice)
-    for execution_id, count in sorted(lost.items())[:TOLD]:
-        what = f"{count} of its shards are" if count else "it is"
-        told = f"{execution_id}: {what} under way, and the durable engine knows nothing of that."
+    told_of = sorted(Counter(map(_name_lost, lost)).items())
+    for (subject, execution_id, what), count in told_of[:TOLD]:
+        told = (
+            f"{execution_id}: {what.format(count)} under way, and the durable engine knows nothing of that."
+        )
         advice = "A worker takes it up again by itself within two minutes; see its log if none does."
-        yield Finding("execution", False, told, advice)
-    count = len({row.execution_id for row in stuck} | lost.keys())
+        yield Finding(subject, False, told, advice)
+    going_on = {each.execution_id for each in lost if isinstance(each, Execution | Shard)}
+    count = len({row.execution_id for row in stuck} | going_on)
     yield Finding("executions", not count, f"{unfinished} have not ended, {count} of them are stuck.")
+
+
+def _name_lost(each: Work) -> tuple[str, str, str]:
+    """Return what was lost as a doctor names it: its subject, its execution, and how many are what."""
+    match each:
+        case Execution(id):
+            return "execution", id, "it is"
+        case Shard(id):
+            return "execution", id, "{} of its shards are"
+        case Combination(id, revision):
+            return "combination", id, f"revision {revision} of its files is"
+        case Delivery(id):
+            return "delivery", id, "{} of its deliveries are"
 
 
 def _judge_secrets(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Finding:

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 from sqlalchemy import Connection
 
 from swath.store import admission, executions, limits, recipes, webhooks
 from swath.store.admission import Room
+from swath.store.work import Combination, Delivery, Execution, Work
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """What a look has found. Deliveries are (execution, id, attempts so far), limits milliseconds."""
+    """What a look has found. Limits are milliseconds."""
 
     #: Whether somebody may be let in.
     outside: bool
     expired: Sequence[tuple[str, int]]
-    executions: Sequence[str]
-    combinations: Sequence[tuple[str, int]]
-    deliveries: Sequence[tuple[str, str, int]]
+    #: What is to be begun.
+    waiting: Sequence[Work]
 
 
 def look(connection: Connection, room: Room, now: int, due: int) -> Agenda:
@@ -26,7 +27,9 @@ def look(connection: Connection, room: Room, now: int, due: int) -> Agenda:
     return Agenda(
         outside=admission.is_anyone_outside(connection, room),
         expired=limits.find_expired(connection, now),
-        executions=executions.find_waiting(connection),
-        combinations=recipes.find_waiting(connection),
-        deliveries=webhooks.find_due(connection, due),
+        waiting=[
+            *map(Execution, executions.find_waiting(connection)),
+            *starmap(Combination, recipes.find_waiting(connection)),
+            *starmap(Delivery, webhooks.find_due(connection, due)),
+        ],
     )

@@ -35,9 +35,11 @@ def find_all(connection: Connection, execution_id: str) -> Sequence[Row[Any]]:
     return connection.execute(query.order_by(recipes.c.revision.desc())).all()
 
 
-def find_waiting(connection: Connection) -> Sequence[tuple[str, int]]:
-    """Return (execution, revision) of what is to be combined, oldest first."""
+def find_waiting(connection: Connection, before: int | None = None) -> Sequence[tuple[str, int]]:
+    """Return (execution, revision) of what is to be combined, asked for `before` or ever, oldest first."""
     query = select(recipes.c.execution_id, recipes.c.revision).where(recipes.c.completed_at.is_(None))
+    if before is not None:
+        query = query.where(recipes.c.created_at < before)
     rows = connection.execute(query.order_by(recipes.c.created_at).limit(1000))
     return [(row.execution_id, row.revision) for row in rows]
 

@@ -12,6 +12,8 @@ from swath.store.schema import deliveries, executions, webhooks
 
 #: Deliveries of one webhook that are remembered once they are over.
 KEPT = 1_000
+#: Deliveries that are found due at a time.
+MOST_DUE = 100
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:
@@ -75,15 +77,25 @@ def put(connection: Connection, webhook_id: str, event: str, execution_id: str |
     return delivery_id
 
 
-def find_due(connection: Connection, now: int, limit: int = 100) -> list[tuple[str, str, int]]:
-    """Return execution, id and attempts so far of the deliveries that are due, the longest due first."""
+def find_due(
+    connection: Connection, now: int, *, late: int = 0, before: int | None = None
+) -> list[tuple[str, str, int]]:
+    """Return execution, id and attempts so far of the deliveries that are due, the longest due first.
+
+    No more than can be under way before long; of these only such that are `late` by so many milliseconds
+    and were put into the outbox `before`.
+    """
     query = (
-        select(deliveries.c.execution_id, deliveries.c.id, deliveries.c.attempts)
+        select(*(deliveries.c[name] for name in ("execution_id", "id", "attempts", "next_at", "created_at")))
         .where(deliveries.c.state == "waiting", deliveries.c.next_at <= now)
         .order_by(deliveries.c.next_at, deliveries.c.number)
-        .limit(limit)
+        .limit(MOST_DUE)
     )
-    return [(row.execution_id, row.id, row.attempts) for row in connection.execute(query)]
+    return [
+        (row.execution_id, row.id, row.attempts)
+        for row in connection.execute(query)
+        if row.next_at <= now - late and (before is None or row.created_at < before)
+    ]
 
 
 def find_delivery(connection: Connection, delivery_id: str) -> Row[Any] | None:

@@ -164,33 +164,28 @@ class Engine:
 
     async def _look_for_work(self) -> None:
         """Queue whatever waits to be begun."""
-        agenda = await self._worker.find_agenda()
-        waiting: dict[str, tuple[Any, ...]] = {id: (run_execution, id) for id in agenda.executions}
-        for id, revision in agenda.combinations:
-            waiting[f"{id}:combine:{revision}"] = (combine_again, id, revision)
-        for id, told, attempts in agenda.deliveries:
-            waiting[f"{id}:deliver:{told}:{attempts}"] = (deliver, told, attempts)
-        self._worker.dispatched &= waiting.keys()
-        for name, call in waiting.items():
-            await self._enqueue(name, *call)
+        waiting = (await self._worker.find_agenda()).waiting
+        self._worker.dispatched &= {name_work(each) for each in waiting}
+        for each in waiting:
+            await self._enqueue(each)
 
     async def mend(self) -> None:
         """Take up again what the durable engine has lost of what our tables say is under way."""
-        database = self._worker.database
-        expected = await database.read(work.find_expected, now_ms())
+        expected = await self._worker.find_expected()
         missing = expected - await asyncio.to_thread(find_known, DBOS.list_workflows, expected)
         if not missing:
             return
         # What ended while we looked is not lost.
-        for each in missing & await database.read(work.find_expected, now_ms()):
-            log.warning("work_lost", execution=each.execution_id, shard=each.shard)
-            if each.shard is not None:
-                await self._worker.drop_shard(each.execution_id, each.shard, "the durable engine lost it")
-                continue
+        for each in missing & await self._worker.find_expected():
             name = name_work(each)
-            await DBOS.delete_workflows_async([name])  # which may have ended in vain
+            log.warning("work_lost", execution=each.execution_id, work=name)
+            if isinstance(each, work.Shard):
+                await self._worker.drop_shard(each.execution_id, each.number, "the durable engine lost it")
+                continue
+            for vain in await DBOS.list_workflows_async(workflow_ids=[name], status=ENDED):
+                await DBOS.delete_workflows_async([vain.workflow_id])
             self._worker.dispatched.discard(name)
-            await self._enqueue(name, run_execution, each.execution_id)
+            await self._enqueue(each)
 
     async def _keep_mending(self) -> None:
         while True:
@@ -203,13 +198,28 @@ class Engine:
                 log.exception("mending_failed")
             await asyncio.sleep(MEND_EVERY)
 
-    async def _enqueue(self, name: str, workflow: Any, *arguments: Any) -> None:
+    async def _enqueue(self, each: work.Work) -> None:
         """Queue a durable workflow; its name is its id, so that doing it again changes nothing."""
+        name = name_work(each)
         if name in self._worker.dispatched:
             return
+        workflow, *arguments = _find_call(each)
         with SetWorkflowID(name), SetEnqueueOptions(priority=1):
             await DBOS.enqueue_workflow_async("executions", workflow, *arguments)
         self._worker.dispatched.add(name)
+
+
+def _find_call(each: work.Work) -> tuple[Any, ...]:
+    """Return the durable workflow that does some work, and what it is to be called with."""
+    match each:
+        case work.Execution(id):
+            return run_execution, id
+        case work.Combination(id, revision):
+            return combine_again, id, revision
+        case work.Delivery(_, id, attempts):
+            return deliver, id, attempts
+        case work.Shard():
+            raise AssertionError("Shards are queued by their execution.")
 
 
 async def _recover(workers: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from dbos import DBOSClient
 from swath.engine.durable.configuration import SCHEMA
 from swath.settings import Settings
 from swath.store.postgres import read_url
-from swath.store.work import Work
+from swath.store.work import Combination, Delivery, Execution, Shard, Work
 
 #: How a durable workflow stands that somebody works on, or will.
 UNENDED = ["ENQUEUED", "PENDING", "DELAYED"]
@@ -17,8 +17,16 @@ SLICE = 500
 
 
 def name_work(work: Work) -> str:
-    """Return the id of the durable workflow that an execution, or a shard of it, is worked on by."""
-    return work.execution_id if work.shard is None else f"{work.execution_id}:{work.shard}:{work.batch}"
+    """Return the id of the durable workflow that some work is done by: it begins with its execution's."""
+    match work:
+        case Execution(id):
+            return id
+        case Shard(id, number, batch):
+            return f"{id}:{number}:{batch}"
+        case Combination(id, revision):
+            return f"{id}:combine:{revision}"
+        case Delivery(id, delivery, attempts):
+            return f"{id}:deliver:{delivery}:{attempts}"
 
 
 def find_lost(settings: Settings, expected: Set[Work]) -> Set[Work]:

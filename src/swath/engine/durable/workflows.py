@@ -8,7 +8,7 @@ from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.durable.lost import name_work
 from swath.engine.worker import REOPENED, Worker
-from swath.store.work import Work
+from swath.store.work import Shard
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
             priority = await _outlast(partial(_here().rank, execution_id, handed), execution_id)
-            name = name_work(Work(execution_id, number, batch))
+            name = name_work(Shard(execution_id, number, batch))
             with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
             handed += 1

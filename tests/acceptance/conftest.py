@@ -11,6 +11,7 @@ from swath.demo.upstream import Behaviour, Upstream
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from calm import run_calmly
 from server import Server
 
 
@@ -22,12 +23,26 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """The sample upstream, without a limit and without hiccups; a test gives it what it needs."""
-    running = Upstream(Behaviour(hiccup_every=0, limit=None))
+def upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
+    """The sample upstream, without a limit and without hiccups; a test gives it what it needs.
+
+    An answer takes the test module's `DELAY` in seconds, if it has any: something can happen meanwhile.
+    """
+    delay = getattr(request.module, "DELAY", 0.0)
+    running = Upstream(Behaviour(delay=delay, hiccup_every=0, limit=None))
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def calm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of an undisturbed run for the test module's `USERS`."""
+    running = Upstream(Behaviour(hiccup_every=0, limit=None))
+    running.start()
+    files = run_calmly(tmp_path_factory.mktemp("calm"), running, request.module.USERS)
+    running.stop()
+    return files
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 import requests
+from calm import run_calmly
 from fleet import Fleet
-from server import Server, define_posts, wait_until
+from server import define_posts, wait_until
 
 from swath.demo.upstream import Behaviour, Upstream
 
@@ -23,10 +24,7 @@ SLOW = Behaviour(delay=0.15, hiccup_every=0, limit=None)
 
 def run_undisturbed(folder: Path, upstream: Upstream) -> dict[str, bytes]:
     """Return the files of one process with SQLite, and leave the upstream as if nobody had asked it."""
-    with Server(folder) as server:
-        execution = server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
-        assert execution["status"] == "succeeded"
-        files = server.download(execution)
+    files = run_calmly(folder, upstream, USERS)
     upstream.reset()
     upstream.behaviour = SLOW
     return files

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from calm import run_calmly
 from server import Server, define_posts, wait_until
 
 from swath.demo.upstream import Behaviour, Upstream
@@ -12,17 +13,10 @@ from swath.demo.upstream import Behaviour, Upstream
 USERS = [str(1000 + n) for n in range(60)]
 
 
-def run_undisturbed(folder: Path, upstream: Upstream) -> dict[str, bytes]:
-    with Server(folder) as server:
-        execution = server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
-        assert execution["status"] == "succeeded"
-        return server.download(execution)
-
-
 def test_killed_and_started_again_it_gives_the_same_bytes(tmp_path: Path, upstream: Upstream) -> None:
     """`kill -9` in the middle, start again: the files are those of an undisturbed run, byte for byte,
     and the upstream sees again only what no checkpoint had recorded."""
-    expected = run_undisturbed(tmp_path / "calm", upstream)
+    expected = run_calmly(tmp_path / "calm", upstream, USERS)
     plain = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
     upstream.reset()
     upstream.behaviour = Behaviour(delay=0.15, hiccup_every=0, limit=None)
@@ -52,7 +46,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(tmp_path: Path, upstre
 
 def test_ctrl_c_drains_and_the_next_start_goes_on(tmp_path: Path, upstream: Upstream) -> None:
     """A stopped server records what it has; nothing that was recorded is asked for again."""
-    expected = run_undisturbed(tmp_path / "calm", upstream)
+    expected = run_calmly(tmp_path / "calm", upstream, USERS)
     upstream.reset()
     upstream.behaviour = Behaviour(delay=0.15, hiccup_every=0, limit=None)
     with Server(tmp_path / "stopped") as server:

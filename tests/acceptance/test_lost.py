@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from calm import run_calmly
 from fleet import LEASE, TOKEN, Fleet
 from server import Server, define_posts, wait_until
 from test_doctor import findings
@@ -31,12 +32,6 @@ UNDONE = [
 LOOK = "UPDATE duties SET until = 0 WHERE name = 'mending'"
 
 
-def run_calmly(folder: Path, upstream: Upstream) -> dict[str, bytes]:
-    with Server(folder) as server:
-        workflow = define_posts(server, upstream.url, USERS)["workflow"]
-        return server.download(server.wait(server.trigger(workflow)))
-
-
 def begin(server: Server, upstream: Upstream) -> str:
     """Trigger an execution of which some is recorded and more is under way."""
     upstream.behaviour = Behaviour(delay=0.3, hiccup_every=0, limit=None)
@@ -54,7 +49,7 @@ def lose(change: Callable[[str], Any], loss: Sequence[str], table: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Upstream, loss: str) -> None:
     """Nothing would ever have gone on with it; the files are those of a calm run."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+    calm = run_calmly(tmp_path / "calm", upstream, USERS)
     with Server(tmp_path / "data") as server:
         execution_id = begin(server, upstream)
         server.kill()
@@ -91,7 +86,9 @@ def test_one_process_takes_up_what_follows_an_end(tmp_path: Path, upstream: Upst
                 connection.execute(statement)
         found = findings(server.folder)
         assert found.keys() == {"combination", "delivery"}
-        assert found["combination"]["told"].startswith(f"{execution_id}: revision 1 of its files is under way")
+        assert found["combination"]["told"].startswith(
+            f"{execution_id}: revision 1 of its files is under way"
+        )
         assert found["delivery"]["told"].startswith(f"{execution_id}: 1 of its deliveries are under way")
         server.start()
         again = wait_until(lambda: find_revision(server, execution_id), "it is combined")
@@ -112,7 +109,7 @@ def test_workers_take_up_what_was_lost(
     tmp_path: Path, upstream: Upstream, database_url: str, loss: str
 ) -> None:
     """Whichever looks first; a doctor without a worker has named it before."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+    calm = run_calmly(tmp_path / "calm", upstream, USERS)
     given = {"SWATH_DATABASE_URL": database_url, "SWATH_WORKER_LEASE": str(LEASE)}
     given |= {"SWATH_SECRET_KEY": "the key of the tests", "SWATH_TOKEN": TOKEN}
     with Fleet(tmp_path / "fleet", database_url) as fleet:

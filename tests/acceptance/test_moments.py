@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+from calm import run_calmly
 from server import Server, define_posts, wait_until
 from storm import list_children
 
@@ -20,16 +21,9 @@ def freeze_children(server: Server) -> list[int]:
     return list(children)
 
 
-def run_calmly(folder: Path, upstream: Upstream) -> dict[str, bytes]:
-    with Server(folder) as server:
-        return server.download(
-            server.wait(server.trigger(define_posts(server, upstream.url, USERS)["workflow"]))
-        )
-
-
 def test_killed_amid_the_combination(tmp_path: Path, upstream: Upstream) -> None:
     """What it had on the disk until then keeps it neither from starting nor from the same bytes."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+    calm = run_calmly(tmp_path / "calm", upstream, USERS)
     with Server(tmp_path / "killed") as server:
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         children = freeze_children(server)
@@ -45,7 +39,7 @@ def test_killed_amid_the_combination(tmp_path: Path, upstream: Upstream) -> None
 
 def test_a_child_that_is_killed_is_replaced(tmp_path: Path, upstream: Upstream) -> None:
     """A lack of memory takes one of the processes that write files: its work is done again by another."""
-    calm = run_calmly(tmp_path / "calm", upstream)
+    calm = run_calmly(tmp_path / "calm", upstream, USERS)
     with Server(tmp_path / "killed") as server:
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         for child in freeze_children(server):

@@ -7,13 +7,13 @@ Each thing is away for some seconds in `make test`, and for longer than a minute
 import contextlib
 import subprocess
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from calm import find_events, judge
 from fleet import Fleet
 from server import Server, define_posts, wait_until
 from tests.postgres import Postgres
@@ -22,6 +22,8 @@ from tests.s3 import S3, Mood
 from swath.demo.upstream import Behaviour, Upstream
 
 USERS = [str(1000 + n) for n in range(60)]
+#: Seconds of an answer.
+DELAY = 0.1
 #: Seconds of an outage: a few, so that owners are told of it; and longer than all patience of libraries.
 SHORT, LONG = 4, 70
 
@@ -31,49 +33,9 @@ def long(*values: object) -> Any:
     return pytest.param(*values, marks=[pytest.mark.slow, pytest.mark.timeout(900)])
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The files of an undisturbed run."""
-    upstream = Upstream(Behaviour(hiccup_every=0, limit=None))
-    upstream.start()
-    with Server(tmp_path_factory.mktemp("calm")) as server:
-        defined = define_posts(server, upstream.url, USERS)
-        files = server.download(server.wait(server.trigger(defined["workflow"])))
-    upstream.stop()
-    return files
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """An upstream that is slow enough for something to happen meanwhile."""
-    running = Upstream(Behaviour(delay=0.1, hiccup_every=0, limit=None))
-    running.start()
-    yield running
-    running.stop()
-
-
 def let_pass(seconds: float) -> None:
     """Let time pass: how long something is away is what these tests are about."""
     threading.Event().wait(seconds)
-
-
-def judge(
-    server: Server, execution_id: str, calm: dict[str, bytes], upstream: Upstream, repeats: int = 0
-) -> None:
-    """The execution ended as a calm one would have, and nothing was asked for twice, or so much at most."""
-    execution = server.wait(execution_id, 300)
-    assert execution["status"] == "succeeded", execution
-    assert execution["waiting_for"] is None
-    assert server.download(execution) == calm
-    seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
-    print(f"\n{len(seen)} pages, {seen.total() - len(seen)} repeats", flush=True)
-    assert execution["counters"]["pages"] == len(seen)
-    assert seen.total() - len(seen) <= repeats
-
-
-def find_events(server: Server, execution_id: str, kind: str) -> list[dict[str, Any]]:
-    events = server.get(f"/workflows/executions/{execution_id}/events?limit=1000")["objects"]
-    return [event["data"] for event in events if event["kind"] == kind]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ Nothing tells it: connections stay open, and no byte passes.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,21 @@ from typing import Any
 import psycopg
 import pytest
 import requests
+from calm import find_events, judge
 from fleet import LEASE, Fleet
 from server import Server, define_posts, wait_until
+from test_doctor import findings
 from tests.line import Line
 from tests.postgres import Postgres
 from tests.s3 import S3
 
-from swath.demo.upstream import Behaviour, Upstream
+from swath.demo.upstream import Upstream
 
 USERS = [str(1000 + n) for n in range(120)]
 #: Seconds of an answer, and requests that a worker has under way.
 DELAY, CONCURRENCY = 0.25, 4
+#: Seconds within which a storage that is silent is told of: less than a large piece may take.
+SOON = 30.0
 #: Requests that a worker sends and cannot record: since its last checkpoint, and until its lease has run out.
 UNRECORDED = round((1 + LEASE + 1) * CONCURRENCY / DELAY)
 #: When a worker is cut off: with a transaction open, with one of which it does not learn the outcome, or
@@ -32,27 +35,6 @@ MOMENTS = [
     pytest.param({"after": b"COMMIT"}, id="at a commit", marks=pytest.mark.slow),
     pytest.param({}, id="at any moment", marks=pytest.mark.slow),
 ]
-
-
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The files of an undisturbed run."""
-    upstream = Upstream(Behaviour(hiccup_every=0, limit=None))
-    upstream.start()
-    with Server(tmp_path_factory.mktemp("calm")) as server:
-        defined = define_posts(server, upstream.url, USERS)
-        files = server.download(server.wait(server.trigger(defined["workflow"])))
-    upstream.stop()
-    return files
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """An upstream that is slow enough for something to happen meanwhile."""
-    running = Upstream(Behaviour(delay=DELAY, hiccup_every=0, limit=None))
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -76,20 +58,6 @@ def find_workers(url: str, execution_id: str, *states: str) -> set[str]:
     )
     with psycopg.connect(url) as connection:
         return {name for (name,) in connection.execute(query, (execution_id, list(states)))}
-
-
-def judge(
-    server: Server, execution_id: str, calm: dict[str, bytes], upstream: Upstream, repeats: int = 0
-) -> None:
-    """The execution ends as a calm one would have, and no more was asked for twice than that."""
-    execution = server.wait(execution_id, 120)
-    failures: list[Any] = server.get(f"/workflows/executions/{execution_id}/failures")["objects"]
-    assert execution["status"] == "succeeded", (execution, failures)
-    assert server.download(execution) == calm
-    seen = Counter(entry.path + "?" + entry.query for entry in upstream.seen())
-    print(f"\n{len(seen)} pages, {seen.total() - len(seen)} repeats", flush=True)
-    assert execution["counters"]["pages"] == len(seen)
-    assert seen.total() - len(seen) <= repeats
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -159,6 +127,11 @@ def test_C3_a_worker_cut_off_sends_nothing_once_others_may_have_its_work(
         assert upstream.total > UNRECORDED + 40, "There was nothing left to be silent about"
 
 
+def find_ill(fleet: Fleet, subject: str) -> dict[str, Any] | None:
+    """Return what a doctor finds of a subject that is not well."""
+    return findings(fleet.server.folder, **fleet.environment).get(subject)
+
+
 def falls_silent(upstream: Upstream) -> None:
     """Wait until nothing was sent for as long as many answers take."""
     seen = [upstream.total]
@@ -184,10 +157,16 @@ def test_C2_a_worker_cut_off_from_the_storage_waits_and_the_others_go_on(
             fleet.wait_for_pages(execution_id, 20)
             line.cut()
             pages = server.execution(execution_id)["counters"]["pages"]
+            told = wait_until(lambda: find_events(server, execution_id, "waiting"), "it is told", SOON)
+            assert [each["for"] for each in told] == ["storage"]
             fleet.wait_for_pages(execution_id, pages + 60)
             assert not server.execution(execution_id)["completed_at"]
+            worker = wait_until(lambda: find_ill(fleet, "worker"), "a doctor names it", SOON)
+            assert worker["told"].startswith(f"{fleet.workers[-1].name}: Waiting for the storage since 20")
             line.heal()
             judge(server, execution_id, calm, upstream)
+            assert [each["for"] for each in find_events(server, execution_id, "went_on")] == ["storage"]
+            assert find_ill(fleet, "worker") is None
 
 
 def test_C2_an_api_process_cut_off_from_the_database_says_so(

@@ -1,13 +1,16 @@
 """Objects in a folder and in S3."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.line import Line
 from tests.s3 import S3
+from tests.upstreams.scripted import Play, Scripted
 
 from swath.errors import Damaged, Unavailable
-from swath.store.objects import Objects
+from swath.store.objects import PATIENCE, Objects
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +63,31 @@ async def test_storage_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPat
     objects = Objects("s3://nowhere/folder")
     with pytest.raises(Unavailable, match="storage"):
         await objects.put("x", b"0")
+
+
+async def test_storage_that_falls_silent_is_unavailable_before_long(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No byte passes, and no connection is closed: an answer is not waited for as if it were on its way."""
+    with Line(s3.port) as line:
+        for name, value in s3.reached_at("127.0.0.1", line.port).items():
+            monkeypatch.setenv(name, value)
+        objects = Objects(s3.environment["SWATH_STORAGE_URL"])
+        await objects.put("x", b"0")
+        line.cut()
+        for error in await asyncio.gather(objects.put("x", b"0"), objects.get("x"), return_exceptions=True):
+            assert isinstance(error, Unavailable)
+            assert "does not answer" in str(error)
+        line.heal()
+        assert await objects.get("x") == b"0"
+
+
+async def test_an_answer_that_is_late_is_waited_for(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage answers others meanwhile, if only that there is nothing: that is no outage."""
+    with Scripted() as storage:
+        late = Play(headers=[("ETag", '"1"')], delay=PATIENCE + 2)
+        storage.on("/swath-tests/some/folder/late", late)
+        storage.on("/swath-tests/*", Play(status=404))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
+        await Objects(s3.environment["SWATH_STORAGE_URL"]).put("late", b"0")
+        assert [asked.method for asked in storage.asked] == ["PUT", "HEAD"]

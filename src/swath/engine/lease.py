@@ -28,13 +28,22 @@ Recover = Callable[[Sequence[str]], Awaitable[None]]
 class Lease:
     """One worker's sign of life. `recover` puts back what the named workers had."""
 
-    def __init__(self, database: Database, worker: str, slots: int, recover: Recover, seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker: str,
+        slots: int,
+        recover: Recover,
+        seconds: float,
+        outages: Outages,
+    ) -> None:
         #: How long the lease runs without a sign of life.
         self.seconds = seconds
         self._database = database
         self._worker = worker
         self._slots = slots
         self._recover = recover
+        self._outages = outages
         #: When the unbroken row of beats began, and when the last of them was.
         self._since = self._last = -math.inf
         #: Until when nobody takes this worker for dead.
@@ -57,7 +66,8 @@ class Lease:
     async def take(self) -> Fleet:
         """Give a sign of life; return how the others are."""
         asked = time.monotonic()
-        fleet = await self._database.write(leases.beat, self._worker, self._slots, self.seconds)
+        waiting = next(map(str, self._outages), None)
+        fleet = await self._database.write(leases.beat, self._worker, self._slots, self.seconds, waiting)
         now = time.monotonic()
         if now - self._last > self.seconds / 2:
             self._since = now
@@ -78,11 +88,11 @@ class Lease:
             await self._recover(dead)
             await self._database.write(leases.forget, dead, self.seconds)
 
-    async def keep(self, outages: Outages) -> None:
+    async def keep(self) -> None:
         """Beat until cancelled."""
         while True:
             try:
-                await outages.outlast(self.beat)
+                await self._outages.outlast(self.beat)
             except Exception:
                 log.exception("lease_not_renewed")
             await asyncio.sleep(self.seconds / BEATS)

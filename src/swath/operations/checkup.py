@@ -65,6 +65,10 @@ def _judge_workers(workers: Sequence[Row[Any]], lease: int, unfinished: int) -> 
         told = f"{row.worker} was last heard of {row.age / 1_000:.0f} s ago; a lease lasts {lease} s."
         advice = "See why it died. The others take its work over; where there is none, start `swath worker`."
         yield Finding("worker", False, told, advice)
+    waiting = [row for row in workers if row.waiting and row not in silent]
+    for row in waiting[:TOLD]:
+        advice = "See what keeps this worker from it. It goes on by itself; what it works on waits meanwhile."
+        yield Finding("worker", False, f"{row.worker}: {row.waiting}", advice)
     living = len(workers) - len(silent)
     idle = not living and unfinished
     advice = "Start `swath worker`, or `swath serve` without --no-worker." if idle else ""

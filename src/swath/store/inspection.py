@@ -71,9 +71,12 @@ def find_unfinished(connection: Connection) -> int:
 
 
 def find_workers(connection: Connection) -> Sequence[Row[Any]]:
-    """Return the workers that have not let go, each with its lease's age in ms by the database's clock."""
+    """Return the workers that have not let go: what each waits for, and its lease's age.
+
+    In milliseconds by the database's clock.
+    """
     age = (leases_now() - leases.c.beat_at).label("age")
-    query = select(leases.c.worker, age).where(leases.c.beat_at != DROPPED)
+    query = select(leases.c.worker, leases.c.waiting, age).where(leases.c.beat_at != DROPPED)
     return connection.execute(query.order_by(leases.c.worker)).all()
 
 

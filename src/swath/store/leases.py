@@ -24,13 +24,11 @@ class Fleet:
     silent: list[str]
 
 
-def beat(connection: Connection, worker: str, slots: int, lease: float) -> Fleet:
-    """Renew a worker's lease of some seconds; return how the others are."""
+def beat(connection: Connection, worker: str, slots: int, lease: float, waiting: str | None) -> Fleet:
+    """Renew a worker's lease of some seconds, with what it waits for; return how the others are."""
     moment = now()
-    row = upsert(
-        connection, leases, {"worker": worker, "slots": slots, "beat_at": moment, "started_at": moment}
-    )
-    renewed = {"slots": slots, "beat_at": moment}
+    renewed = {"slots": slots, "beat_at": moment, "waiting": waiting}
+    row = upsert(connection, leases, {"worker": worker, "started_at": moment, **renewed})
     connection.execute(row.on_conflict_do_update(index_elements=leases.primary_key, set_=renewed))
     age = (moment - leases.c.beat_at).label("age")
     found = connection.execute(select(leases.c.worker, leases.c.slots, leases.c.beat_at, age)).all()

@@ -2,23 +2,29 @@
 
 A local store renames without an fsync, so what a transaction is about to name is synced here, file and
 folder, before `put` returns.
+
+Remote storage may take a minute for a large piece; one out of reach says nothing for as long. So where
+an answer is late, something small is asked over a new connection; if that is not answered either, who
+waits learns of an outage.
 """
 
 import asyncio
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from swath.errors import Damaged, Unavailable
+
+T = TypeVar("T")
 
 #: Bytes at a time when an object is streamed.
 CHUNK = 1 << 20
@@ -32,6 +38,10 @@ MOST_PIECES = 10_000
 #: Of remote storage: how long one answer may take, and for how long a request is repeated before it fails.
 REMOTE: Any = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5), "allow_http": True}
 RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+
+#: Seconds for which it is silent before it is asked whether it answers at all, and within which it does: on a
+#: narrow line that is busy with a large piece a small one takes its time.
+PATIENCE, ANSWERS_WITHIN = 5.0, 10.0
 
 #: Of the client's messages: where it had asked, and how often. Owners need not know the place.
 _DETAILS = re.compile(r"Error performing .*? - ")
@@ -49,7 +59,7 @@ class Objects:
     async def put(self, name: str, data: bytes) -> None:
         """Keep `data` as `name`; on return it survives a loss of power. Raises Unavailable."""
         with naming_outages():
-            await obstore.put_async(self._store, name, data)
+            await self._answer(obstore.put_async(self._store, name, data))
             await self._sync(name)
 
     async def put_file(self, name: str, path: Path) -> None:
@@ -72,7 +82,8 @@ class Objects:
 
     async def get(self, name: str) -> bytes:
         with naming_outages():
-            return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
+            found = await self._answer(obstore.get_async(self._store, name))
+            return bytes(await self._answer(found.bytes_async()))
 
     def size(self, name: str) -> int:
         """Return an object's length in bytes, synchronously."""
@@ -97,13 +108,14 @@ class Objects:
     async def find_size(self, name: str) -> int:
         """Return an object's length in bytes. Raises Damaged where it is missing."""
         with naming_damage(name):
-            return int((await obstore.head_async(self._store, name))["size"])
+            return int((await self._answer(obstore.head_async(self._store, name)))["size"])
 
     async def get_range(self, name: str, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`. Raises Damaged where they are missing."""
         with naming_damage(name):
             try:
-                data = bytes(await obstore.get_range_async(self._store, name, start=offset, length=length))
+                asked = obstore.get_range_async(self._store, name, start=offset, length=length)
+                data = bytes(await self._answer(asked))
             except (OSError, ValueError, BaseError):
                 if await self.find_size(name) < offset + length:
                     raise Damaged(f"Object {name} ends early.") from None
@@ -134,7 +146,7 @@ class Objects:
         """Remove objects; one that is gone already is no fault."""
         for name in names:
             with naming_outages(), suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, name)
+                await self._answer(obstore.delete_async(self._store, name))
 
     async def names(self, prefix: str, before: float = math.inf) -> list[str]:
         """Return the names of all objects below `prefix` written before a time, in epoch seconds."""
@@ -143,6 +155,37 @@ class Objects:
             async for batch in obstore.list(self._store, prefix=prefix):
                 found.extend(meta["path"] for meta in batch if meta["last_modified"].timestamp() < before)
         return found
+
+    async def _answer(self, asked: Awaitable[T]) -> T:
+        """Return the storage's answer. Raises Unavailable as soon as it answers nobody any more."""
+        if not self.remote:
+            return await asked
+        answer, silence = asyncio.ensure_future(asked), asyncio.ensure_future(self._fall_silent())
+        try:
+            await asyncio.wait((answer, silence), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise Unavailable("storage", "It cannot be used: it does not answer.")
+            return answer.result()
+        finally:
+            answer.cancel()
+            silence.cancel()
+
+    async def _fall_silent(self) -> None:
+        """Return when the storage answers nobody any more."""
+        while True:
+            await asyncio.sleep(PATIENCE)
+            if not await self._answers():
+                return
+
+    async def _answers(self) -> bool:
+        """Tell whether the storage answers over a new connection; also by a refusal."""
+        try:
+            await asyncio.wait_for(obstore.head_async(_open(self.place), "swath"), ANSWERS_WITHIN)
+        except TimeoutError:
+            return False
+        except (OSError, BaseError):
+            return True
+        return True
 
     def _link(self, name: str, path: Path) -> bool:
         """Give a file of the same disk its place without a copy; tell whether that could be done."""

@@ -309,6 +309,8 @@ leases = Table(
     Column("slots", Integer, nullable=False),
     Column("beat_at", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),
+    #: What it waits for, in a sentence; nothing where nothing is away.
+    Column("waiting", Text),
 )
 
 #: What is known of a scope that several workers share. Times are the database's, in microseconds.

@@ -95,13 +95,13 @@ class Engine:
         self._keep_doing(self._worker.changes.listen(self._hear))
         self._keep_doing(self.outages.keep_telling(database))
         if self._worker.lease is not None:
-            self._keep_doing(self._worker.lease.keep(self.outages))
+            self._keep_doing(self._worker.lease.keep())
 
     async def _join(self, database: PostgresDatabase) -> None:
         """Become one worker among others: each has a name of its own, and a lease before it has any work."""
         name = self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         seconds = self._worker.settings.worker_lease
-        self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds)
+        self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds, self.outages)
         await self._worker.lease.take()
         DBOS(config=configure_shared(database.url.render_as_string(hide_password=False), name))
 

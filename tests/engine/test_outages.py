@@ -122,6 +122,17 @@ async def test_workers_that_wait_for_the_same_tell_it_once(database: Database) -
     assert len(await told_of(database)) == 4
 
 
+async def test_a_page_of_one_worker_does_not_have_the_other_tell_it_again(database: Database) -> None:
+    """The first is back, and has not said so yet: it is one outage all the same."""
+    first, other = (Wait("storage", "It does not answer.", since) for since in (5, 6))
+    await database.write(waits.begin, "x", first, 10)
+    await database.write(executions.add_to, "x", pages=1)
+    await database.write(waits.begin, "x", other, 11)
+    for wait in (first, other):
+        await database.write(waits.end, "x", wait, 20)
+    assert await told_of(database) == [("waiting", "storage"), ("went_on", "storage")]
+
+
 async def test_who_waits_on_alone_is_told_of_a_little_later(database: Database) -> None:
     """What is back for one is back for the other in a moment, or never: then it is cut off alone."""
     first, other = (Wait("storage", "It does not answer.", since) for since in (5, 6))

@@ -36,6 +36,8 @@ def begin(connection: Connection, execution_id: str, wait: Wait, now: int) -> bo
     """
     if _has_gone_on(connection, execution_id, wait.thing, max(wait.since, now - SOON)):
         return False
+    if _is_told(connection, execution_id, wait):
+        return True  # though another worker, which is back, may have recorded pages since
     changed = connection.execute(
         update(executions)
         .where(executions.c.id == execution_id, executions.c.waiting.is_(None))
@@ -58,9 +60,21 @@ def end(connection: Connection, execution_id: str, wait: Wait, now: int) -> None
 
 
 def _has_gone_on(connection: Connection, execution_id: str, thing: str, since: int) -> bool:
-    query = select(events.c.data).where(events.c.execution_id == execution_id, events.c.kind == "went_on")
-    told = connection.execute(query.where(events.c.at >= since)).scalars()
-    return any(json.loads(data)["for"] == thing for data in told)
+    return "went_on" in _find_told(connection, execution_id, thing, since)
+
+
+def _is_told(connection: Connection, execution_id: str, wait: Wait) -> bool:
+    """Tell whether this wait, or another worker's that began a moment before, is told of and not over."""
+    return _find_told(connection, execution_id, wait.thing, wait.since - SOON)[-1:] == ["waiting"]
+
+
+def _find_told(connection: Connection, execution_id: str, thing: str, since: int) -> list[str]:
+    """Return what was told of waits for a thing since then, the oldest first: `waiting`, `went_on`."""
+    query = select(events.c.kind, events.c.data).where(
+        events.c.execution_id == execution_id, events.c.kind.in_(("waiting", "went_on")), events.c.at >= since
+    )
+    told = connection.execute(query.order_by(events.c.number))
+    return [row.kind for row in told if json.loads(row.data)["for"] == thing]
 
 
 def put_off(connection: Connection, execution_id: str, reason: str, now: int) -> bool:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.flow.reference_rows import combine, extract, files_of, parts_of, tables_of
 
 from swath.flow.files.writers import combine_csv, combine_json, combine_jsonl
-from swath.flow.rows.fragments import Block, escape_marks, quote, rearrange, restore, write_row
+from swath.flow.rows.fragments import Block, escape_marks, quote, rearrange, restore, split_cells, write_row
 
 
 def test_shards_with_other_columns_are_brought_in_line() -> None:
@@ -129,3 +130,16 @@ def test_cells_are_moved_whole(
         text = restore(moved, Block(0, 0, 2, *sizes), *sizes).decode()
         rows = list(csv.reader(io.StringIO(text, newline="")))
         assert rows == [[*moved_own, *moved_ancestors, *inputs]] * 2
+
+
+@pytest.mark.parametrize("text", ["x," * 100_000, '"' * 200_000, "\n" * 200_000])
+def test_a_long_cell_is_taken_apart_in_the_room_that_it_takes(text: str) -> None:
+    """Where columns are moved or chosen, rows are split into cells: a cell of 64 MB must not take 8 GB."""
+    row = f"{quote(text)},1,{quote('a,b')}"
+    tracemalloc.start()
+    try:
+        assert split_cells(row, 3) == [quote(text), "1", '"a,b"']
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * len(row)

@@ -1,6 +1,9 @@
 """The command as a person calls it: a process of its own, in a folder of its own."""
 
+import contextlib
 import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,6 +84,28 @@ def swath(folder: Path) -> Swath:
         )
 
     return call
+
+
+def see(folder: Path, *arguments: str, width: int = 80, **more: str) -> list[str]:
+    """Call the command at a terminal of so many columns; return the lines that stand on it."""
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "rb", closefd=True) as screen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "swath", *arguments],
+            cwd=folder,
+            env=environment(COLUMNS=str(width), TERM="xterm", **more),
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=subprocess.PIPE,
+        )
+        os.close(its)
+        shown = b""
+        with contextlib.suppress(OSError):  # that is how a terminal ends whose last program has gone
+            while part := screen.read1(1 << 16):
+                shown += part
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said.decode()
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()).splitlines()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from tests.cli.conftest import NAME, Swath
+from tests.acceptance.server import Server
+from tests.cli.conftest import NAME, Swath, see
 from tests.upstreams.scripted import Play, Scripted
 from typer.testing import CliRunner
 
@@ -115,6 +116,25 @@ def test_rows_in_a_pipe_have_a_line_each(remote: Swath, folder: Path) -> None:
     assert NAME in line
     shown = remote("preview", "posts.yaml", "--items=1", COLUMNS="20").stdout
     assert re.search(r"^ *posts.id +posts.by +input.user *$", shown, re.MULTILINE)
+
+
+def test_at_a_terminal_a_row_has_a_line(remote: Swath, folder: Path, server: Server) -> None:
+    """Of eighty columns, with a name of usual length: what does not fit is named below, whole words only."""
+    remote("apply", "posts.yaml", "--yes")
+    execution = remote("trigger", NAME, "--wait").stdout.split()[0]
+    at = {
+        "SWATH_URL": server.url,
+        "SWATH_TOKEN": server.token,
+        "SWATH_SECRET_TOKEN": "a-secret-of-many-letters",
+    }
+    lines = see(folder, "status", **at)
+    (line,) = [line for line in lines if line.split()[:1] == [execution[:8]]]
+    assert NAME in line
+    assert "2/2" in line
+    lines = see(folder, "preview", "posts.yaml", "--items=1", width=30, **at)
+    start = lines.index("posts: 2 rows of 3 columns")
+    assert max(map(len, lines[start : start + 6])) <= 30
+    assert "and input.user" in lines
 
 
 def test_a_file_of_secrets_may_hold_those_of_others(remote: Swath, folder: Path) -> None:

@@ -153,6 +153,19 @@ CASES = {
         manifest=manifest(retriever=pages("type: OffsetIncrement, page_size: 20", "{type: RequestOption, inject_into: body_json, field_path: [page, from]}")).replace("http_method: GET", "http_method: POST"),
         method="POST", headers={"content-type": "application/json"}, body=b'{"page":{"from":0}}', workflow={"paginator": {"type": "offset", "variable": "from", "limit": 20, "record_path": "data"}},
     ),
+    "a page's size in the body": Case(
+        manifest=manifest(
+            retriever=pages("type: OffsetIncrement, page_size: 20", "{type: RequestOption, inject_into: body_json, field_name: from}", "page_size_option: {type: RequestOption, inject_into: body_json, field_name: size}")
+        ).replace("http_method: GET", "http_method: POST"),
+        method="POST", headers={"content-type": "application/json"}, body=b'{"size":20,"from":0}', workflow={"paginator": {"type": "offset", "variable": "from", "limit": 20, "record_path": "data"}},
+    ),
+    "lines": Case(manifest=manifest(retriever="decoder: {type: JsonlDecoder}"), workflow={"answer_format": "ndjson"}),
+    "tables": Case(manifest=manifest(retriever="decoder: {type: CsvDecoder, delimiter: ';'}"), workflow={"answer_format": "csv"}),
+    "documents": Case(manifest=manifest(retriever="decoder: {type: XmlDecoder}"), workflow={"answer_format": "xml"}),
+    "packed lines": Case(
+        manifest=manifest(retriever="decoder: {type: GzipDecoder, decoder: {type: JsonlDecoder}}"), workflow={"answer_format": "ndjson"}, note="unpacked where their Content-Encoding says gzip",
+    ),
+    "a decoder that is not ours": Case(manifest=manifest(retriever="decoder: {type: ZipfileDecoder}"), note="The decoder ZipfileDecoder was left out"),
     "a cursor": Case(
         manifest=manifest(retriever=pages("type: CursorPagination, cursor_value: \"{{ response.get('meta', {}).get('next', {}) }}\", stop_condition: \"{{ not response.get('meta', {}).get('next', {}) }}\"", "{type: RequestOption, inject_into: request_parameter, field_name: after}")),
         workflow={"paginator": {"type": "cursor", "variable": "after", "cursor_path": "meta.next", "record_path": "data"}},
@@ -292,6 +305,16 @@ async def test_references_and_parameters_are_followed(upstream: Scripted) -> Non
         f"{upstream.url}/v2/users?lang=de",
         f"{upstream.url}/v2/users/7/posts?lang=de",
     ]
+
+
+async def test_a_text_that_is_a_reference_is_followed() -> None:
+    """As manifests name a parent's stream, and whatever else."""
+    bare = REFERENCES.replace('stream: {$ref: "#/definitions/users"}', 'stream: "#/definitions/users"')
+    assert bare != REFERENCES
+    assert read_airbyte(bare) == read_airbyte(REFERENCES)
+    assert read_airbyte(bare.replace("lang: de", 'lang: "#/no"')).formula["endpoints"]["users"]["query"] == {
+        "lang": "#/no"
+    }
 
 
 async def test_an_old_manifest_s_references_are_followed(upstream: Scripted) -> None:

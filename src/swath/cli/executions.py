@@ -117,8 +117,11 @@ def status(
 
 
 def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
-    """List executions; at a terminal by the beginnings of their ids, which commands take as well."""
-    length = SHORT if sys.stdout.isatty() else None
+    """List executions; at a terminal by the beginnings of their ids, which commands take as well.
+
+    There the time has neither year nor seconds, so that a row has room on a line.
+    """
+    length, shown = (SHORT, slice(5, 16)) if sys.stdout.isatty() else (None, slice(19))
     print_table(
         ("execution", "workflow", "status", "created", "items", "pages", "rows"),
         [
@@ -126,7 +129,7 @@ def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
                 view["id"][:length],
                 names.get(view["workflow_id"], view["workflow_id"]),
                 view["status"],
-                view["created_at"][:19].replace("T", " "),
+                view["created_at"][shown].replace("T", " "),
                 f"{view['counters']['items_ended']:,}/{view['counters']['items']:,}",
                 view["counters"]["pages"],
                 view["counters"]["rows"],

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from textwrap import fill
 from typing import Any
 
 Json = Any
@@ -34,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], empty: s
     from rich.text import Text  # noqa: PLC0415
 
     console = Console() if sys.stdout.isatty() else Console(width=UNBOUNDED)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -49,12 +50,14 @@ def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> No
     from rich.console import Console  # noqa: PLC0415 - see print_table
 
     cells = [[shorten(_data(row[name]), WIDEST) for name in columns] for row in rows]
-    widths = [max(map(len, column)) + 3 for column in zip(columns, *cells, strict=True)]
-    room = Console().width if sys.stdout.isatty() else sum(widths)
-    fitting = sum(total <= room for total in accumulate(widths)) or 1
+    widths = [max(map(len, column)) + 2 for column in zip(columns, *cells, strict=True)]
+    room = Console().width if sys.stdout.isatty() else UNBOUNDED
+    fitting = sum(total < room for total in accumulate(widths)) or 1
     print_table(columns[:fitting], [row[:fitting] for row in cells])
     if fitting < len(columns):
-        print(f"and {', '.join(columns[fitting:])}")
+        print(
+            fill(f"and {', '.join(columns[fitting:])}", room, break_long_words=False, break_on_hyphens=False)
+        )
 
 
 def _data(value: Json) -> str:

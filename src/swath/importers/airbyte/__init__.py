@@ -19,6 +19,11 @@ Node = dict[str, Any]
 
 _SECONDS: Final = {"S": 1, "M": 60, "H": 3600, "D": 86400}
 
+#: By decoder, how a workflow calls what it reads; JSON is what is read anyway.
+_DECODERS: Final = {"JsonDecoder": None, "JsonlDecoder": "ndjson", "CsvDecoder": "csv", "XmlDecoder": "xml"}
+#: Those that are told from an answer's first line.
+_DELIMITERS: Final = frozenset([",", ";", "\t", "\\t", "|"])
+
 
 def read_airbyte(text: str) -> Imported:
     """Return the formula of a `manifest.yaml`: a workflow for each stream and for its parents.
@@ -111,6 +116,7 @@ class _Reader:
             "filters": read_filters(selector.get("record_filter"), record_path, interpolation),
             **read_rules(requester.get("error_handler"), interpolation),
             "auth": auth,
+            "answer_format": _read_decoder(retriever.get("decoder") or stream.get("decoder"), interpolation),
             "primary_collection": record_path if "[" not in record_path else None,
             **self.common,
         }
@@ -132,6 +138,22 @@ class _Reader:
             interpolation.note(f"The transformation {kind} was left out: choose columns when combining.")
         if as_object(stream.get("state_migrations")):
             interpolation.note("The migrations of its state were left out: Swath keeps none between runs.")
+
+
+def _read_decoder(given: Json, interpolation: Interpolation) -> str | None:
+    """Return the format of answers that a decoder reads; what it does beside that is noted."""
+    decoder = as_object(given)
+    kind = str(decoder.get("type") or "JsonDecoder")
+    if kind == "GzipDecoder":
+        interpolation.note("Answers are unpacked where their Content-Encoding says gzip.")
+        return _read_decoder(decoder.get("decoder"), interpolation)
+    if kind not in _DECODERS:
+        interpolation.note(f"The decoder {kind} was left out: answers are read as JSON, lines, CSV or XML.")
+    elif kind == "CsvDecoder" and decoder.get("delimiter", ",") not in _DELIMITERS:
+        interpolation.note(
+            f"The delimiter {decoder['delimiter']!r} was left out: it is told from the answer."
+        )
+    return _DECODERS.get(kind)
 
 
 def _with_parents(streams: list[Node]) -> Iterator[Node]:

@@ -56,6 +56,8 @@ class Manifest:
     def _follow(self, node: Json) -> Json:
         if isinstance(node, str) and (found := _OLD_REFERENCE.fullmatch(node.strip())):
             return self._follow({"$ref": "#/" + found[1].replace(".", "/")})
+        if isinstance(node, str) and node.startswith("#/"):  # a reference, too, wherever it stands
+            return self._follow({"$ref": node}) or node
         if isinstance(node, dict) and isinstance(node.get("$ref"), str):
             target = self._follow(self.references.follow({"$ref": node["$ref"]}))
             rest = {key: value for key, value in node.items() if key != "$ref"}

@@ -41,7 +41,7 @@ def _add_size(known: Node, strategy: Node, draw: Draw, interpolation: Interpolat
     size = interpolation.write(strategy.get("page_size"), "page_size")
     option = known.get("page_size_option")
     if size is not None and isinstance(option, dict):
-        draw.inject(option, str(size), interpolation, "limit")
+        draw.inject(option, size, interpolation, "limit")
     text = str(size)
     return int(text) if text.isdigit() else None
 

@@ -21,15 +21,17 @@ class Draw:
     headers: dict[str, str] = field(default_factory=dict)
     body: Node | None = None
 
-    def inject(self, option: Node, value: str, interpolation: Interpolation, default: str = "") -> str | None:
-        """Put a value where a request option says, and return the name of its field."""
+    def inject(
+        self, option: Node, value: Json, interpolation: Interpolation, default: str = ""
+    ) -> str | None:
+        """Put a value where a request option says, and return the name of its field; JSON keeps its type."""
         place = option.get("inject_into")
         path = option.get("field_path")
         name = interpolation.text(option.get("field_name") or default, "field_name")
         if place == "header":
-            self.headers[name] = value
+            self.headers[name] = str(value)
         elif place == "body_data":
-            self._fields("form")[name] = value
+            self._fields("form")[name] = str(value)
         elif place == "body_json":
             _set(
                 self._fields("json"),
@@ -38,7 +40,7 @@ class Draw:
             )
             name = str(path[-1]) if isinstance(path, list) and path else name
         elif name:
-            self.query[name] = value
+            self.query[name] = str(value)
         return name or None
 
     def take_joint(self, variable: str) -> str | None:

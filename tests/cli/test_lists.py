@@ -8,6 +8,7 @@ from swath.cli.failures import Wrong, tell
 from swath.cli.lists import read_list, read_place
 from swath.cli.options import find_secrets, read_params, read_proxy, read_secrets
 from swath.cli.screen import write_size, write_time
+from swath.cli.sources import FormulaFile
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,27 @@ def test_a_list_that_cannot_be_read_says_why(
     with pytest.raises(Wrong) as caught:
         read_list(tmp_path / name, column)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("collections", "told"),
+    [
+        ("  P: {file: gone.csv}", "f.yaml:3: collections.P.file: {}/gone.csv: No such file or directory."),
+        (
+            "  - {name: P, file: a.csv, column: x}",
+            "f.yaml:3: collections.0.file: {}/a.csv: has no column 'x'.",
+        ),
+    ],
+)
+def test_a_list_that_a_formula_names_in_vain_is_told_with_its_line(
+    tmp_path: Path, collections: str, told: str
+) -> None:
+    """The file, and where the formula names it."""
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    (tmp_path / "f.yaml").write_text(f"endpoints: {{}}\ncollections:\n{collections}\n")
+    with pytest.raises(Wrong) as caught:
+        FormulaFile(tmp_path / "f.yaml")
+    assert told.format(tmp_path) in str(caught.value)
 
 
 def test_a_place_is_a_file_and_a_column(tmp_path: Path) -> None:

@@ -110,6 +110,11 @@ def test_secrets_are_not_written() -> None:
         ("target_variable_name: user", "target_variable_name: usr",
          "workflows.Repositories of people.mappings[0].target_variable_name",
          "Line 11: The endpoint has no variable 'usr'. It has: token, user."),
+        ("{type: header_link}", "{type: page_number}", "workflows.Repositories of people.paginator.variable",
+         "Line 12: The endpoint has no variable 'page'. It has: token, user. Add it: write {{page}} where "
+         "the request says which page it wants."),
+        ('Authorization: "Bearer {{token}}"', 'Authorization: "Bearer {{token}}', "formula",
+         "Line 6: not YAML: a quote that begins here is not closed."),
         ("collections:", "colections:", "colections",
          "Line 13: There is no section 'colections'; did you mean 'collections'?"),
         ('Authorization: "Bearer {{token}}"', "X-Version: 2", "endpoints.Repositories.headers.X-Version",

@@ -83,11 +83,21 @@ class FormulaFile:
         """Put the items of files in the place of what names these; tell whether there were any."""
         value = self.source.value
         collections = value.get("collections") if isinstance(value, dict) else None
-        listed = collections.values() if isinstance(collections, dict) else collections
+        listed = collections if isinstance(collections, list) else ()
+        named = collections.items() if isinstance(collections, dict) else enumerate(listed)
         taken = False
-        for each in listed if isinstance(listed, list | type({}.values())) else ():
+        for name, each in named:
             if isinstance(each, dict) and isinstance(file := each.get("file"), str):
-                each["items"] = read_list(self.path.parent / file, each.pop("column", None))
+                each["items"] = self._read_list(name, file, each.pop("column", None))
                 del each["file"]
                 taken = True
         return taken
+
+    def _read_list(self, name: str | int, file: str, column: str | None) -> list[Json]:
+        """Read the file of a collection; what is wrong with it is told with the place that names it, too."""
+        try:
+            return read_list(self.path.parent / file, column)
+        except Wrong as error:
+            line = self.source.line(("collections", name, "file"))
+            place = f"{self.path}:{line}: collections.{name}.file"
+            raise Wrong(*(f"{place}: {told}" for told in error.lines)) from None

@@ -142,7 +142,8 @@ def _check_paginator(paginator: Paginator, known: Collection[str]) -> Iterator[F
     yield from _attempt(lambda: pager_for(paginator))
     default = PAGING_VARIABLES.get(paginator.type)
     if default is not None and (name := paginator.variable or default) not in known:
-        yield "paginator.variable", _unknown(name, known)
+        what = f"write {{{{{name}}}}} where the request says which page it wants"
+        yield "paginator.variable", f"{_unknown(name, known)} Add it: {what}."
     if paginator.type == "header_link":
         yield from _blank("paginator.rel", paginator.rel)
     for field in ("cursor_path", "next_url_path", "total_path", "has_more_path", "record_path"):

@@ -88,7 +88,7 @@ class SourceText:
         try:
             node = yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            mark = error.context_mark if _is_open_quote(error) else error.problem_mark or error.context_mark
             line = min(mark.line, text.count("\n", 0, len(text) - 1)) + 1 if mark else 1
             raise InvalidInput("formula", f"Line {line}: not YAML: {_explain(error)}") from None
         except yaml.YAMLError as error:
@@ -122,7 +122,14 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return built
 
 
+def _is_open_quote(error: yaml.MarkedYAMLError) -> bool:
+    """Tell whether a quote swallows all the rest: it is wrong where it begins, not where the text ends."""
+    return "quoted scalar" in str(error.context) and "end of stream" in str(error.problem)
+
+
 def _explain(error: yaml.MarkedYAMLError) -> str:
+    if _is_open_quote(error):
+        return "a quote that begins here is not closed."
     told = f"{error.problem or error.context}"
     if "cannot start any token" in told:
         told += "; write tabs as spaces, and put texts with special characters in quotes"

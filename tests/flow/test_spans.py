@@ -1,5 +1,6 @@
 """Ranges of numbers and windows of dates: what they generate, and what is refused."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +56,28 @@ def test_ends_are_exclusive_unless_told() -> None:
 def test_one_moment_is_one_window() -> None:
     """From a day to itself there is that day."""
     assert windows("2024-01-01", "2024-01-01") == [("2024-01-01", "2024-01-01")]
+    assert windows("2024-01-01", "2024-01-01", inclusive=True) == [("2024-01-01", "2024-01-01")]
+
+
+@pytest.mark.parametrize(
+    ("step", "format", "told"),
+    [
+        (
+            "6 hours",
+            "%Y-%m-%d",
+            "'%Y-%m-%d' does not tell windows of 6 hours apart: write %Y-%m-%dT%H:%M:%SZ.",
+        ),
+        ("1 day", "%Y-%m", "'%Y-%m' does not tell windows of 1 day apart: write a finer one, or %Y-%m-%d."),
+        ("1 month", "%d", "'%d' does not tell windows of 1 month apart: write a finer one, or %Y-%m-%d."),
+    ],
+)
+def test_windows_that_would_be_written_alike_are_refused(step: str, format: str, told: str) -> None:
+    """Their requests would be the same, and all but the first for nothing."""
+    rule = DateWindows(from_variable="a", first="2024-01-01", last="2024-02-01", step=step, format=format)
+    with pytest.raises(InvalidInput) as refused:
+        check_windows(rule)
+    assert refused.value.fields == (("format", told),)
+    check_windows(replace(rule, format="epoch"))
 
 
 @pytest.mark.parametrize(

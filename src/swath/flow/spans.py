@@ -47,8 +47,12 @@ def lay_windows(rule: DateWindows, now: datetime) -> tuple[dict[str, Json], ...]
 
 def check_windows(rule: DateWindows) -> None:
     """Raise InvalidInput for a rule that makes no windows, whenever it is asked."""
-    _read_step("step", rule.step)
     now = datetime(2024, 1, 1, tzinfo=UTC)
+    if _write(_add(now, *_read_step("step", rule.step)), rule.format) == _write(now, rule.format):
+        finer = "%Y-%m-%dT%H:%M:%SZ" if rule.format == DATE_FORMAT else f"a finer one, or {DATE_FORMAT}"
+        raise InvalidInput(
+            "format", f"{rule.format!r} does not tell windows of {rule.step} apart: write {finer}."
+        )
     for field in ("first", "last"):
         _moment(field, getattr(rule, field), now)
     if not any(word in rule.first + rule.last for word in ("today", "now")):
@@ -65,7 +69,7 @@ def _windows(rule: DateWindows, first: datetime, last: datetime) -> Iterator[tup
         if number == MOST_WINDOWS:
             raise InvalidInput("step", f"Makes more than {MOST_WINDOWS:,} windows.")
         end = min(_add(first, amount * (number + 1), unit), last)
-        yield start, _shut(end, rule) if rule.inclusive else end
+        yield start, max(start, _shut(end, rule)) if rule.inclusive else end
 
 
 def _shut(end: datetime, rule: DateWindows) -> datetime:

@@ -49,6 +49,13 @@ def test_exit_codes_tell_how_it_ended(swath: Swath, folder: Path) -> None:
     assert (told["status"], told["files"]) == ("partially_failed", ["out/posts.csv"])
 
 
+def test_a_run_that_its_limit_ends_says_so(swath: Swath) -> None:
+    """It has succeeded, with a part of what there is: nobody should take it for all."""
+    ran = swath("run", "posts.yaml", HERE, "--max-requests=1")
+    assert ran.returncode == 0, ran.stderr
+    assert "It ended early, by its limit of requests." in ran.stderr
+
+
 def test_a_run_that_brings_nothing_fails(swath: Swath) -> None:
     """And says why, of the first few items."""
     ran = swath("run", "posts.yaml", "--out=out")

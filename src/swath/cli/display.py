@@ -76,6 +76,8 @@ class Display:
         if name is not None:
             console.print(Text(name, "bold"))
         console.print(Text(view["status"].replace("_", " "), style) + Text(told, ""))
+        if view["truncated"]:
+            console.print(Text(f"It ended early, by its limit of {view['truncated_by']}.", "yellow"))
         for line in _trouble(view):
             console.print(Text(line, "yellow"))
         for sentence in (view["error"], *view["warnings"]):

@@ -145,7 +145,8 @@ def show_execution(execution: "Execution") -> None:
     view = execution.view
     counters = view["counters"]
     told = f"{counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages"
-    print(f"{view['id']}  {view['status']}{', truncated' if view['truncated'] else ''}")
+    early = f", ended early by its limit of {view['truncated_by']}" if view["truncated"] else ""
+    print(f"{view['id']}  {view['status']}{early}")
     print(f"{told}, {counters['attempts']:,} requests, {write_size(counters['bytes'])}")
     wrong = {reason: count for reason, count in counters["stop_reasons"].items() if reason not in GOOD}
     if wrong:

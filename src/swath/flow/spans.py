@@ -47,16 +47,16 @@ def lay_windows(rule: DateWindows, now: datetime) -> tuple[dict[str, Json], ...]
 
 def check_windows(rule: DateWindows) -> None:
     """Raise InvalidInput for a rule that makes no windows, whenever it is asked."""
-    now = datetime(2024, 1, 1, tzinfo=UTC)
-    if _write(_add(now, *_read_step("step", rule.step)), rule.format) == _write(now, rule.format):
-        finer = "%Y-%m-%dT%H:%M:%SZ" if rule.format == DATE_FORMAT else f"a finer one, or {DATE_FORMAT}"
-        raise InvalidInput(
-            "format", f"{rule.format!r} does not tell windows of {rule.step} apart: write {finer}."
-        )
+    step, now = _read_step("step", rule.step), datetime(2024, 1, 1, tzinfo=UTC)
     for field in ("first", "last"):
         _moment(field, getattr(rule, field), now)
     if not any(word in rule.first + rule.last for word in ("today", "now")):
         lay_windows(rule, now)
+    if _write(_add(now, *step), rule.format) == _write(now, rule.format):
+        finer = "%Y-%m-%dT%H:%M:%SZ" if rule.format == DATE_FORMAT else f"a finer one, or {DATE_FORMAT}"
+        raise InvalidInput(
+            "format", f"{rule.format!r} does not tell windows of {rule.step} apart: write {finer}."
+        )
 
 
 def _windows(rule: DateWindows, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -209,3 +209,25 @@ async def test_what_a_retry_works_with_stays(house: House, upstream: Scripted) -
     await house.end(child)
     await sweep_orphans(house.context, now_ms() + 2 * DAYS)
     assert not planted & await kept_objects(house)
+
+
+async def test_what_was_queued_of_a_removed_execution_holds_no_place(
+    house: House, upstream: Scripted
+) -> None:
+    """Its shards come to a worker when it is gone: they are nothing to do, and the others go on."""
+    pages = Pages(upstream, 1)
+    pages.hold_after = 0
+    endpoint, workflow = paged(upstream, concurrency=4)
+    users = {"user": [str(number) for number in range(200)]}  # more shards than there are places
+    large = await house.begin(endpoint, workflow, inputs=users)
+    await arrived(upstream, 4)
+    gone = await house.begin(endpoint, workflow, inputs=users)
+    async with asyncio.timeout(PATIENCE):
+        while not await count(house, shards, gone):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # nobody tells of it
+    await executions.cancel(house.context, house.user, gone)
+    await house.end(gone)
+    await retention.remove(house.context, house.user, gone)
+    pages.hold_after = None
+    async with asyncio.timeout(PATIENCE / 2):
+        assert (await house.end(large)).status == "succeeded"

@@ -225,8 +225,13 @@ class Worker:
         return await self.database.read(find_expected, now_ms(), self.courier.now())
 
     async def combine(self, execution_id: str, revision: int) -> int:
-        """Make a revision's files; the first ends the execution. Returns how many files there are."""
+        """Make a revision's files; the first ends the execution. Returns how many files there are.
+
+        Where that was done before the process died, the execution may have been removed since.
+        """
         await self._pause_while_draining()
+        if await self.database.read(executions.find, execution_id) is None:
+            return 0
         if revision:
             return await self.combiner.combine_again(execution_id, revision)
         patient = partial(self.outages.outlast, whose=execution_id)
@@ -283,9 +288,13 @@ class Worker:
     # --- a shard
 
     async def work_shard(self, execution_id: str, number: int, batch: int) -> int:
-        """Work on a shard until it is done or told to stop; extract its rows when it is done."""
+        """Work on a shard until it is done or told to stop; extract its rows when it is done.
+
+        One that was withdrawn may come here when its execution has ended and was removed.
+        """
         await self._pause_while_draining()
-        live = await self._enter(execution_id)
+        if (live := await self._enter(execution_id)) is None:
+            return 0
         try:
             ended, done = await run_shard(live, number, batch)
         finally:
@@ -306,12 +315,13 @@ class Worker:
         await self.database.write(shards.drop_shard, execution_id, number)
         self.changes.tell(execution_id)
 
-    async def _enter(self, execution_id: str) -> LiveExecution:
+    async def _enter(self, execution_id: str) -> LiveExecution | None:
         async with self._opening:
             live = self.live.get(execution_id)
             if live is None:
                 row = await self.database.read(executions.find_whole, execution_id)
-                assert row is not None
+                if row is None:
+                    return None
                 live = self._resting.pop(execution_id, None)
                 live = live or LiveExecution(self, row, self.opened.of(row))
                 await live.open(row)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.durable.lost import name_work
@@ -11,6 +12,8 @@ from swath.engine.worker import REOPENED, Worker
 from swath.store.work import Shard
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 _worker: Worker | None = None
 
@@ -86,7 +89,12 @@ async def deliver(delivery_id: str, attempt: int) -> int:
 
 
 async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
-    return await _here().outages.outlast(call, whose)
+    """Make a repeatable call. What it fails with is logged here: later it is only known that it failed."""
+    try:
+        return await _here().outages.outlast(call, whose)
+    except Exception:
+        log.exception("step_failed", execution=whose)
+        raise
 
 
 #: A step that fails is tried again with growing waits: a disk may be full for a while.

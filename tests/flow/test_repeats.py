@@ -68,3 +68,39 @@ def test_within_an_item_other_items_do_not_count() -> None:
 def test_what_is_no_key_is_refused(paths: Any) -> None:
     with pytest.raises(InvalidInput):
         read_key(paths)
+
+
+@pytest.mark.parametrize(
+    ("keys", "page", "left"),
+    [
+        (
+            "edges.node.id",
+            {"edges": [{"node": {"id": 1}}, {"node": {"id": 1}, "c": 2}, {"node": None}, {"node": {}}]},
+            {"edges": [{"node": {"id": 1}}, {"node": None}, {"node": {}}]},
+        ),
+        (
+            ["r.id", "r.by.id"],
+            {"r": [{"id": 1, "by": {"id": 1}}, {"id": 1, "by": {"id": 2}}, {"id": 1, "by": {"id": 1}}]},
+            {"r": [{"id": 1, "by": {"id": 1}}, {"id": 1, "by": {"id": 2}}]},
+        ),
+        ("id", [{"id": 1}, [{"id": 1}, 5, {"id": 2}], {"id": 2}], [{"id": 1}, [5, {"id": 2}]]),
+        ("user.id", [{"user": {"id": 1}}, {"user": {"id": 1}}], [{"user": {"id": 1}}]),
+        (
+            "a.b.id",
+            {"a": [{"b": [{"id": 1}]}, {"b": [{"id": 1}, {"id": 2}]}]},
+            {"a": [{"b": [{"id": 1}]}, {"b": [{"id": 2}]}]},
+        ),
+        ("r[*].id", {"r": [{"id": 1}, {"id": 1}]}, {"r": [{"id": 1}]}),
+        (
+            "r[1].s.id",
+            {"r": [{"s": [{"id": 1}]}, {"s": [{"id": 1}, {"id": 1}]}]},
+            {"r": [{"s": [{"id": 1}]}, {"s": [{"id": 1}]}]},
+        ),
+        ("r[7].id", {"r": [{"id": 1}, {"id": 1}]}, {"r": [{"id": 1}, {"id": 1}]}),
+    ],
+)  # fmt: skip
+def test_the_rows_are_those_of_the_innermost_array(keys: Any, page: Any, left: Any) -> None:
+    """A key may stand deeper in a row, in an object, and rows in arrays in arrays."""
+    repeats = Repeats(read_key(keys))
+    repeats.drop(page, repeats.find(0, page))
+    assert page == left

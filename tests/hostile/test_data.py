@@ -147,6 +147,18 @@ async def test_of_repeated_rows_the_first_stays_that_the_filters_leave(
         assert ended.manifest["duplicates"] == 2 * len(bodies) - 1
 
 
+async def test_a_key_that_stands_in_an_object_of_the_row(house: House, upstream: Scripted) -> None:
+    """As `edges.node.id` does; a key that no row has is told of."""
+    edges = [{"node": {"id": number // 2}} for number in range(4)]
+    body = json.dumps({"edges": edges}).encode()
+    ended = await fetch(house, upstream, [body, body], unique_by="edges.node.id", unique_within="execution")
+    assert ended.files["edges"][1:] == [["0"], ["1"]]
+    assert ended.manifest["duplicates"] == 6
+    ended = await fetch(house, upstream, [body], unique_by="edges.id")
+    assert (len(ended.files["edges"]), ended.manifest["duplicates"]) == (5, 0)
+    assert ended.view["warnings"] == ["No row has edges.id: unique_by tells none apart."]
+
+
 async def test_a_primary_that_is_named_is_first_though_it_has_no_rows(
     house: House, upstream: Scripted
 ) -> None:

@@ -212,7 +212,9 @@ class Combiner:
         self, subject: Subject, revision: int, files: list[dict[str, Any]], findings: Findings
     ) -> list[str]:
         """Write a revision's manifest; return its warnings."""
-        warnings = findings.warnings(sum(file["rows"] for file in files))
+        warnings = findings.warnings(
+            sum(file["rows"] for file in files), subject.definition.workflow.unique_by
+        )
         warnings += tell_drawn(subject.definition.axes)
         told = await self._tell(subject)
         manifest = write_manifest(subject.row, subject.definition, findings, files, told, warnings, revision)

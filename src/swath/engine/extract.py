@@ -95,6 +95,8 @@ class Mapped(msgspec.Struct, kw_only=True):
     parts: list[Part]
     counts: Counts
     unparsable: list[tuple[int, int, str]]
+    #: How many rows have the key of `unique_by`.
+    told_apart: int = 0
     #: Where in the object the marks of rows told apart over the whole execution are: offset, length.
     marks: tuple[int, int] = (0, 0)
 
@@ -146,7 +148,8 @@ def map_shard(job: MapJob) -> Mapped:
     with NamedTemporaryFile(dir=job.scratch, suffix=".parts") as file:
         extractor = Extractor(job.extraction, cast(BinaryIO, file), job.output_format)
         marks = bytearray()
-        for page in _pages(objects, plan, job, marks):
+        repeats = _open_repeats(job, marks)
+        for page in _pages(objects, plan, job, repeats):
             extractor.feed(page)
         parts = extractor.finish()
         place = file.tell(), len(marks)
@@ -158,13 +161,14 @@ def map_shard(job: MapJob) -> Mapped:
         parts=parts,
         counts=extractor.counts,
         unparsable=extractor.unparsable,
+        told_apart=repeats.told_apart if repeats else 0,
         marks=place,
     )
 
 
-def _pages(objects: Objects, plan: Plan, job: MapJob, marks: bytearray) -> Iterator[SourcePage]:
+def _pages(objects: Objects, plan: Plan, job: MapJob, repeats: Repeats | None) -> Iterator[SourcePage]:
     item, inputs = -1, dict[str, Json]()
-    repeats, sieve = _open_repeats(job, marks), compile_filters(job.extraction.filters)
+    sieve = compile_filters(job.extraction.filters)
     decode = decoder(Number, job.extraction.answer_format, job.extraction.list_paths)
     for record in merge_frames(objects, job.frames):
         if record.page >= job.cuts.get(record.item, record.page + 1):

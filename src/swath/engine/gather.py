@@ -75,6 +75,8 @@ class Harvest:
     index: IndexWriter = field(default_factory=IndexWriter)
     counts: Counts = field(default_factory=Counts)
     unparsable: list[tuple[int, int, str]] = field(default_factory=list)
+    #: How many rows have the key of `unique_by`.
+    told_apart: int = 0
     dynamic: dict[CollectionPath, None] = field(default_factory=dict)
     #: The marks of rows: shard, object, offset, length.
     marks: list[tuple[int, str, int, int]] = field(default_factory=list)
@@ -85,6 +87,7 @@ class Harvest:
         """Take what came of the next shard."""
         self.index.add(mapped.object, mapped.parts)
         self.counts.add(mapped.counts)
+        self.told_apart += mapped.told_apart
         self.unparsable += mapped.unparsable[: MOST_NOTES - len(self.unparsable)]
         self.dynamic.update(dict.fromkeys(path for part in mapped.parts for path in part.dynamic))
         if mapped.marks[1]:

@@ -28,7 +28,7 @@ class Findings:
     #: Texts that the format had no room for.
     cut: int = 0
 
-    def warnings(self, rows: int) -> list[str]:
+    def warnings(self, rows: int, unique_by: str | Sequence[str] | None) -> list[str]:
         """Return the sentences that the execution's owner should read."""
         found = []
         if not rows:
@@ -37,6 +37,8 @@ class Findings:
             found.append(f"{unparsable} responses are no JSON; no rows were taken from them.")
         if repeated := self.harvest.counts.duplicates:
             found.append(f"{repeated} rows came twice, by their key, and were dropped.")
+        if unique_by and rows and not self.harvest.told_apart:
+            found.append(f"No row has {', '.join(_list(unique_by))}: unique_by tells none apart.")
         if surrogates := self.harvest.counts.flaws.surrogates:
             found.append(f"{surrogates} half characters (lone surrogates) became U+FFFD.")
         if duplicates := self.harvest.counts.flaws.duplicate_keys:
@@ -128,11 +130,14 @@ def _describe_items(row: Row[Any], told: Told) -> dict[str, Json]:
     }
 
 
+def _list(keys: str | Sequence[str] | None) -> list[str]:
+    return [keys] if isinstance(keys, str) else list(keys or ())
+
+
 def _describe_extraction(definition: Definition, findings: Findings) -> dict[str, Json]:
     workflow, harvest = definition.workflow, findings.harvest
-    keys = workflow.unique_by
     return {
-        "unique_by": [keys] if isinstance(keys, str) else list(keys or ()),
+        "unique_by": _list(workflow.unique_by),
         "unique_within": workflow.unique_within,
         "duplicates": harvest.counts.duplicates,
         "unparsable_pages": harvest.counts.unparsable,

@@ -9,10 +9,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
-from swath.flow.paths import DottedPath, compile_path
+from swath.flow.paths import Step, compile_path
 from swath.flow.request.encoding import dump
 
 #: Bytes of a key's mark: two different keys never have one in practice.
@@ -21,25 +22,35 @@ MARK = 16
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Where the rows stand, and by which of their keys they are told apart."""
+    """By which values rows are told apart: the steps that lead to each, and the first ones that all share."""
 
-    arrays: DottedPath
-    names: tuple[str, ...]
+    paths: tuple[tuple[Step, ...], ...]
+    shared: tuple[Step, ...]
 
 
 def read_key(paths: str | Sequence[str]) -> Key:
     """Return the key that paths lead to: `results.id` is the `id` of each row at `results`.
 
-    Raises InvalidInput for paths that name no key, or keys of rows at different places.
+    Of `edges.node.id` the rows are the edges, if these are the array: the innermost one on the way that the
+    paths share. Raises InvalidInput for paths that name no key, or keys of rows at different places.
     """
     listed = [paths] if isinstance(paths, str) else list(paths)
-    steps = [() if path.startswith("$") else compile_path(path).steps or () for path in listed]
-    names = tuple(each[-1] for each in steps if each and isinstance(each[-1], str))
-    if not names or len(names) < len(listed):
+    steps = tuple(() if path.startswith("$") else compile_path(path).steps or () for path in listed)
+    if not steps or not all(each and isinstance(each[-1], str) for each in steps):
         raise InvalidInput("unique_by", "Must lead to a key of the rows, e.g. results.id.")
-    if len({each[:-1] for each in steps}) > 1:
+    ways = [each[:-1] for each in steps]
+    shared = tuple(step[0] for step in takewhile(_is_one, zip(*ways, strict=False)))
+    if not shared and all(ways):
         raise InvalidInput("unique_by", "All keys must be of the same rows, e.g. results.id and results.day.")
-    return Key(DottedPath(listed[0], steps[0][:-1]), names)
+    return Key(steps, shared)
+
+
+def _is_one(steps: Sequence[Step]) -> bool:
+    return all(step == steps[0] for step in steps)
+
+
+#: A row: the array that it stands in, its place there, and how many of the key's steps lead to it.
+Row = tuple[list[Json], int, int]
 
 
 class Repeats:
@@ -53,6 +64,8 @@ class Repeats:
         self._key = key
         self._marks = marks
         self._dropped = dropped
+        #: How many rows have a key.
+        self.told_apart = 0
         self._item = -1
         #: Marks of the keys of one item.
         self._seen: set[bytes] = set()
@@ -63,8 +76,8 @@ class Repeats:
         if item != self._item:
             self._item, self._seen = item, set()
         found = []
-        for number, row in enumerate(row for rows in self._find_arrays(value) for row in rows):
-            mark = self._mark(row)
+        for number, (rows, place, at) in enumerate(self._rows(value, 0)):
+            mark = self._mark(rows[place], at)
             if mark is not None and (mark in self._seen or self._is_dropped(mark)):
                 found.append(number)
             if mark is not None:
@@ -73,17 +86,19 @@ class Repeats:
 
     def drop(self, value: Json, numbers: Collection[int]) -> None:
         """Take the rows of these numbers out of a page."""
-        first = 0
-        for rows in self._find_arrays(value):
-            count = len(rows)
-            rows[:] = [row for number, row in enumerate(rows, first) if number not in numbers]
-            first += count
+        doomed: dict[int, tuple[list[Json], set[int]]] = {}
+        for number, (rows, place, _) in enumerate(self._rows(value, 0)):
+            if number in numbers:
+                doomed.setdefault(id(rows), (rows, set()))[1].add(place)
+        for rows, places in doomed.values():
+            rows[:] = [row for place, row in enumerate(rows) if place not in places]
 
-    def _mark(self, row: Json) -> bytes | None:
+    def _mark(self, row: Json, at: int) -> bytes | None:
         """Return a row's mark; None for one that has none of the keys."""
-        values = [row.get(name) for name in self._key.names] if isinstance(row, dict) else []
+        values = [_take(row, path[at:]) for path in self._key.paths]
         if all(value is None for value in values):
             return None
+        self.told_apart += 1
         return hashlib.blake2b(dump(values), digest_size=MARK).digest()
 
     def _is_dropped(self, mark: bytes) -> bool:
@@ -95,8 +110,33 @@ class Repeats:
         self._count += 1
         return found
 
-    def _find_arrays(self, value: Json) -> list[list[Json]]:
-        return [found for found in self._key.arrays.find(value) if isinstance(found, list)]
+    def _rows(self, value: Json, at: int) -> Iterator[Row]:
+        """Yield the rows of a value to which so many steps led, in the order of the document."""
+        steps = self._key.shared
+        while isinstance(value, dict) and at < len(steps):
+            value, at = value.get(steps[at]), at + 1
+        if not isinstance(value, list):
+            return
+        places = range(len(value))
+        if at < len(steps) and not isinstance(steps[at], str):
+            places, at = _choose(places, steps[at]), at + 1
+        for place in places:
+            inner = list(self._rows(value[place], at))
+            yield from inner or [(value, place, at)]
+
+
+def _choose(places: range, step: Step) -> range:
+    """Return the places of an array that `[2]` or `[*]` stands for."""
+    if not isinstance(step, int):
+        return places
+    return places[step:][:1] if -len(places) <= step < len(places) else places[:0]
+
+
+def _take(value: Json, steps: Sequence[Step]) -> Json:
+    """Return what stands below a row, where only objects are on the way."""
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def find_repeats(rows: Iterable[tuple[int, int, bytes]], repeated: "dict[int, array[int]]") -> None:

@@ -38,7 +38,7 @@ async def test_the_same_for_asyncio(aclient: AsyncClient, formula: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["csv", "json", "jsonl", "parquet"])
 def test_rows_become_data_frames(client: Client, formula: str, file_format: str) -> None:
-    """With the types that the values have, whatever the format of the file."""
+    """With the types that the values have, whatever the format of the file, and compressed ones, too."""
     client.apply(formula)
     execution = client.workflows[NAME].execute(output_aggregation_format=file_format).wait()
     for frame in (execution.to_polars(), execution.to_pandas()):
@@ -51,6 +51,11 @@ def test_rows_become_data_frames(client: Client, formula: str, file_format: str)
     column = "posts.liked" if file_format in ("csv", "parquet") else "liked"
     assert execution.to_polars()[column].sum() == 3.0
     assert execution.to_pandas()[column].sum() == 3.0
+    polars, pandas = execution.to_polars(), execution.to_pandas()
+    for compression in ("gzip", "zstd"):
+        execution.combine(compression=compression)
+        assert execution.to_polars().equals(polars)
+        assert execution.to_pandas().equals(pandas)
 
 
 def test_files_are_saved(client: Client, formula: str, tmp_path: Path) -> None:

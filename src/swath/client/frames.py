@@ -1,14 +1,17 @@
 """A result as a data frame of polars or pandas, which are the caller's: each is imported when asked for."""
 
+import gzip
 import io
 import json
 from importlib import import_module
 from typing import Any
 
+import zstandard
+
 
 def to_polars(data: bytes, file_format: str) -> Any:
     """Return a polars data frame of a result file. Raises ModuleNotFoundError where there is no polars."""
-    polars = _library("polars")
+    polars, data = _library("polars"), _unpack(data)
     if file_format == "csv":
         return polars.read_csv(data, infer_schema_length=None) if data.strip() else polars.DataFrame()
     if file_format == "parquet":
@@ -18,12 +21,21 @@ def to_polars(data: bytes, file_format: str) -> Any:
 
 def to_pandas(data: bytes, file_format: str) -> Any:
     """Return a pandas data frame of a result file. Raises ModuleNotFoundError where there is no pandas."""
-    pandas = _library("pandas")
+    pandas, data = _library("pandas"), _unpack(data)
     if file_format == "csv":
         return pandas.read_csv(io.BytesIO(data)) if data.strip() else pandas.DataFrame()
     if file_format == "parquet":
         return pandas.read_parquet(io.BytesIO(data))
     return pandas.DataFrame(flat_rows(data, file_format))
+
+
+def _unpack(data: bytes) -> bytes:
+    """Return a file's bytes as they were before they were compressed, if they were; no text begins so."""
+    if data.startswith(b"\x1f\x8b"):
+        return gzip.decompress(data)
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return data
 
 
 def _library(name: str) -> Any:

@@ -196,3 +196,20 @@ async def test_no_rows_and_why(house: House, upstream: Scripted) -> None:
     assert "the 1 pages that were fetched hold none" in told[0]
     assert "the filters dropped every response" in told[1]
     assert "no page was fetched" in told[2]
+
+
+async def test_what_the_filters_drop_is_counted(house: House, upstream: Scripted) -> None:
+    """A warning says so where they leave nothing of a list, also where something stands around it."""
+    for path in ("rows.a", "$..a"):
+        thin = {"filters": (Filter(path=path, op=">", value=1), Filter(path="page", op="!=", value=3))}
+        bodies = [f'{{"page":{page},"rows":[{{"a":1}},{{"a":{page}}}]}}'.encode() for page in (1, 2, 3)]
+        ended = await fetch(house, upstream, bodies, **thin)
+        assert ended.files["rows"] == [["rows.a", "page"], ["2", "2"]]
+        told = (ended.manifest["filtered_objects"], ended.manifest["filtered_responses"])
+        assert told == (4, 1)
+        assert ended.view["warnings"] == []
+        ended = await fetch(house, upstream, bodies[:1], **thin)
+        assert ended.files == {"response": [["page"], ["1"]]}
+        assert "dropped all 2 objects" in ended.view["warnings"][0]
+        ended = await fetch(house, upstream, [b'{"rows":[{"a":0}]}'], **thin)
+        assert "the filters dropped 1 objects of 1 pages" in ended.view["warnings"][0]

@@ -33,6 +33,11 @@ class Findings:
         found = []
         if not rows:
             found.append(self._why_empty())
+        if rows and self.harvest.counts.thinned and not any(table.elements for table in self.harvest.tables):
+            found.append(
+                f"The filters dropped all {self.harvest.counts.thinned} objects; "
+                "the rows are what stands around them."
+            )
         if unparsable := self.harvest.counts.unparsable:
             found.append(f"{unparsable} responses are no JSON; no rows were taken from them.")
         if repeated := self.harvest.counts.duplicates:
@@ -60,11 +65,14 @@ class Findings:
         return found
 
     def _why_empty(self) -> str:
-        pages, filtered = self.harvest.counts.pages, self.harvest.counts.filtered
+        counts = self.harvest.counts
+        pages, filtered, thinned = counts.pages, counts.filtered, counts.thinned
         if not pages:
             return "There are no rows: no page was fetched. Look at the failures."
         if filtered == pages:
             return "There are no rows: the filters dropped every response."
+        if thinned:
+            return f"There are no rows: the filters dropped {thinned} objects of {pages} pages."
         return f"There are no rows: the {pages} pages that were fetched hold none that are wanted."
 
 
@@ -140,6 +148,8 @@ def _describe_extraction(definition: Definition, findings: Findings) -> dict[str
         "unique_by": _list(workflow.unique_by),
         "unique_within": workflow.unique_within,
         "duplicates": harvest.counts.duplicates,
+        "filtered_objects": harvest.counts.thinned,
+        "filtered_responses": harvest.counts.filtered,
         "unparsable_pages": harvest.counts.unparsable,
         "unparsable": [
             {"item": item, "page": page, "reason": reason} for item, page, reason in harvest.unparsable

@@ -21,6 +21,8 @@ from swath.flow.paths import EVERY, MISSING, JSONPath, Step, compile_path
 
 #: Prunes a response in place; False: drop it whole.
 Sieve = Callable[[Json], bool]
+#: Is told how many elements of an array were dropped.
+Note = Callable[[int], None]
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\Z", re.ASCII)
 _PLACE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
@@ -44,12 +46,13 @@ def bind_filters(filters: Sequence[Filter], parameters: Mapping[str, Json]) -> t
     return tuple(each for each in bound if each.value is not MISSING)
 
 
-def compile_filters(filters: Sequence[Filter]) -> Sieve | None:
+def compile_filters(filters: Sequence[Filter], note: Note = lambda dropped: None) -> Sieve | None:
     """Return a function that prunes a response by all filters, or None if there are none.
 
-    Raises InvalidInput for a path, operator or expression that cannot be used.
+    What it drops of arrays it tells `note`. Raises InvalidInput for a path, operator or expression that
+    cannot be used.
     """
-    sieves = [_compile(each) for each in filters]
+    sieves = [_compile(each, note) for each in filters]
     if len(sieves) <= 1:
         return sieves[0] if sieves else None
     return lambda value: all(sieve(value) for sieve in sieves)
@@ -69,14 +72,14 @@ def _bind(value: Json, parameters: Mapping[str, Json]) -> Json:
     return _PLACE.sub(lambda match: text_of(parameters[match[1].strip()]), value)
 
 
-def _compile(each: Filter) -> Sieve:
+def _compile(each: Filter, note: Note) -> Sieve:
     path = compile_path(each.path)
     matches(each.op, "", each.value)
     if isinstance(path, JSONPath):
-        return _located_sieve(path, each)
+        return _located_sieve(path, each, note)
     steps = path.steps or ()
     spread = not each.path.startswith("$")
-    return _step_sieve(steps, spread, _bind_operator(each))
+    return _step_sieve(steps, spread, _bind_operator(each), note)
 
 
 def _bind_operator(each: Filter) -> Callable[[Json], bool]:
@@ -89,7 +92,7 @@ def _bind_operator(each: Filter) -> Callable[[Json], bool]:
     return lambda left: compare(left, bound) if type(left) is kind else judge(left, right)
 
 
-def _step_sieve(steps: tuple[Step, ...], spread: bool, holds: Callable[[Json], bool]) -> Sieve:
+def _step_sieve(steps: tuple[Step, ...], spread: bool, holds: Callable[[Json], bool], note: Note) -> Sieve:
     """Walk `steps`; wherever they cross an array, keep the elements below which the walk says so."""
     last = len(steps) - 1
     spreading = [spread and isinstance(step, str) for step in steps] + [False]
@@ -118,7 +121,9 @@ def _step_sieve(steps: tuple[Step, ...], spread: bool, holds: Callable[[Json], b
                 elif not keep(each, at):
                     continue
                 kept.append(each)
-            whole[:] = kept
+            if len(kept) < len(whole):
+                note(len(whole) - len(kept))
+                whole[:] = kept
 
     return lambda value: keep(value, 0)
 
@@ -135,7 +140,7 @@ def _get(value: Json, step: Step) -> Json:
     return None
 
 
-def _located_sieve(path: JSONPath, each: Filter) -> Sieve:
+def _located_sieve(path: JSONPath, each: Filter, note: Note) -> Sieve:
     """Drop the array elements around those matches of a full JSONPath that do not satisfy the filter."""
 
     def sieve(value: Json) -> bool:
@@ -146,6 +151,7 @@ def _located_sieve(path: JSONPath, each: Filter) -> Sieve:
             for key in place[:-1]:
                 parent = parent[key]
             del parent[place[-1]]
+        note(len(doomed - {()}))
         return () not in doomed
 
     return sieve

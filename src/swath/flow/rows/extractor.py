@@ -83,12 +83,14 @@ class Counts(msgspec.Struct):
     empty: int = 0
     #: Responses that the filters dropped whole.
     filtered: int = 0
+    #: Elements of arrays that they dropped.
+    thinned: int = 0
     #: Rows that came twice by `unique_by`, and were dropped.
     duplicates: int = 0
     flaws: Flaws = msgspec.field(default_factory=Flaws)
 
     def add(self, more: "Counts") -> None:
-        for name in ("pages", "unparsable", "empty", "filtered", "duplicates"):
+        for name in ("pages", "unparsable", "empty", "filtered", "thinned", "duplicates"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         self.flaws.add(more.flaws)
 
@@ -118,7 +120,8 @@ class Extractor:
         self._cells = CellWriter(extraction.spreadsheet_safe)
         number = Number if self._csv else msgspec.Raw
         self._decode = decoder(number, extraction.answer_format, extraction.list_paths)
-        self._sieve = compile_filters(extraction.filters)
+        self._sieve = compile_filters(extraction.filters, self._note_thinned)
+        self._thinned = 0
         self._repeats = Repeats(read_key(extraction.unique_by)) if extraction.unique_by else None
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
         self._walk = Walk(extraction.key_value_paths, leads_on=self._leads_on, root_wanted=self._root_wanted)
@@ -165,8 +168,7 @@ class Extractor:
             return NOTHING
         try:
             value = self._decode(page.body, page.content_type, counts.flaws)
-            if self._sieve is not None and not self._sieve(value):
-                counts.filtered += 1
+            if not self._sift(value, counts):
                 return NOTHING
             if page.repeated and self._repeats is not None:
                 counts.duplicates += len(page.repeated)
@@ -177,6 +179,17 @@ class Extractor:
         except RecursionError:
             self._note_unparsable(page, TOO_DEEP)
         return NOTHING
+
+    def _sift(self, value: Json, counts: Counts) -> bool:
+        """Leave of a page what the filters do; False: nothing."""
+        self._thinned = 0
+        keeps = self._sieve is None or self._sieve(value)
+        counts.thinned += self._thinned
+        counts.filtered += not keeps
+        return keeps
+
+    def _note_thinned(self, dropped: int) -> None:
+        self._thinned += dropped
 
     def _take(self, page: SourcePage, value: Json) -> None:
         """Walk one response."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swath.flow.definition import Json, Paginator
-from swath.flow.paging import Page
+from swath.flow.paging import Page, pager_for
 from swath.flow.paging.suggestion import Suggestion, is_whole, suggest
 from swath.flow.paths import compile_path
 
@@ -44,6 +44,29 @@ def first(
             "https://h/x",
             Paginator(type="next_url", next_url_path="_links.next", record_path="_embedded.items"),
             id="hal",
+        ),
+        pytest.param(
+            {
+                "features": ROWS,
+                "links": [{"rel": "self", "href": "/x"}, {"rel": "next", "href": "/x?offset=3"}],
+            },
+            (),
+            "https://h/x",
+            Paginator(
+                type="next_url", next_url_path="$.links[?@.rel == 'next'].href", record_path="features"
+            ),
+            id="features and catalogues of maps",
+        ),
+        pytest.param(
+            {"items": ROWS, "the meta": {"links": [{"rel": ["next"], "url": "https://h/x?c=2"}]}},
+            (),
+            "https://h/x",
+            Paginator(
+                type="next_url",
+                next_url_path="$[\"the meta\"].links[?@.rel[0] == 'next'].url",
+                record_path="items",
+            ),
+            id="a list of links below",
         ),
         pytest.param(
             {"members": ROWS, "response_metadata": {"next_cursor": "dGVhbQ=="}},
@@ -168,6 +191,7 @@ def test_a_cursor_without_a_variable_says_what_to_declare() -> None:
         {"id": 1, "token": ""},
         {"next": None, "rows": ROWS},
         {"rows": [{"next": "/a"}]},
+        {"rows": ROWS, "links": [{"rel": "prev", "href": "/a"}, {"rel": "next"}]},
         "x",
         5,
     ],
@@ -184,6 +208,16 @@ def test_suggested_paths_find_what_they_name() -> None:
         body = {key: {"next_cursor": "tok"}, "rows": ROWS}
         path = first(body).paginator.cursor_path or ""
         assert compile_path(path).first(body) == "tok"
+
+
+def test_a_suggested_relation_leads_to_the_next_page() -> None:
+    """Where the list has none with rel=next, the page is the last."""
+    links = [{"rel": "self", "href": "/x"}, {"rel": "next", "href": "/x?offset=3"}]
+    pager = pager_for(first({"features": ROWS, "links": links}).paginator)
+    page = Page(200, (), {"features": ROWS, "links": links}, "https://h/x")
+    last = Page(200, (), {"features": ROWS, "links": links[:1]}, "https://h/x")
+    assert pager.advance({}, page, 3) == {"url": "https://h/x?offset=3"}
+    assert pager.advance({}, last, 3) is None
 
 
 def test_the_address_of_a_next_page_in_a_header() -> None:

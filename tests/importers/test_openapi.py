@@ -153,6 +153,13 @@ CASES = {
         document=SWAGGER, endpoint="upload", method="POST", values={"file": "content", "x_key": "k-123456"}, target="/api/upload",
         headers={"content-type": "multipart/form-data", "x-key": "k-123456"}, body=[("file", "file", "application/octet-stream", b"content")],
     ),
+    "a list of links": Case(
+        document=doc(
+            f"  /x: {{get: {{operationId: x, {listed('links: {type: array, items: {type: object, properties: {rel: {type: string}, href: {type: string}}}}')}}}}}"
+        ),
+        endpoint="x", target="/v1/x", headers=JSON,
+        paginator={"type": "next_url", "next_url_path": "$.links[?@.rel == 'next'].href", "record_path": "items"},
+    ),
     "a search by POST, as FastAPI has it": Case(
         document=doc(
             f"  /flows/filter: {{post: {{operationId: x, requestBody: {{content: {{application/json: {{schema: {{type: object, properties: {{offset: {{type: integer, minimum: 0, default: 0}}, limit: {{type: integer, default: 200}}, name: {{anyOf: [{{type: string}}, {{type: 'null'}}]}}}}}}}}}}}}, {LIST}}}}}"

@@ -37,7 +37,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], empty: s
     console = Console() if sys.stdout.isatty() else Console(width=UNBOUNDED)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")  # to be copied whole
     for row in rows:
         table.add_row(*(Text(write(cell)) for cell in row))
     console.print(table)

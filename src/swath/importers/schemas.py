@@ -32,6 +32,8 @@ _FORMATS: Final = {
     "uri": "https://example.com/",
     "url": "https://example.com/",
 }
+#: What the address of a link in a list of links is called.
+_HREFS: Final = ("href", "url", "uri")
 _ADDRESS: Final = re.compile(r"uri|url|iri")
 _ADDRESS_NAME: Final = re.compile(
     r"(?:^|[_-])(?:url|uri|link|href)$|(?:Url|Uri|Link|Href)$|^next$", re.IGNORECASE
@@ -135,7 +137,10 @@ class Schemas:
             known = flat.get("properties", {})
             return {key: self._page(each, key, depth + 1) for key, each in known.items()}
         if kind == "array":
-            kind = self.type_of(self.flat(flat.get("items", {})))
+            inner = self.flat(flat.get("items", {}))
+            known, kind = inner.get("properties", {}), self.type_of(inner)
+            if "rel" in known and (address := next((each for each in _HREFS if each in known), None)):
+                return [{"rel": "next", address: "https://api.example/next"}]
             return [_ROWS.get(kind, "text")] * 2
         if kind in ("integer", "number"):
             return 1_000_000

@@ -83,7 +83,7 @@ def _read_cells(table: Table, part: Part, block: Block, text: str) -> list[Shown
 def _is_text(table: Table, column: Column) -> bool:
     """Tell whether a cell of CSV may stand for a text, as far as its column was counted."""
     kinds = table.kinds(column)
-    return "string" in kinds or kinds.keys() <= {"null"}
+    return "string" in kinds or not kinds
 
 
 def _value(cell: str) -> Json:

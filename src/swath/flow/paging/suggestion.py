@@ -1,5 +1,6 @@
 """Which paginators a first answer speaks for, with the evidence: proposals, never applied unasked."""
 
+import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,10 @@ from swath.flow.paging.records import asked_size, choose_array, read_count, read
 
 Keys = tuple[str, ...]
 
+#: Objects that fields are looked for in, one inside of the other.
+_DEEPEST: Final = 4
+#: What the address of a link in a list of links is called.
+_HREFS: Final = ("href", "url", "uri")
 _URL: Final = re.compile(r"(?:https?:/)?/|\?", re.IGNORECASE)
 _IDENTIFIER: Final = re.compile(r"[^\s.\[\]\"']+")
 
@@ -87,6 +92,7 @@ def suggest(page: Page, request_names: Collection[str]) -> list[Suggestion]:
     found = [
         *_by_link(page),
         *_by_next_url(fields),
+        *_by_relation(page.body),
         *_by_cursor(fields, request_names),
         *_by_header(page, request_names),
         *_by_count(page, fields, request_names),
@@ -122,7 +128,7 @@ def is_whole(page: Page) -> bool:
 
 def _fields(body: Json, keys: Keys = ()) -> Iterator[_Field]:
     """Yield the fields outside of arrays, down to a few levels; an object may be a link (`{"href": ...}`)."""
-    if not isinstance(body, dict) or len(keys) > 4:
+    if not isinstance(body, dict) or len(keys) > _DEEPEST:
         return
     for key, value in body.items():
         if not isinstance(value, list):
@@ -144,6 +150,27 @@ def _by_next_url(fields: list[_Field]) -> Iterator[Suggestion]:
                 Paginator(type="next_url", next_url_path=field.path),
                 (f"{field.path} is the address of a next page: {target}",),
             )
+
+
+def _by_relation(body: Json, keys: Keys = ()) -> Iterator[Suggestion]:
+    """Suggest what a list of links says, as `[{"rel": "next", "href": "..."}]`."""
+    for key, value in body.items() if isinstance(body, dict) and len(keys) <= _DEEPEST else ():
+        for link in value if isinstance(value, list) else ():
+            name = next((name for name in _HREFS if isinstance(link, dict) and name in link), None)
+            target = link[name] if name and link.get("rel") in ("next", ["next"]) else None
+            if isinstance(target, str) and _URL.match(target):
+                place = "".join(map(_write_step, (*keys, key)))
+                chosen = "@.rel == 'next'" if link["rel"] == "next" else "@.rel[0] == 'next'"
+                yield Suggestion(
+                    Paginator(type="next_url", next_url_path=f"${place}[?{chosen}].{name}"),
+                    (f"{'.'.join((*keys, key))} has a link with rel=next: {target}",),
+                )
+                return
+        yield from _by_relation(value, (*keys, key))
+
+
+def _write_step(key: str) -> str:
+    return f".{key}" if key.isidentifier() and key.isascii() else f"[{json.dumps(key)}]"
 
 
 def _by_cursor(fields: list[_Field], names: Collection[str]) -> Iterator[Suggestion]:

@@ -178,3 +178,67 @@ def test_a_paginator_that_a_try_speaks_for_is_taken_by_a_press(
     page.wait_for_url("**/workflows/*-*")
     workflow_id = page.url.rsplit("/", 1)[1]
     assert server.wait(server.trigger(workflow_id))["counters"]["pages"] > 1
+
+
+def test_the_form_shows_the_workflow_of_the_page(admin: Person, server: Server, workflow: str) -> None:
+    """Not the one whose rows it takes, which stands before it in the formula; and saving renames none."""
+    server.ask("PUT", f"/workflows/{workflow}", json={"name": "Feeder"}).raise_for_status()
+    endpoint = server.post("/endpoints", {"name": "Fed", "url": "http://127.0.0.1:9/of/{{number}}"})
+    column = {"workflow_id": workflow, "column": "id"}
+    mapping = {"target_variable_name": "number", "from_result": column}
+    body = {"name": "Follower", "endpoint_id": endpoint["id"], "mappings": [mapping]}
+    page = admin.open(f"/workflows/{server.post('/workflows', body)['id']}")
+    expect(page.get_by_label("Name of the workflow")).to_have_value("Follower")
+    expect(page.get_by_label("URL, with {{variables}}")).to_have_value("http://127.0.0.1:9/of/{{number}}")
+    fill(page, "Items at the same time", "3")
+    expect(page.locator(".cm-content")).to_contain_text("concurrency: 3")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    kept = {each["name"]: each["id"] for each in server.get("/workflows")["objects"]}
+    assert kept["Feeder"] == workflow
+    assert server.get(f"/workflows/{kept['Follower']}")["object"]["concurrency"] == 3
+
+
+def test_a_value_of_another_kind_is_told(admin: Person, workflow: str) -> None:
+    """As it is while one types: the check says so, and the form waits until it can show what there is."""
+    page = admin.open(f"/workflows/{workflow}")
+    press(page, "Formula")
+    text = "endpoints: {E: {url: 'http://127.0.0.1:9/', query: page}}\nworkflows: {W: {endpoint: E}}"
+    page.locator(".cm-content").fill(text)
+    expect(page.get_by_text("Must be an object")).to_be_visible()
+    expect(page.locator("[inert]")).to_have_count(1)
+    expect(page.get_by_text("Something went wrong")).to_have_count(0)
+    page.locator(".cm-content").fill(text.replace("query: page", "query: {page: 1}"))
+    expect(page.locator("[inert]")).to_have_count(0)
+    press(page, "Form")
+    expect(page.get_by_label("Query, a line each")).to_have_value("page: 1")
+    fill(page, "Name of the workflow", "Typed")
+    expect(page.locator(".cm-content")).to_contain_text("Typed")
+
+
+def test_a_new_workflow_takes_nothing_from_another(admin: Person, server: Server) -> None:
+    """By a name that is taken, only who says so changes what is there; by another one, nothing is shared."""
+    for number in (1, 2):
+        page = admin.open("/workflows/new")
+        url = f"http://127.0.0.1:9/{number}/{{{{user_id}}}}"
+        fill(page, "URL, with {{variables}}", url)
+        expect(page.locator(".cm-content")).to_contain_text(f"/{number}/")
+        press(page, "Save")
+        if number == 2:
+            dialog = page.get_by_role("dialog", name="This changes what is there already")
+            expect(dialog.get_by_role("listitem")).to_have_text(["endpoint My workflow"])
+            press(page, "Not now")
+            fill(page, "Name of the workflow", "Another one")
+            expect(page.locator(".cm-content")).to_contain_text("Another one")
+            press(page, "Save")
+        page.wait_for_url("**/workflows/*-*")
+        page.wait_for_function("window.did_handshake")
+    kept = {each["name"]: each["url"] for each in server.get("/endpoints")["objects"]}
+    assert "/1/" in kept["My workflow"]
+    assert "/2/" in kept["Another one"]
+    fill(page, "Name of the workflow", "My workflow")
+    expect(page.locator(".cm-content")).to_contain_text("My workflow")
+    press(page, "Save")
+    expect(page.get_by_role("alert").filter(has_text="You have another workflow")).to_be_visible()
+    names = [each["name"] for each in server.get("/workflows")["objects"]]
+    assert (names.count("My workflow"), names.count("Another one")) == (1, 1)

@@ -80,3 +80,30 @@ def test_secrets_of_all_endpoints_are_asked_for() -> None:
     more = "  Another:\n    url: https://api.example.com\n    headers: {X-Key: '{{key}}'}\n"
     sheet = Sheet(NEW.replace("workflows:", more + "    variables: {key: {secret: true}}\nworkflows:"))
     assert (sheet.secrets, sheet.find_faults()) == (["key"], [])
+
+
+TWO = """workflows: {First: {endpoint: E}, Second: {endpoint: F}}
+endpoints: {E: {url: e}, F: {url: f}}
+"""
+
+
+def test_a_sheet_is_over_the_workflow_that_it_is_named_for() -> None:
+    """A formula holds those whose rows one takes, too, and these come first; a new name changes nothing."""
+    sheet = Sheet(TWO, "Second")
+    assert (sheet.name, sheet.endpoint) == ("Second", {"url": "f"})
+    sheet.set_text(TWO.replace("Second", "Secon"))
+    assert (sheet.name, sheet.endpoint) == ("Secon", {"url": "f"})
+    sheet.rename("Third")
+    assert list(sheet.value["workflows"]) == ["First", "Third"]
+    sheet.set_text("workflows: {}")
+    assert (sheet.workflow, sheet.name) == ({}, "My workflow")
+
+
+def test_a_new_workflow_and_its_endpoint_are_called_alike() -> None:
+    """So that two do not share an endpoint by chance; the endpoint of one that is kept keeps its name."""
+    new, kept = Sheet(NEW), Sheet(NEW, "My workflow")
+    for sheet in (new, kept):
+        sheet.rename("Orders")
+    assert (list(new.value["endpoints"]), new.workflow) == (["Orders"], {"endpoint": "Orders"})
+    assert new.text == NEW.replace("My workflow", "Orders")
+    assert (list(kept.value["endpoints"]), kept.name) == (["My workflow"], "Orders")

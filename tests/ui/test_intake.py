@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
 from tests.ui.test_story import fill, press
@@ -42,6 +42,27 @@ def test_a_very_large_text_is_taken_whole(admin: Person, server: Server) -> None
     expect(page.locator("dd").first).to_have_text(f"{MANY + 1:,}", timeout=120_000)
 
 
+def test_a_large_text_shows_how_far_it_is(admin: Person, server: Server) -> None:
+    """Also when its server goes away meanwhile: then it says so, and is sent again by a press."""
+    made = server.post("/collections", {"name": "Watched", "items": []})
+    page = admin.open(f"/collections/{made['id']}")
+    held: list[Route] = []
+    page.route("**/upload/*", lambda route: held.append(route), times=1)
+    paste_many(page, MANY // 10)
+    press(page, "Add")
+    expect(page.get_by_role("progressbar", name="Sent")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d% of 2\.0MB sent"))).to_be_visible()
+    held[0].continue_()
+    expect(page.locator("dd").first).to_have_text(f"{MANY // 10:,}")
+    page.route("**/upload/*", lambda route: route.abort(), times=1)
+    fill(page, LABEL, "one more")
+    press(page, "Add")
+    expect(page.get_by_role("alert").filter(has_text="did not reach the server")).to_be_visible()
+    assert admin.judge() == []
+    press(page, "Send it again")
+    expect(page.locator("dd").first).to_have_text(f"{MANY // 10 + 1:,}")
+
+
 def test_nothing_takes_the_place_of_all_items_only_when_asked(admin: Person, server: Server) -> None:
     """An empty field is no reason to empty a collection; whoever wants that says so."""
     made = server.post("/collections", {"name": "Kept", "items": ["a", "b"]})
@@ -67,6 +88,11 @@ def test_a_file_is_chosen_by_the_button(admin: Person, server: Server, tmp_path:
         press(page, "Upload a file…")
     chooser.value.set_files(file)
     url = page.get_by_label("URL, with {{variables}}")
+    expect(url).to_have_value("https://api.example.com/orders")
+    fill(page, "URL, with {{variables}}", "https://api.example.com/mine")
+    with page.expect_file_chooser() as chooser:
+        press(page, "Upload a file…")
+    chooser.value.set_files(file)
     expect(url).to_have_value("https://api.example.com/orders")
     file = tmp_path / "formula.yaml"
     file.write_text(
@@ -108,6 +134,25 @@ def test_what_is_imported_at_once_is_not_replaced(admin: Person) -> None:
     press(page, "Formula")
     expect(page.locator(".cm-content")).to_contain_text("https://api.example.com/now")
     expect(page.get_by_text("were restored")).to_have_count(0)
+
+
+def test_what_an_import_replaces_can_be_put_back(admin: Person) -> None:
+    """What was written and not saved is not lost by taking something else; nor is that by going back."""
+    page = admin.open("/workflows/new/curl")
+    url = page.get_by_label("URL, with {{variables}}")
+    fill(page, "Paste cURL here", "curl https://api.example.com/first")
+    press(page, "Read the cURL")
+    expect(url).to_have_value("https://api.example.com/first")
+    expect(page.get_by_role("button", name="Put them back")).to_have_count(0)
+    fill(page, "URL, with {{variables}}", "https://api.example.com/mine")
+    expect(page.locator(".cm-content")).to_contain_text("/mine")
+    fill(page, "Paste cURL here", "curl https://api.example.com/second")
+    press(page, "Read the cURL")
+    expect(url).to_have_value("https://api.example.com/second")
+    press(page, "Put them back")
+    expect(url).to_have_value("https://api.example.com/mine")
+    press(page, "Put them back")
+    expect(url).to_have_value("https://api.example.com/second")
 
 
 def test_a_value_of_the_command_becomes_a_list(admin: Person, server: Server) -> None:

@@ -8,7 +8,7 @@ from swath.ui import sources
 from swath.ui.edits import set_endpoint
 from swath.ui.sheet import NEW, Sheet
 
-OTHER = "  People: {endpoint: My endpoint}\n"
+OTHER = "  People: {endpoint: My workflow}\n"
 
 
 def choose(*steps: tuple[str, Any]) -> Sheet:

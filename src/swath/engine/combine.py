@@ -213,7 +213,9 @@ class Combiner:
     ) -> list[str]:
         """Write a revision's manifest; return its warnings."""
         warnings = findings.warnings(
-            sum(file["rows"] for file in files), subject.definition.workflow.unique_by
+            sum(file["rows"] for file in files),
+            subject.row.items_total,
+            subject.definition.workflow.unique_by,
         )
         warnings += tell_drawn(subject.definition.axes)
         told = await self._tell(subject)

@@ -28,11 +28,11 @@ class Findings:
     #: Texts that the format had no room for.
     cut: int = 0
 
-    def warnings(self, rows: int, unique_by: str | Sequence[str] | None) -> list[str]:
+    def warnings(self, rows: int, items: int, unique_by: str | Sequence[str] | None) -> list[str]:
         """Return the sentences that the execution's owner should read."""
         found = []
         if not rows:
-            found.append(self._why_empty())
+            found.append(self._why_empty(items))
         if rows and self.harvest.counts.thinned and not any(table.elements for table in self.harvest.tables):
             found.append(
                 f"The filters dropped all {self.harvest.counts.thinned} objects; "
@@ -64,7 +64,9 @@ class Findings:
                 )
         return found
 
-    def _why_empty(self) -> str:
+    def _why_empty(self, items: int) -> str:
+        if not items:
+            return "There are no rows: there were no input items. Look at its collections and parameters."
         counts = self.harvest.counts
         pages, filtered, thinned = counts.pages, counts.filtered, counts.thinned
         if not pages:

@@ -24,7 +24,7 @@ class PaceChart:
 
     def __init__(self) -> None:
         show(tag("h2", "Pace"))
-        self._missing = show(tag("p", "Nothing was sent yet.", class_="quiet"))
+        self._missing = show(tag("p", "Nothing was sent.", class_="quiet"))
         self._chart = ui.echart(_options()).classes("pace").props('role="img"')
         self._chart.set_visibility(False)
 

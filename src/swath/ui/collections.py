@@ -42,7 +42,7 @@ LARGEST = 4 << 30
 @view("/collections", "Collections", "/collections")
 async def list_collections(visit: Visit, cursor: str | None = None) -> None:
     with ui.element("div").classes("heading"):
-        ui.html("<h1>Collections</h1>", sanitize=False)
+        show(tag("h1", "Collections"))
         with ui.element("div").classes("line push"):
             button("New collection…", lambda: _ask_new(visit), "primary")
     page = await visit.ask(collections.list_for, limit=SHOWN, cursor=cursor)
@@ -86,7 +86,7 @@ async def show_collection(
     ui.page_title(f"{kept.name} · Swath")
     show(link("Collections", "/collections"), "crumbs")
     with ui.element("div").classes("heading"):
-        ui.html(str(tag("h1", kept.name)), sanitize=False)
+        show(tag("h1", kept.name))
         with ui.element("div").classes("line push"):
             button("Rename…", lambda: _ask_rename(visit, kept))
             button("Delete…", lambda: _ask_delete(visit, kept), "danger")
@@ -148,7 +148,7 @@ def _write_items(
         link("Further items", f"/collections/{kept.id}?{query}cursor={more}") if more else None,
     ]
     told = tag("p", _say_hits(len(values), cursor, more), class_="hint") if search else None
-    return join([told, code("\n".join(lines)), tag("p", join(further, " "))])
+    return join([told, code("\n".join(lines)), tag("p", join(further, " "), class_="further")])
 
 
 def _say_hits(shown: int, cursor: str | None, more: str | None) -> str:
@@ -170,13 +170,11 @@ def _draw_paste(visit: Visit, kept: CollectionView) -> None:
             place.unlink()
             _ask_empty(visit, kept)
             return
-        busy.set_text("Taking them in…")
         try:
             await _apply(visit, kept, method, place, Upload(format=await asyncio.to_thread(_guess, place)))
         except FieldError as error:
             told.set_text(describe(error))
         finally:
-            busy.set_text("")
             place.unlink(missing_ok=True)
 
     ways: dict[str, Way] = {
@@ -184,7 +182,6 @@ def _draw_paste(visit: Visit, kept: CollectionView) -> None:
     }
     paste("Items, a line each; JSON objects likewise", ways, LARGEST, rows=6)
     told = ui.label().classes("alert").props('role="alert"')
-    busy = ui.label().classes("quiet").props('role="status"')
 
 
 def _ask_empty(visit: Visit, kept: CollectionView) -> None:

@@ -16,6 +16,7 @@ from swath.ui.markup import ago
 
 #: Executions to choose from, the newest.
 OFFERED = 50
+_HINT = "Of one column come texts, of several JSON objects."
 
 
 async def ask_result(
@@ -44,10 +45,8 @@ class _Fields:
 
     async def draw(self) -> None:
         offered = await self._offer()
-        hint = (
-            "Of one column come texts, of several JSON objects." if offered else "Nothing has been executed."
-        )
-        ui.label(hint).classes("hint")
+        hint = _HINT if offered else "Nothing has been executed."
+        self._hint = ui.label(hint).classes("hint").props('role="status"')
         self._execution = _select(offered, "Execution")
         self._table = _select({}, "Table")
         self._columns = ui.select([], multiple=True, label="Columns")
@@ -61,10 +60,10 @@ class _Fields:
             self._execution.value = next(iter(offered))
 
     async def _offer(self) -> dict[str, str]:
-        names = await name_workflows(self._visit)
         found, _ = await self._visit.ask(
             executions.list_for, workflow_id=None, group=None, limit=OFFERED, cursor=None
         )
+        names = await name_workflows(self._visit, (each["workflow_id"] for each in found))
         return {each["id"]: _name(each, names) for each in found}
 
     async def _choose(self, event: Any) -> None:
@@ -74,6 +73,7 @@ class _Fields:
             found = []
             ui.notify(describe(error), type="negative")
         self._tables = {each["collection"]: [column["name"] for column in each["columns"]] for each in found}
+        self._hint.set_text(_HINT if any(self._tables.values()) else "It has no rows; choose another one.")
         options = {name: name or "(root)" for name in self._tables}
         self._table.set_options(options, value=next(iter(options), None))
         self._columns.set_options(self._tables.get(next(iter(options), ""), []), value=[])

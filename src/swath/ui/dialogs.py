@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from markupsafe import escape
 from nicegui import ui
 
 from swath.errors import FieldError
 from swath.flow.definition import ProxyChoice
 from swath.operations import proxies
-from swath.ui.frame import Visit, button, describe
+from swath.ui.frame import Busy, Visit, button, describe, show
+from swath.ui.markup import tag
 
 KEEP = "As it is"
 DIRECT = "Direct, without a proxy"
@@ -37,8 +37,10 @@ class Form:
         with self._dialog:
             self._card = ui.card().classes("dialog")
         with self._card:
-            ui.html(str(escape(title)), tag="h2", sanitize=False)
+            show(tag("h2", title))
         self._alert: ui.label | None = None
+        self._busy: Busy | None = None
+        self._is_done = False
 
     def __enter__(self) -> Self:
         self._card.__enter__()
@@ -48,6 +50,7 @@ class Form:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._alert = ui.label().classes("alert").props('role="alert"')
+        self._busy = Busy("Working…")
         with ui.element("div").classes("line deeds"):
             button(self._does, self._try, self._kind)
             button(self._leave, self._dialog.close)
@@ -55,12 +58,17 @@ class Form:
 
     async def _try(self) -> None:
         assert self._alert is not None
+        assert self._busy is not None
+        if self._is_done:  # pressed again before the browser knew
+            return
         self._alert.set_text("")
         try:
-            await self._act()
+            with self._busy:
+                await self._act()
         except FieldError as error:
             self._alert.set_text(describe(error))
         else:
+            self._is_done = True
             self._dialog.close()
 
 

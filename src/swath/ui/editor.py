@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -38,8 +38,8 @@ class Editor:
         self._form = FormulaForm(visit, sheet, self.secrets, self._form_changed)
 
     async def draw(self) -> None:
-        self._restored = ui.element("div").classes("line warning")
-        self._restored.set_visibility(False)
+        self._notice = ui.element("div").classes("line warning")
+        self._notice.set_visibility(False)
         with ui.element("div").classes("pair editor"):
             with ui.element("section").classes("stack").props('aria-label="Definition"'):
                 self._draw_switch()
@@ -72,21 +72,27 @@ class Editor:
         kept = await self._draft.find()
         if kept is None or kept.text == self.sheet.text or self.sheet.text != self.sheet.saved:
             return
-        self.set_text(kept.text)
-        self._restored.set_visibility(True)
-        with self._restored:
-            told = "Unsaved changes from ", moment(kept.at, now()), " were restored."
-            also = None if kept.saved == self.sheet.saved else " What is saved has changed since."
-            show(join([*told, also])).props('role="status"')
-            button("Discard them", self._discard)
+        self._set_text(kept.text)
+        told = "Unsaved changes from ", moment(kept.at, now()), " were restored."
+        also = None if kept.saved == self.sheet.saved else " What is saved has changed since."
+        self._offer(join([*told, also]), "Discard them", lambda: self.replace(self.sheet.saved))
 
-    def _discard(self) -> None:
-        self.set_text(self.sheet.saved)
-        self._forget()
+    def replace(self, text: str, secrets: Mapping[str, Any] | None = None) -> None:
+        """Show another formula, with its secrets where those are known; unsaved changes can be put back."""
+        before, given = self.sheet.text, dict(self.secrets)
+        self._set_text(text, secrets)
+        self._notice.set_visibility(False)
+        if before not in (text, self.sheet.saved):
+            told = "This took the place of changes that were not saved."
+            self._offer(told, "Put them back", lambda: self.replace(before, given))
 
-    def _forget(self) -> None:
-        self._draft.forget()
-        self._restored.set_visibility(False)
+    def _offer(self, told: str, deed: str, act: Callable[[], None]) -> None:
+        """Say above the definition what became of it, with a button to have it otherwise."""
+        self._notice.clear()
+        self._notice.set_visibility(True)
+        with self._notice:
+            show(join([told])).props('role="status"')
+            button(deed, act)
 
     def _draw_switch(self) -> None:
         with ui.element("div").classes("switch").props('role="group" aria-label="How to see it"'):
@@ -123,23 +129,26 @@ class Editor:
         if self._typing or event.value == self.sheet.text:
             return
         self.sheet.set_text(event.value)
-        # What cannot be read cannot be changed by the form: it would take the text's place.
-        if self.sheet.fault:
-            self._form_place.props("inert")
-        else:
-            self._form_place.props(remove="inert")
-            self._form.fill()
+        self._fill()
         self._quiet.activate()
 
-    def set_text(self, text: str, secrets: Mapping[str, Any] | None = None) -> None:
-        """Show another formula, with its secrets where those are known."""
+    def _fill(self) -> None:
+        """Show in the form what the text says. What it cannot show it cannot change: that would be lost."""
+        is_shown = not self.sheet.fault
+        if is_shown:
+            try:
+                self._form.fill()
+            except (AttributeError, LookupError, TypeError, ValueError):
+                is_shown = False  # a value of another kind than it should be: the check says which
+        self._form_place.props(remove="inert") if is_shown else self._form_place.props("inert")
+
+    def _set_text(self, text: str, secrets: Mapping[str, Any] | None = None) -> None:
         if secrets is not None:
             self.secrets.clear()
             self.secrets.update(secrets)
         self.sheet.set_text(text)
         self._form_changed()
-        self._form_place.props(remove="inert")
-        self._form.fill()
+        self._fill()
 
     async def _pause(self) -> None:
         """Keep and check what was written, now that its writer pauses."""
@@ -147,7 +156,7 @@ class Editor:
         if self.sheet.text != self.sheet.saved:
             self._draft.keep(self.sheet.text, self.sheet.saved)
         else:
-            self._forget()
+            self._draft.forget()
         await self._check()
 
     async def _check(self) -> None:
@@ -216,14 +225,23 @@ class Editor:
     async def _read_stored(self) -> str:
         return leave_out_items(await self.visit.ask(formulas.export, self.workflow_id))
 
+    async def foresee(self) -> Applied:
+        """Return what saving would change. Raises InvalidInput with all that is wrong with the formula."""
+        return await self._apply(dry_run=True)
+
     async def save(self) -> Applied:
         """Keep the formula. Raises InvalidInput with everything that is wrong with it."""
-        faults = await asyncio.to_thread(self.sheet.find_faults)
-        if faults:
-            raise InvalidInput("body", "\n".join(faults))
-        applied = await self.visit.ask(formulas.apply, SourceText(self.sheet.text), self.given())
+        applied = await self._apply()
         self.sheet.saved = self.sheet.text
         if self.workflow_id:
             self._stored = await self._read_stored()
-        self._forget()
+        self._draft.forget()
+        self._notice.set_visibility(False)
         return applied
+
+    async def _apply(self, *, dry_run: bool = False) -> Applied:
+        if faults := await asyncio.to_thread(self.sheet.find_faults):
+            raise InvalidInput("body", "\n".join(faults))
+        return await self.visit.ask(
+            formulas.apply, SourceText(self.sheet.text), self.given(), dry_run=dry_run
+        )

@@ -11,8 +11,8 @@ from swath.flow.execution import TERMINAL
 from swath.operations import executions, pace, workflows
 from swath.ui.chart import PaceChart
 from swath.ui.control import add_controls
-from swath.ui.executions import bar
-from swath.ui.frame import Visit, now, show, view
+from swath.ui.executions import bar, write_rows
+from swath.ui.frame import Visit, keep_looking, now, show, view
 from swath.ui.markup import (
     badge,
     code,
@@ -59,8 +59,8 @@ async def open_execution(visit: Visit, execution_id: str, part: str) -> dict[str
         trail.append(link("Started by", f"/executions/{execution['triggered_by']}"))
     show(join(trail, " / "), "crumbs")
     with ui.element("div").classes("heading"):
-        ui.html(str(tag("h1", name)), sanitize=False)
-        state = ui.html(str(badge(execution["status"])), sanitize=False)
+        show(tag("h1", name))
+        state = show(badge(execution["status"]))
         state.props('role="status" aria-label="Status"')
         add_controls(visit, execution)
     visit.on_change.append(lambda new: state.set_content(str(badge(new["status"]))))
@@ -96,7 +96,7 @@ async def watch(visit: Visit, execution: Mapping[str, Any], parts: Sequence[Refr
         if new["completed_at"]:
             timer.deactivate()
 
-    timer = ui.timer(LOOK_EVERY, look, active=execution["completed_at"] is None, immediate=False)
+    timer = keep_looking(LOOK_EVERY, look, active=execution["completed_at"] is None)
 
 
 async def _call(part: Refresh, execution: Mapping[str, Any]) -> None:
@@ -149,10 +149,10 @@ def _write_figures(execution: Mapping[str, Any], seen: int) -> Markup:
     figures = [
         ("Requests", number(counters["attempts"])),
         ("Pages", number(counters["pages"])),
-        ("Rows", number(counters["rows"]))
+        ("Rows", _count_all(execution))
         if execution["completed_at"]
-        else ("Rows so far", number(seen) if seen else "–"),
-        ("Failed items", number(failed)),
+        else ("New rows so far" if counters["items_kept"] else "Rows so far", _count_seen(seen)),
+        ("Failed items", link(number(failed), f"/executions/{execution['id']}/failures") if failed else "0"),
         ("Received", size(counters["bytes"])),
         *_write_times(execution),
     ]
@@ -162,7 +162,18 @@ def _write_figures(execution: Mapping[str, Any], seen: int) -> Markup:
     return join([bar(execution), big])
 
 
-def _write_times(execution: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _count_seen(seen: int) -> Markup:
+    """Return the rows so far; where nothing asks for their number meanwhile, it is not known."""
+    return join([number(seen)]) if seen else join(["–", tag("span", "counted at the end", class_="sub")])
+
+
+def _count_all(execution: Mapping[str, Any]) -> Markup:
+    """Return the rows of the main table, the one that is counted while it grows, and those of all."""
+    told = f"{number(execution['counters']['rows'])} in all tables" if len(execution["results"]) > 1 else None
+    return join([write_rows(execution), tag("span", told, class_="sub") if told else None])
+
+
+def _write_times(execution: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if execution["completed_at"]:
         yield "Took", lasted(execution["started_at"], execution["completed_at"])
     elif execution["seconds_left"] is not None and execution["status"] == "running":
@@ -174,8 +185,8 @@ def _write_shares(execution: Mapping[str, Any]) -> Markup:
     stops = {reason: count for reason, count in counters["stop_reasons"].items() if count}
     return join(
         [
-            _write_share("How items ended", stops, "No item has ended yet.", lambda reason: f"is-{reason}"),
-            _write_share("Answers by status", counters["statuses"], "Nothing was answered yet.", _class_of),
+            _write_share("How items ended", stops, "No item has ended.", lambda reason: f"is-{reason}"),
+            _write_share("Answers by status", counters["statuses"], "Nothing was answered.", _class_of),
         ]
     )
 

@@ -14,7 +14,7 @@ from swath.flow.recipe import Recipe
 from swath.operations import combinations, executions
 from swath.ui.dialogs import Form
 from swath.ui.execution import has_ended, open_execution, say_wait, watch
-from swath.ui.frame import Visit, button, now, say, show, view
+from swath.ui.frame import Visit, button, keep_looking, now, say, show, view
 from swath.ui.markup import badge, code, join, link, moment, number, size, table, tag
 
 LOOK_EVERY = 1.0
@@ -48,7 +48,7 @@ async def show_files(visit: Visit, execution_id: str) -> None:
         files.set_content(str(_write_files(await visit.ask(executions.show, execution_id))))
         timer.active = any(each["completed_at"] is None for each in waiting)
 
-    timer = ui.timer(LOOK_EVERY, look)
+    timer = keep_looking(LOOK_EVERY, look, immediate=True)
 
 
 def _reload_at_end(new: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A formula as a form: the request, where its variables come from, pages, filters, limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from nicegui import ui
@@ -79,15 +80,23 @@ class FormulaForm:
         self.fill()
 
     def fill(self) -> None:
-        """Show what the sheet says now."""
+        """Show what the sheet says now. Raises what Python does where a value is of another kind."""
+        with self._fills():
+            for field, read in self._fields:
+                field.value = read()
+            self._shape()
+            self._variables.fill()
+            self._chain.fill()
+            self._rates.fill(self._sheet.workflow.get("rate_limits") or [])
+
+    @contextmanager
+    def _fills(self) -> Iterator[None]:
+        """While this lasts, what changes in the form is no visitor's doing."""
         self._filling = True
-        for field, read in self._fields:
-            field.value = read()
-        self._shape()
-        self._variables.fill()
-        self._chain.fill()
-        self._rates.fill(self._sheet.workflow.get("rate_limits") or [])
-        self._filling = False
+        try:
+            yield
+        finally:
+            self._filling = False
 
     def _variables_changed(self) -> None:
         self._chain.fill()
@@ -114,38 +123,51 @@ class FormulaForm:
                 return
             self._sheet.change(tidy(edit(event.value)))
             self._changed()
-            self._filling = True
-            self._shape()
-            self._variables.fill()
-            self._filling = False
+            with self._fills():
+                self._shape()
+                self._variables.fill()
 
         field.on_value_change(take)
         return field
+
+    def _bind_lines(
+        self, label: str, example: str, read: Callable[[], str], edit: Callable[[Any], Edit]
+    ) -> None:
+        field = ui.textarea(label, placeholder=example, value=read())
+        field.props("outlined dense autogrow debounce=300 input-class=mono")
+        self._bind(field, read, edit)
 
     # --- the request
 
     def _draw_request(self) -> None:
         sheet = self._sheet
-        name = _input("Name of the workflow")
+        name = _input("Name of the workflow", sheet.name)
         self._fields.append((name, lambda: sheet.name))
         name.on_value_change(self._rename)
         with ui.element("div").classes("request"):
             method = ui.select(list(METHODS), label="Method").props("outlined dense options-dense")
             self._bind(method, lambda: sheet.endpoint.get("method", "GET"), set_endpoint("method", "GET"))
-            url = _input("URL, with {{variables}}").props("input-class=mono")
+            url = _input("URL, with {{variables}}", sheet.endpoint.get("url", "")).props("input-class=mono")
             self._bind(url, lambda: sheet.endpoint.get("url", ""), set_endpoint("url"))
         with ui.element("div").classes("pair tight"):
-            query = _lines("Query, a line each", "page: {{page}}")
-            self._bind(query, lambda: write_lines(sheet.endpoint.get("query")), set_endpoint_lines("query"))
-            headers = _lines("Headers, a line each", "Accept: application/json")
-            self._bind(
-                headers, lambda: write_lines(sheet.endpoint.get("headers")), set_endpoint_lines("headers")
+            self._bind_lines(
+                "Query, a line each",
+                "page: {{page}}",
+                lambda: write_lines(sheet.endpoint.get("query")),
+                set_endpoint_lines("query"),
             )
-
-        body = _lines(
-            "Body, as YAML: json, form, text, graphql or multipart", 'json: {"ids": ["{{user_id}}"]}'
+            self._bind_lines(
+                "Headers, a line each",
+                "Accept: application/json",
+                lambda: write_lines(sheet.endpoint.get("headers")),
+                set_endpoint_lines("headers"),
+            )
+        self._bind_lines(
+            "Body, as YAML: json, form, text, graphql or multipart",
+            'json: {"ids": ["{{user_id}}"]}',
+            lambda: write_value(sheet.endpoint.get("body")),
+            edit_body,
         )
-        self._bind(body, lambda: write_value(sheet.endpoint.get("body")), edit_body)
 
     def _rename(self, event: Any) -> None:
         if not self._filling and event.value and event.value != self._sheet.name:
@@ -166,9 +188,11 @@ class FormulaForm:
             self._bind(kind, lambda: self._paginator().get("type", "none"), self._edit_paging("type"))
             self._paging: dict[str, Any] = {}
             for name in dict.fromkeys(field for fields in PAGING.values() for field in fields):
-                field = _number(name) if name in NUMBERS else _input(name.replace("_", " ").capitalize())
+                read = self._read_paging(name)
+                make = _number if name in NUMBERS else _input
+                field = make(name.replace("_", " ").capitalize(), read())
                 field.props["placeholder"] = EXAMPLES.get(name, "")
-                self._paging[name] = self._bind(field, self._read_paging(name), self._edit_paging(name))
+                self._paging[name] = self._bind(field, read, self._edit_paging(name))
 
     def _read_paging(self, name: str) -> Callable[[], Any]:
         blank = None if name in NUMBERS else ""
@@ -192,14 +216,18 @@ class FormulaForm:
 
     def _draw_limits(self) -> None:
         sheet = self._sheet
-        filters = _lines("Filters, a line each", "results.created_at >= {{min_timestamp}}")
-        self._bind(filters, lambda: write_filters(sheet.workflow.get("filters") or []), edit_filters)
+        self._bind_lines(
+            "Filters, a line each",
+            "results.created_at >= {{min_timestamp}}",
+            lambda: write_filters(sheet.workflow.get("filters") or []),
+            edit_filters,
+        )
         self._rates = Rates(self._limit)
         with ui.element("div").classes("fields"):
-            side = _number("Items at the same time")
+            side = _number("Items at the same time", sheet.workflow.get("concurrency"))
             side.props('hint="Each asks for its pages in turn" placeholder=16')
             self._bind(side, lambda: sheet.workflow.get("concurrency"), set_workflow_number("concurrency"))
-            most = _number("Most pages of an item")
+            most = _number("Most pages of an item", self._paginator().get("max_pages_per_item"))
             self._bind(
                 most,
                 lambda: self._paginator().get("max_pages_per_item"),
@@ -211,15 +239,12 @@ class FormulaForm:
             )
 
 
-def _input(label: str) -> ui.input:
-    return ui.input(label).props("outlined dense debounce=300")
+# A field is made with its value: one that is set later would come after what is typed at once.
 
 
-def _number(label: str) -> ui.number:
-    return ui.number(label.capitalize(), min=0).props("outlined dense debounce=300")
+def _input(label: str, value: Any) -> ui.input:
+    return ui.input(label, value=value).props("outlined dense debounce=300")
 
 
-def _lines(label: str, example: str) -> ui.textarea:
-    return ui.textarea(label, placeholder=example).props(
-        "outlined dense autogrow debounce=300 input-class=mono"
-    )
+def _number(label: str, value: Any) -> ui.number:
+    return ui.number(label, value=value, min=0).props("outlined dense debounce=300")

@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse
 from swath.errors import FieldError, NotFound, Unauthenticated
 from swath.operations import users
 from swath.operations.context import Context, User
-from swath.ui.markup import link, nothing, tag
+from swath.ui.markup import badge, link, nothing, tag
 from swath.ui.session import read_digest, sign_in_address
 
 log = structlog.get_logger()
@@ -168,9 +168,13 @@ def _write_bar(visit: Visit, place: str) -> Markup:
     )
 
 
-def show(content: Markup, classes: str = "") -> ui.html:
-    """Put markup into the view; it was escaped when it was made."""
-    return ui.html(content, sanitize=False).classes(classes)
+class Place(ui.html, component="static/place.js"):
+    """Markup in a view, escaped when it was made. What it is changed to alters only what differs."""
+
+
+def show(content: Markup, classes: str = "", element: str = "div") -> Place:
+    """Put markup into the view."""
+    return Place(content, sanitize=False, tag=element).classes(classes)
 
 
 def heading(title: str, *more: Any) -> None:
@@ -179,10 +183,55 @@ def heading(title: str, *more: Any) -> None:
 
 
 def button(text: str, act: Callable[[], Any], kind: str = "") -> ui.button:
-    return ui.button(text, on_click=act, color=None).props("unelevated no-caps").classes(f"act {kind}")
+    """Draw a button. Of a double click, and of presses while its deed is under way, one counts."""
+    is_busy = False
+
+    async def press() -> None:
+        nonlocal is_busy
+        if is_busy:
+            return
+        is_busy = True
+        try:
+            if inspect.iscoroutine(result := act()):
+                await result
+        finally:
+            is_busy = False
+
+    drawn = ui.button(text, color=None).props("unelevated no-caps").classes(f"act {kind}")
+    return drawn.on("click", press, js_handler="event => event.detail < 2 && emit()")
 
 
-def on_press(place: ui.html, name: str, act: Callable[[str], Any]) -> None:
+def keep_looking(
+    every: float, look: Callable[[], Awaitable[None]], *, active: bool = True, immediate: bool = False
+) -> ui.timer:
+    """Look again every so many seconds; no more once what is looked at is gone, or the visitor's leave to."""
+
+    async def look_once() -> None:
+        try:
+            await look()
+        except (NotFound, Left):
+            timer.deactivate()
+            raise
+
+    timer = ui.timer(every, look_once, active=active, immediate=immediate)
+    return timer
+
+
+class Busy:
+    """A line that says what is under way; use it as a context for that. What takes no time shows none."""
+
+    def __init__(self, text: str) -> None:
+        self._place = show(badge("running", text), "busy").props('role="status"')
+        self._place.set_visibility(False)
+
+    def __enter__(self) -> None:
+        self._place.set_visibility(True)
+
+    def __exit__(self, *_: object) -> None:
+        self._place.set_visibility(False)
+
+
+def on_press(place: Place, name: str, act: Callable[[str], Any]) -> None:
     """Call `act` with the value of `data-name` of what is pressed inside markup."""
     inside = (
         f"event => {{ const of = event.target.closest('[data-{name}]'); if (of) emit(of.dataset.{name}); }}"

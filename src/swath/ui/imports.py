@@ -42,7 +42,7 @@ def draw_import(editor: Editor, kind: str) -> None:
         text = (await event.file.read()).decode("utf-8-sig", "replace")
         choice.clear()
         if kind == FORMULA:
-            editor.set_text(text, {})
+            editor.replace(text, {})
             tell(f"Read; {_LOOK_OVER}")
             return
         try:
@@ -61,7 +61,7 @@ def draw_import(editor: Editor, kind: str) -> None:
 
     async def put(imported: Imported, only: list[str]) -> None:
         found = await asyncio.to_thread(imports.show, imported, only)
-        editor.set_text(found["formula"], found["secrets"])
+        editor.replace(found["formula"], found["secrets"])
         tell(f"Read; {_LOOK_OVER}", *found["notes"])
 
     def tell(what: str, *lines: str) -> None:

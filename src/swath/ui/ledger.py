@@ -17,7 +17,15 @@ SHOWN = 100
 #: What took a moment to ask for is good for so many of them.
 WORTH = 20
 PAGES = 20
-_FAILURES = ("Item", "Error", "What happened", ("Attempts", "num"), "Last status", "Inputs", "When")
+_FAILURES = (
+    "Item",
+    ("Error", "whole"),
+    "What happened",
+    ("Attempts", "num"),
+    "Last status",
+    ("Inputs", "inputs"),
+    "When",
+)
 _EVENTS = ("When", "Event", "What")
 
 

@@ -102,9 +102,9 @@ def shorten(text: str, most: int = 40) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def badge(word: str) -> Markup:
-    """Return a state as a word with a mark of its colour."""
-    return tag("span", word.replace("_", " "), class_=f"badge is-{word}")
+def badge(state: str, text: str | None = None) -> Markup:
+    """Return a state as a word, or another text, with a mark of its colour."""
+    return tag("span", text or state.replace("_", " "), class_=f"badge is-{state}")
 
 
 def table(

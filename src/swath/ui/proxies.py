@@ -17,7 +17,7 @@ from swath.ui.markup import join, moment, nothing, number, tag
 @view("/proxies", "Proxies", "/proxies")
 async def list_proxies(visit: Visit) -> None:
     with ui.element("div").classes("heading"):
-        ui.html("<h1>Proxies</h1>", sanitize=False)
+        show(tag("h1", "Proxies"))
         with ui.element("div").classes("line push"):
             button("New proxy…", lambda: _ask_new(visit), "primary")
     page = await visit.ask(proxies.list_for, limit=1_000, cursor=None)

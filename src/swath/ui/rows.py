@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from swath.errors import FieldError, NotFound
+from swath.flow.rows.names import ROOT_NAME
 from swath.operations import rows, users
 from swath.ui.execution import has_ended, open_execution, watch
 from swath.ui.frame import Visit, button, show, view
@@ -26,6 +27,8 @@ BLOCK = 100
 WIDEST = 300
 #: Columns that are listed at most of those that stand together in the last one.
 LISTED = 1_000
+#: Why there are several tables.
+LISTS = "Each list in the answers has a table of its own."
 _COLUMNS = ("Column", "Types", ("Null", "num"), ("Missing", "num"))
 _FETCH = """params => fetch('/_rows/%s?collection=' + encodeURIComponent(%s) + '&offset=' + params.startRow
   + '&limit=' + (params.endRow - params.startRow))
@@ -113,7 +116,7 @@ class RowsView:
         assert shown is not None
         self._grid = _draw_grid(self._execution_id, shown)
         with ui.element("details"):
-            self._heading = ui.html("", tag="summary", sanitize=False)
+            self._heading = show(Markup(), element="summary")
             self._columns = show(Markup())
         self._write(execution, found, shown)
 
@@ -134,10 +137,7 @@ class RowsView:
     ) -> None:
         self._told, self._shown = (found, execution["status"]), shown
         self._choice.set_content(str(_write_choice(self._execution_id, found, shown)))
-        wide = len(shown["columns"])
-        told = f"{WIDEST} of {number(wide)} columns are shown; the files have them all."
-        self._hint.set_content(str(tag("p", told, class_="hint") if wide > WIDEST else Markup()))
-        self._hint.set_visibility(wide > WIDEST)
+        self._hint.set_content(str(_write_hint(found, shown)))
         self._heading.set_content(str(_head_columns(shown)))
         self._columns.set_content(str(_write_columns(shown, ended=has_ended(execution))))
 
@@ -180,11 +180,32 @@ def _write_choice(execution_id: str, found: Sequence[Mapping[str, Any]], shown: 
     return tag("nav", *links, class_="pills", aria_label="Result collections")
 
 
+def _write_hint(found: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Markup:
+    """Say what a row of this table stands for, and what of it is not seen here."""
+    told = [say_rows(shown["collection"])]
+    if len(found) > 1:
+        told.append(LISTS)
+    if (wide := len(shown["columns"])) > WIDEST:
+        told.append(f"{WIDEST} of {number(wide)} columns are shown; the files have them all.")
+    return tag("p", " ".join(told), class_="hint")
+
+
+def say_rows(collection: str) -> str:
+    """Say what a row of a result collection stands for."""
+    if collection != ROOT_NAME:
+        return f"One row for each entry of {collection}."
+    return (
+        "One row for each answer, with the first entry of each list in it; "
+        "where an answer is itself a list of entries, one row for each of them."
+    )
+
+
 def _define_columns(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
     first = {
         "headerName": "#",
+        "headerTooltip": "Rows are counted from 0, as items and pages are",
         "colId": "row",
-        ":valueGetter": "params => params.node.rowIndex + 1",
+        ":valueGetter": "params => params.node.rowIndex",
         "initialWidth": 90,
         "pinned": "left",
         "sortable": False,

@@ -13,7 +13,7 @@ from nicegui import ui
 
 from swath.errors import FieldError, InvalidInput
 from swath.flow.cron import Cron
-from swath.operations import schedules, triggers
+from swath.operations import schedules, triggers, workflows
 from swath.operations.executions import iso
 from swath.operations.schedules import Schedule, ScheduleView
 from swath.operations.triggers import Trigger
@@ -24,6 +24,8 @@ from swath.ui.markup import badge, code, facts, join, link, moment, nothing, tab
 from swath.ui.options import Options
 
 SHOWN = 200
+#: Workflows to choose from at most.
+OFFERED = 1_000
 #: Times that are told while one writes when.
 AHEAD = 3
 #: What many want, and how cron has it.
@@ -40,9 +42,9 @@ _COLUMNS = ("Schedule", "Workflow", "When", "Next", "Last time")
 
 @view("/schedules", "Schedules", "/schedules")
 async def list_schedules(visit: Visit, cursor: str | None = None) -> None:
-    names = await name_workflows(visit)
+    names = await _offer_workflows(visit)
     with ui.element("div").classes("heading"):
-        ui.html("<h1>Schedules</h1>", sanitize=False)
+        show(tag("h1", "Schedules"))
         if names:
             with ui.element("div").classes("line push"):
                 button("New schedule…", lambda: _ask_new(visit, names), "primary")
@@ -52,9 +54,17 @@ async def list_schedules(visit: Visit, cursor: str | None = None) -> None:
         first = (" It wants a workflow first: ", link("describe one", "/workflows/new"), ".")
         show(nothing("No schedules yet", advice, *(() if names else first)))
         return
-    rows = [_write_row(each, names) for each in page.objects]
+    others = (each.workflow_id for each in page.objects if each.workflow_id not in names)
+    known = {**names, **await name_workflows(visit, others)}
+    rows = [_write_row(each, known) for each in page.objects]
     further = link("Older schedules", f"/schedules?cursor={page.next_cursor}") if page.next_cursor else None
     show(join([table("Schedules", _COLUMNS, rows, "stacks"), further]))
+
+
+async def _offer_workflows(visit: Visit) -> dict[str, str]:
+    """Return the names of the workflows that a schedule may be for, the newest, by their ids."""
+    page = await visit.ask(workflows.list_for, limit=OFFERED, cursor=None)
+    return {line.id: line.name for line in page.objects}
 
 
 def _write_row(schedule: ScheduleView, names: Mapping[str, str]) -> list[Any]:
@@ -92,12 +102,12 @@ def _write_last(schedule: ScheduleView) -> Markup:
 @view("/schedules/{schedule_id}", "Schedule", "/schedules")
 async def show_schedule(visit: Visit, schedule_id: str) -> None:
     schedule = await visit.ask(schedules.show, schedule_id)
-    names = await name_workflows(visit)
+    names = await _offer_workflows(visit) | await name_workflows(visit, [schedule.workflow_id])
     name = schedule.name or names.get(schedule.workflow_id, "Schedule")
     ui.page_title(f"{name} · Swath")
     show(link("Schedules", "/schedules"), "crumbs")
     with ui.element("div").classes("heading"):
-        ui.html(str(tag("h1", name)), sanitize=False)
+        show(tag("h1", name))
         if not schedule.enabled:
             show(badge("paused"))
         with ui.element("div").classes("line push"):
@@ -175,11 +185,11 @@ class _Fields:
 
     def __init__(self, visit: Visit, names: Mapping[str, str], was: ScheduleView | None) -> None:
         self._visit = visit
-        workflows = dict(sorted(names.items(), key=lambda pair: pair[1]))
+        offered = dict(sorted(names.items(), key=lambda pair: pair[1]))
         with ui.element("div").classes("fields"):
             self._name = ui.input("Name", value=was.name if was else "").props("outlined dense autofocus")
             self._workflow = ui.select(
-                workflows, value=was.workflow_id if was else next(iter(workflows)), label="Workflow"
+                offered, value=was.workflow_id if was else next(iter(offered)), label="Workflow"
             ).props("outlined dense options-dense")
         cron = was.cron if was else "0 6 * * *"
         with ui.element("div").classes("fields"):

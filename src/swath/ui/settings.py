@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from markupsafe import Markup
 from nicegui import ui
 
 from swath.operations import server, users
@@ -11,7 +12,7 @@ from swath.operations.server import ServerView
 from swath.operations.users import NewToken, TokenView
 from swath.ui.dialogs import Form
 from swath.ui.frame import Visit, button, now, show, view
-from swath.ui.markup import code, join, moment, table, tag
+from swath.ui.markup import code, join, link, moment, table, tag
 
 _SETTINGS = ("Setting", "Value", "What it is")
 
@@ -19,7 +20,7 @@ _SETTINGS = ("Setting", "Value", "What it is")
 @view("/settings", "Settings", "/settings")
 async def show_settings(visit: Visit, user: str | None = None) -> None:
     with ui.element("div").classes("heading"):
-        ui.html("<h1>Settings</h1>", sanitize=False)
+        show(tag("h1", "Settings"))
     await _draw_tokens(visit, user)
     told = await visit.ask(_describe)
     show(join([tag("h2", f"Server, version {told.version}"), _write_settings(told)]), "card")
@@ -35,8 +36,19 @@ async def _draw_tokens(visit: Visit, user: str | None) -> None:
         with ui.element("div").classes("line spread"):
             show(tag("h2", f"Tokens of {user or visit.user.name}"))
             button("New token…", lambda: _ask_new(visit), "primary")
+        if visit.user.admin:
+            show(_write_choice(user))
         for each in page.objects:
             _draw_token(visit, each)
+
+
+def _write_choice(user: str | None) -> Markup:
+    field = tag(
+        "input", name="user", value=user, required=True, aria_label="User", placeholder="Another user"
+    )
+    look = tag("button", "Show those", type="submit", class_="act-link")
+    own = link("Show yours", "/settings") if user else None
+    return tag("form", field, look, own, action="/settings", class_="line search short")
 
 
 def _draw_token(visit: Visit, token: TokenView) -> None:

@@ -17,24 +17,29 @@ Edit = Callable[[dict[str, Any], dict[str, Any]], None]
 #: Lines of a collection's items that are left in a workflow's text; longer ones stay where they are.
 MOST_LINES = 20
 NEW = """endpoints:
-  My endpoint:
+  My workflow:
     url: "https://api.example.com/users/{{user_id}}/posts"
     variables:
       user_id: {}
 workflows:
   My workflow:
-    endpoint: My endpoint
+    endpoint: My workflow
 """
 
 
 class Sheet:
-    """A text, and the plain values that it stands for. `fault` says why there are none."""
+    """A text, and the plain values that it stands for. `fault` says why there are none.
 
-    def __init__(self, text: str) -> None:
+    It is over one of the formula's workflows, called `name`; the others are those whose rows that one takes.
+    A new one has no name yet.
+    """
+
+    def __init__(self, text: str, name: str = "") -> None:
         self.text = ""
         self.saved = text
         self.value: dict[str, Any] = {}
         self.fault = ""
+        self.name, self._place, self._is_new = name, 0, not name
         self.set_text(text)
 
     def set_text(self, text: str) -> None:
@@ -44,6 +49,11 @@ class Sheet:
             self.value = _read(text)
         except FieldError as error:
             self.fault = "\n".join(message for _, message in error.fields)
+        known = self.value.get("workflows")
+        names = [*known] if isinstance(known, dict) else []
+        if self.name not in names:  # what stands in its place now is the same one by another name
+            self.name = names[min(self._place, len(names) - 1)] if names else ""
+        self._place = names.index(self.name) if names else 0
 
     def change(self, edit: Edit) -> None:
         """Change the endpoint and the workflow, and of the text the lines that say so."""
@@ -51,10 +61,30 @@ class Sheet:
         self._write(lambda: amend(self.text, _read(self.text), self.value))
 
     def rename(self, name: str) -> None:
-        """Give the workflow another name, in its place."""
-        old, known = self.name, self.value.setdefault("workflows", {})
-        self.value["workflows"] = {name if each == old else each: part for each, part in known.items()}
-        self._write(lambda: rename(self.text, ("workflows", old), name))
+        """Give the workflow another name, in its place, and a new one's endpoint where it is called alike."""
+        old = self.name
+        if self._is_new and self._has_namesake() and name not in self.value["endpoints"]:
+            self.workflow["endpoint"] = name
+            self._rename("endpoints", old, name)
+        self._rename("workflows", old, name)
+        self.name = name
+
+    def _has_namesake(self) -> bool:
+        """Tell whether the workflow's endpoint is called like it, and is that of no other one."""
+        known = self.value.get("workflows") or {}
+        found = {each: part.get("endpoint") for each, part in known.items() if isinstance(part, dict)}
+        users = [each for each, endpoint in found.items() if endpoint == self.name]
+        return users == [self.name] and self.name in (self.value.get("endpoints") or {})
+
+    def _rename(self, section: str, old: str, name: str) -> None:
+        known = self.value.setdefault(section, {})
+        self.value[section] = {name if each == old else each: part for each, part in known.items()}
+
+        def amended() -> str:
+            text = rename(self.text, (section, old), name)
+            return amend(text, _read(text), self.value)
+
+        self._write(amended)
 
     def _write(self, amended: Callable[[], str]) -> None:
         """Take the amended text; where the text's way of saying it cannot be amended, write all anew."""
@@ -77,22 +107,20 @@ class Sheet:
         return []
 
     @property
-    def name(self) -> str:
-        return next(iter(self.value.get("workflows") or {}), "")
-
-    @property
     def workflow(self) -> dict[str, Any]:
-        """The first workflow of the formula."""
-        known = self.value.setdefault("workflows", {"My workflow": {}})
-        name = next(iter(known))
-        if not isinstance(known[name], dict):
-            known[name] = {}
-        return known[name]  # type: ignore[no-any-return]
+        """The workflow that this is over; a formula without any gets one."""
+        if not self.value.get("workflows"):
+            self.name = "My workflow"
+            self.value["workflows"] = {self.name: {}}
+        known = self.value["workflows"]
+        if not isinstance(known[self.name], dict):
+            known[self.name] = {}
+        return known[self.name]  # type: ignore[no-any-return]
 
     @property
     def endpoint(self) -> dict[str, Any]:
-        """The endpoint of the first workflow."""
-        name = self.workflow.get("endpoint") or self.workflow.get("endpoint_id") or "My endpoint"
+        """The endpoint of that workflow."""
+        name = self.workflow.get("endpoint") or self.workflow.get("endpoint_id") or "My workflow"
         known = self.value.setdefault("endpoints", {})
         if not isinstance(known.get(name), dict):
             known[name] = {}
@@ -111,12 +139,14 @@ class Sheet:
     @property
     def secrets(self) -> list[str]:
         """The names of all endpoints' secret variables, as they are given beside the formula."""
-        endpoints = self.value.get("endpoints") or {}
-        declared = [each.get("variables") or {} for each in endpoints.values() if isinstance(each, dict)]
+        endpoints = self.value.get("endpoints")
+        found = endpoints.values() if isinstance(endpoints, dict) else ()
+        declared = [each.get("variables") for each in found if isinstance(each, dict)]
         return list(
             dict.fromkeys(
                 name
                 for variables in declared
+                if isinstance(variables, dict)
                 for name, each in variables.items()
                 if isinstance(each, dict) and each.get("secret")
             )

@@ -6,8 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from swath.flow.rows.names import ROOT_NAME
 from swath.operations.previews import Preview
 from swath.ui.markup import code, join, nothing, several, shorten, size, stretch, table, tag
+from swath.ui.rows import LISTS, say_rows
 
 #: Columns of a sample that are shown.
 WIDEST = 40
@@ -25,6 +27,7 @@ def write_trial(seen: Preview, *, is_paged: bool = False) -> Markup:
             *warnings,
             None if is_paged else _write_paginators(seen.paginators),
             _write_estimate(seen),
+            tag("p", LISTS, class_="hint") if len(seen.collections) > 1 else None,
             *(_write_collection(each) for each in seen.collections),
             _write_paginators(seen.paginators) if is_paged else None,
             *(_write_request(each, place) for place, each in enumerate(seen.requests)),
@@ -88,7 +91,9 @@ def _write_collection(each: Mapping[str, Any]) -> Markup:
         "span", f"{several(each['total'], 'row')}, {several(len(each['columns']), 'column')}", class_="quiet"
     )
     heading = tag("h3", each["name"] or "root", " ", counted)
-    return tag("section", heading, table(f"Sample rows of {each['name']}", columns, rows, "sample-rows"))
+    about = tag("p", say_rows(ROOT_NAME), class_="hint") if each["name"] == ROOT_NAME else None
+    sample = table(f"Sample rows of {each['name']}", columns, rows, "sample-rows")
+    return tag("section", heading, about, sample)
 
 
 def _write_cell(value: Any) -> str:

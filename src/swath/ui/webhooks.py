@@ -25,7 +25,7 @@ _DELIVERIES = ("Event", "State", ("Attempts", "num"), "Last answer", "When", (""
 @view("/webhooks", "Webhooks", "/webhooks")
 async def list_webhooks(visit: Visit, cursor: str | None = None) -> None:
     with ui.element("div").classes("heading"):
-        ui.html("<h1>Webhooks</h1>", sanitize=False)
+        show(tag("h1", "Webhooks"))
         with ui.element("div").classes("line push"):
             button("New webhook…", lambda: _ask_new(visit), "primary")
     page = await visit.ask(webhooks.list_for, limit=SHOWN, cursor=cursor)
@@ -73,7 +73,7 @@ async def show_webhook(visit: Visit, webhook_id: str, cursor: str | None = None)
     ui.page_title(f"{name} · Swath")
     show(link("Webhooks", "/webhooks"), "crumbs")
     with ui.element("div").classes("heading"):
-        ui.html(str(tag("h1", name)), sanitize=False)
+        show(tag("h1", name))
         show(_write_state(webhook))
         with ui.element("div").classes("line push"):
             _draw_controls(visit, webhook, name)

@@ -65,7 +65,14 @@ const held = new WeakMap();
 function sendText(name, sender, way) {
   const field = document.getElementById(name);
   const text = held.get(field) ?? field.value;
+  runMethod(sender, "removeQueuedFiles", []);
   runMethod(sender, "addFiles", [[new File([text], way, { type: "text/plain" })]]);
+}
+
+// What did not reach the server gives way to what is sent next.
+function chooseFile(sender, event) {
+  runMethod(sender, "removeQueuedFiles", []);
+  runMethod(sender, "pickFiles", [event]);
 }
 
 function hold(field, text) {
@@ -94,6 +101,7 @@ document.addEventListener("click", (event) => {
 
 // What was written and not saved, by whom and where. Whoever signs out takes it along.
 const DRAFT = "swath:draft:";
+const LEFT = "swath:left";
 
 function findDraft(name) {
   const kept = localStorage.getItem(DRAFT + name);
@@ -115,6 +123,16 @@ function forgetDraft(name) {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches?.("form[action='/sign-out']")) return;
   for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFT)) localStorage.removeItem(key);
+  sessionStorage.setItem(LEFT, "now");
+});
+
+// Whoever signs out in one window has done so in all; they are told when the cookie is gone.
+if (location.pathname === "/sign-in" && sessionStorage.getItem(LEFT)) {
+  sessionStorage.removeItem(LEFT);
+  localStorage.setItem(LEFT, new Date().toISOString());
+}
+addEventListener("storage", (event) => {
+  if (event.key === LEFT) location.reload();
 });
 
 // While the server is away, what one typed would be lost with the view: fields wait for it.

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from swath.cli.failures import Wrong, tell
 from swath.cli.lists import read_list, read_place
 from swath.cli.options import find_secrets, read_params, read_proxy, read_secrets
-from swath.cli.screen import write_size, write_time
+from swath.cli.screen import write_inline, write_size, write_time
 from swath.cli.sources import FormulaFile
 
 
@@ -110,6 +111,21 @@ def test_findings_are_told_as_compilers_tell_them() -> None:
     """So that an editor jumps to the line."""
     assert tell("a.b", "Line 3: Blank.", "f.yaml") == "f.yaml:3: a.b: Blank."
     assert tell("a.b", "Blank.", "f.yaml") == "a.b: Blank."
+
+
+def test_fields_are_written_as_yaml_reads_them() -> None:
+    """On one line: what would mean something else has quotes."""
+    fields = {
+        "type": "next_url",
+        "limit": 1000,
+        "path": '["@odata.nextLink"]',
+        "a": "x, y: {z}",
+        "b": "true",
+        "c": True,
+    }
+    written = write_inline(fields)
+    assert written.startswith("{type: next_url, limit: 1000, path: ")
+    assert yaml.safe_load(written) == fields
 
 
 def test_sizes_and_times_are_for_people() -> None:

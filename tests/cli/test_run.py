@@ -224,6 +224,21 @@ def test_a_chain_is_paused_and_gone_on_with(chain: Path, swath: Swath, upstream:
     assert (chain / "out" / "posts-of-people" / "posts.csv").read_text() == ROWS
 
 
+def test_a_paginator_that_is_told_can_be_pasted(swath: Swath, folder: Path, upstream: Scripted) -> None:
+    """Whatever signs stand in its path."""
+    formula = folder / "pages.yaml"
+    formula.write_text(f"endpoints: {{E: {{url: {upstream.url}/list}}}}\nworkflows:\n  W:\n    endpoint: E\n")
+    links = [{"rel": "next", "href": "/list?offset=1"}]
+    following = Play.json({"features": [{"id": 1}], "links": links})
+    last = Play.json({"features": [{"id": 2}]})
+    upstream.on("/list", lambda asked: last if asked.query else following)
+    (told,) = [line for line in swath("run", "pages.yaml", HERE).stderr.splitlines() if "paginator:" in line]
+    formula.write_text(f"{formula.read_text()}{told}\n")
+    ran = swath("run", "pages.yaml", HERE)
+    assert ran.returncode == 0, ran.stderr
+    assert (folder / "results" / "w" / "features.csv").read_text() == "features.id\n1\n2\n"
+
+
 def test_pages_that_were_not_asked_for_are_told_of(swath: Swath, folder: Path, upstream: Scripted) -> None:
     """With the paginator to write; with that in the formula all rows are there, and nothing is told."""
     formula = folder / "pages.yaml"

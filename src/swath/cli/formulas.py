@@ -18,7 +18,7 @@ from swath.cli.options import (
     read_proxy,
     read_secrets,
 )
-from swath.cli.screen import print_json, print_rows, say, shorten, write, write_size, write_time
+from swath.cli.screen import print_json, print_rows, say, shorten, write, write_inline, write_size, write_time
 
 Json = Any
 
@@ -131,8 +131,7 @@ def show_preview(shown: dict[str, Json]) -> None:
         print(f"\n{table['name']}: {table['total']:,} rows of {len(table['columns'])} columns")
         print_rows(table["columns"], table["rows"][:5])
     for each in shown["paginators"][:3]:
-        fields = ", ".join(f"{name}: {write(value)}" for name, value in each["paginator"].items())
-        print(f"paginator: {{{fields}}}")
+        print(f"paginator: {write_inline(each['paginator'])}")
         for reason in each["evidence"]:
             print(f"    {reason}")
     if shown["estimate"]:

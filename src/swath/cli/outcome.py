@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from swath.cli.display import Display
 from swath.cli.failures import BY_STATUS, FAILED
 from swath.cli.jobs import Job, Place
-from swath.cli.screen import print_json, say
+from swath.cli.screen import print_json, say, write_inline
 from swath.flow.formula.writing import describe_fields
 from swath.operations import executions, workflows
 from swath.operations.context import Context, User
@@ -62,9 +62,8 @@ async def _tell_of_pages(context: Context, user: User, view: View) -> None:
     """Say so where answers speak of further pages and nothing says how these follow."""
     found = await find_paging(context, user, view["id"])
     if found is not None:
-        fields = ", ".join(f"{name}: {value}" for name, value in describe_fields(found).items())
         say("The answers speak of further pages, which were not asked for. Add to the workflow:")
-        say(f"    paginator: {{{fields}}}")
+        say(f"    paginator: {write_inline(describe_fields(found))}")
 
 
 async def conclude(context: Context, place: Place, outcomes: Sequence[Outcome]) -> int:

@@ -1,6 +1,7 @@
 """What commands print: tables and sentences for people, JSON for programs."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -13,6 +14,9 @@ Json = Any
 WIDEST = 30
 #: The width of a table that nobody looks at: whoever reads it line by line finds a row on each.
 UNBOUNDED = 1_000_000
+
+#: A text that YAML reads as such without quotes, also between braces.
+_PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
 def say(text: str) -> None:
@@ -73,6 +77,16 @@ def write(value: Json) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def write_inline(fields: Mapping[str, Json]) -> str:
+    """Return fields as one line of YAML, to be pasted into a formula."""
+    return f"{{{', '.join(f'{name}: {_inline(value)}' for name, value in fields.items())}}}"
+
+
+def _inline(value: Json) -> str:
+    is_plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value not in ("true", "false", "null")
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def write_size(size: float) -> str:

@@ -102,6 +102,16 @@ def test_the_primary_is_the_shallowest_array_with_the_most_rows() -> None:
     assert order_tables(tables) == [many, root, few, deep]
 
 
+def test_what_stands_beside_the_records_is_the_primary_only_alone() -> None:
+    """A long list of links or facets is not what was asked for."""
+    links, facets, items = table("links", 1, 9), table("searchFacets", 1, 99), table("items", 1, 2)
+    assert choose_primary([links, facets, items]) is items
+    assert choose_primary([links]) is links
+    inner = Table(("links", "hints"), "links.hints", 1, 50, 50)
+    assert choose_primary([inner, items]) is items
+    assert choose_primary([items, links], "links") is links
+
+
 def test_a_primary_without_rows_is_an_empty_table() -> None:
     """Whoever takes the first file for it does not get another's rows."""
     root = table("response", 0, 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Literal
 
+from swath.flow.beside import is_beside
 from swath.flow.definition import Json
 from swath.flow.rows.fragments import Kinds, Part
 from swath.flow.rows.names import CollectionPath, ColumnPath, relative_name, write_path
@@ -177,13 +178,14 @@ def order_tables(tables: Sequence[Table], primary: str | None = None) -> list[Ta
 def choose_primary(tables: Sequence[Table], primary: str | None = None) -> Table | None:
     """Return the table that is listed first: the one named, else the shallowest array with the most rows.
 
-    The root, where there is no array; None, where there is no table at all.
+    One that sounds like links or facets comes after those that do not. The root, where there is no array;
+    None, where there is no table at all.
     """
     named = next((table for table in tables if primary is not None and table.name == primary), None)
     arrays = [table for table in tables if table.elements]
     if named is not None or not arrays:
         return named or next(iter(tables), None)
-    return min(arrays, key=lambda table: (table.depth, -table.elements))
+    return min(arrays, key=lambda table: (any(map(is_beside, table.path)), table.depth, -table.elements))
 
 
 def plain_name(name: str, longest: int = 100) -> str:

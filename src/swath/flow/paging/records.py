@@ -1,13 +1,13 @@
 """What is read from a page: its rows, a digest of them, totals, flags and sizes."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 from pyreqwest.http import Url
 
+from swath.flow.beside import is_beside
 from swath.flow.definition import Json
 from swath.flow.paths import compile_path
 from swath.flow.request.encoding import dump
@@ -21,16 +21,11 @@ _SIZE_NAMES: Final = frozenset(
     max_results maxresults results_per_page""".split()  # noqa: SIM905
 )
 
-#: Words in the names of arrays that stand beside the records, and names that records have, even if none came.
-_BESIDE: Final = frozenset(
-    """link facet aggregation agg error warning notice column field schema included breadcrumb suggested
-    suggestion filter meta metadata debug header pagination paging""".split()  # noqa: SIM905
-)
+#: Names that records have, even if none came.
 _RECORD_NAMES: Final = frozenset(
     """items results rows records entries data edges nodes hits values value objects elements content
     documents docs list""".split()  # noqa: SIM905
 )
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 path_of = lru_cache(maxsize=512)(compile_path)
 
@@ -75,12 +70,8 @@ def count_records(body: Json) -> int:
 
 def _likelihood(keys: tuple[str, ...], rows: list[Json]) -> int:
     if holds_records(rows):
-        return 1 if any(_is_beside(key) for key in keys) else 3
+        return 1 if any(is_beside(key) for key in keys) else 3
     return 2 if keys and keys[-1].lower() in _RECORD_NAMES else 0
-
-
-def _is_beside(key: str) -> bool:
-    return not _BESIDE.isdisjoint(word.lower().removesuffix("s") for word in _WORD.findall(key))
 
 
 def holds_records(rows: list[Json]) -> bool:

@@ -106,9 +106,12 @@ def test_what_keeps_it_from_starting_is_said_in_a_sentence(
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_work_over(
-    tmp_path: Path, upstream: Upstream, database_url: str
+    tmp_path: Path, upstream: Upstream, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """SIGTERM loses nothing: what was fetched is recorded, the rest goes on elsewhere at once."""
+    """SIGTERM loses nothing: what was fetched is recorded, the rest goes on elsewhere at once.
+
+    To those who read the log it is no trouble.
+    """
     expected = run_undisturbed(tmp_path / "calm", upstream)
     with Fleet(tmp_path / "fleet", database_url) as fleet:
         execution_id = fleet.server.trigger(define_posts(fleet.server, upstream.url, USERS)["workflow"])
@@ -118,6 +121,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_work_over(
         assert fleet.server.download(execution) == expected
         in_flight = 16
         assert count_repeats(upstream) <= in_flight
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_C3_a_frozen_worker_that_wakes_up_changes_nothing(

@@ -12,6 +12,7 @@ from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.demo.proxies import ForwardProxy, Plan
+from swath.engine.worker import REOPENED
 from swath.errors import Conflict, InvalidInput
 from swath.flow.definition import (
     Endpoint,
@@ -101,6 +102,18 @@ async def test_C4_cancel_keeps_what_was_fetched(house: House, upstream: Scripted
     cut = {line["inputs"]["user"] for line in ended.failures}
     assert set(per_user(ended.files)) <= complete | cut
     assert {line["error_code"] for line in ended.failures} <= {"cancelled"}
+
+
+async def test_C1_what_has_yet_to_be_fetched_is_not_combined(house: House, upstream: Scripted) -> None:
+    """As when pages were found lost at the end, and the process died before it took note of that."""
+    pages = Pages(upstream, 1)
+    pages.hold_after = 30
+    execution_id = await house.begin(*paged(upstream), inputs={"user": ITEMS})
+    await arrived(upstream, 30)
+    assert await house.context.engine._worker.combine(execution_id, 0) == REOPENED
+    assert (await house.show(execution_id))["status"] == "running"
+    pages.hold_after = None
+    assert len((await house.end(execution_id)).rows()) == 2 * len(ITEMS)
 
 
 @pytest.mark.parametrize("moments", [(5,), (20, 60), (1, 2, 3)])

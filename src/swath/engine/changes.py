@@ -6,7 +6,8 @@ lost makes things later, never wrong.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from swath.errors import Unavailable
 from swath.store.database import Database
@@ -23,7 +24,9 @@ class Changes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._events: dict[str, asyncio.Event] = {}
-        self._telling: set[asyncio.Task[None]] = set()
+        #: What is told, and looked at, while nobody waits for it.
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def of(self, execution_id: str) -> asyncio.Event:
         """Return what is set when the execution changes, until `forget`."""
@@ -41,13 +44,27 @@ class Changes:
         """Wake whoever waits in any process."""
         self.note(execution_id)
         if self._database.shared:
-            task = asyncio.ensure_future(self._announce(execution_id))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self.soon(partial(self._database.announce, execution_id))
 
-    async def _announce(self, execution_id: str) -> None:
-        with contextlib.suppress(Unavailable):  # the others look by themselves before long
-            await self._database.announce(execution_id)
+    def soon(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something of which nobody needs to know when it is done, nor whether it could be done."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(Unavailable):  # the others look by themselves before long
+                await work()
+
+        if self._over:
+            return
+        task = asyncio.ensure_future(quietly())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def close(self) -> None:
+        """End what is under way, before the database closes under it; nothing more is told."""
+        self._over = True
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def listen(self, heard: Callable[[str], None]) -> None:
         """Call `heard` with all that other processes tell, until cancelled."""

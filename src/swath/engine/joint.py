@@ -1,15 +1,12 @@
 """The pace of scopes that all workers of a database keep together."""
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from swath.engine.changes import Changes
 from swath.engine.outages import Outages
-from swath.errors import Unavailable
 from swath.store import scopes
 from swath.store.database import Database
 
@@ -30,7 +27,6 @@ class JointPace:
         self._database = database
         self._outlast = outages.outlast
         self._changes = changes
-        self._telling: set[asyncio.Task[None]] = set()
 
     async def reserve(self, key: str, interval: float, count: int) -> float:
         """Take the next slots of a scope; return the seconds until the first of them is due."""
@@ -38,11 +34,11 @@ class JointPace:
 
     def hold(self, key: str, seconds: float, refused: bool) -> None:
         """Hold a scope for some seconds in every process, and have each go slower after a refusal."""
-        self._soon(self._hold(Held(held=key, seconds=seconds, refused=refused)))
+        self._changes.soon(partial(self._hold, Held(held=key, seconds=seconds, refused=refused)))
 
     def restart(self, key: str) -> None:
         """Have a scope's next slot due now."""
-        self._soon(self._database.act(scopes.restart, key))
+        self._changes.soon(partial(self._database.act, scopes.restart, key))
 
     async def find_held(self) -> dict[str, float]:
         """Return the scopes that are held, and for how many seconds: for a worker that heard of none."""
@@ -52,15 +48,6 @@ class JointPace:
     async def _hold(self, told: Held) -> None:
         self._changes.tell(msgspec.json.encode(told).decode())
         await self._outlast(lambda: self._database.act(scopes.hold, told.held, told.seconds))
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        async def quietly() -> None:
-            with contextlib.suppress(Unavailable):
-                await work
-
-        task = asyncio.ensure_future(quietly())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
 
 
 def heed(text: str, pause: Callable[[str, float], None], strain: Callable[[str], None]) -> bool:

@@ -217,7 +217,7 @@ class LiveExecution:
                 await self.checkpoints.confirm()
 
     def look_soon(self) -> None:
-        self._looking = asyncio.ensure_future(self.look())
+        self.worker.changes.soon(self.look)
 
     async def fail(self, reason: str) -> None:
         """End the whole execution for a reason of its own."""

@@ -26,7 +26,7 @@ from swath.engine.pacing import Pacer
 from swath.engine.runner import run_shard
 from swath.engine.scopes import Tempos, name_tempo
 from swath.engine.times import Clock, now_ms
-from swath.errors import FetchFault, SwathError, Torn, Unavailable
+from swath.errors import SwathError, Torn, Unavailable
 from swath.flow.execution import TERMINAL, USUAL, Status, rank
 from swath.flow.plan import SMALLEST_SHARD, choose_shard_size, count_shards, shard_bounds
 from swath.settings import Settings
@@ -227,11 +227,13 @@ class Worker:
     async def combine(self, execution_id: str, revision: int) -> int:
         """Make a revision's files; the first ends the execution. Returns how many files there are.
 
-        Where that was done before the process died, the execution may have been removed since.
+        Where that was done before the process died, the execution may have been removed since. And where
+        pages were found lost then, they have yet to be fetched.
         """
-        await self._pause_while_draining()
         if await self.database.read(executions.find, execution_id) is None:
             return 0
+        if not revision and await self.database.read(_goes_on, execution_id):
+            return REOPENED
         if revision:
             return await self.combiner.combine_again(execution_id, revision)
         patient = partial(self.outages.outlast, whose=execution_id)
@@ -277,13 +279,8 @@ class Worker:
     # --- a delivery
 
     async def deliver(self, delivery_id: str) -> None:
-        """Tell a webhook, once; never ends while the process does, so that it is told again after that."""
-        await self._pause_while_draining()
-        try:
-            await self.courier.deliver(delivery_id)
-        except FetchFault:
-            await self._pause_while_draining()
-            raise
+        """Tell a webhook, once."""
+        await self.courier.deliver(delivery_id)
 
     # --- a shard
 
@@ -292,7 +289,6 @@ class Worker:
 
         One that was withdrawn may come here when its execution has ended and was removed.
         """
-        await self._pause_while_draining()
         if (live := await self._enter(execution_id)) is None:
             return 0
         try:
@@ -305,8 +301,6 @@ class Worker:
             except Torn as torn:
                 await self._reopen(execution_id, torn)
         self.changes.tell(execution_id)
-        if not done:
-            await self._pause_while_draining()
         return ended
 
     async def drop_shard(self, execution_id: str, number: int, reason: str) -> None:
@@ -376,18 +370,27 @@ class Worker:
         await self._idle.wait()
         await self.combiner.close()
         await self.fetcher.close()
+        await self.changes.close()
 
-    async def _pause_while_draining(self) -> None:
+    async def pause_while_draining(self) -> None:
         """Never return while the process is ending: the step then counts as unfinished, and is repeated."""
         if self.draining:
             await asyncio.Event().wait()
 
     async def _wait(self, change: asyncio.Event) -> None:
-        await self._pause_while_draining()
+        await self.pause_while_draining()
         try:
             await asyncio.wait_for(change.wait(), LOOK_AGAIN)
         except TimeoutError:
             return
+
+
+def _goes_on(connection: Connection, execution_id: str) -> bool:
+    """Tell whether an execution still has shards to be worked on."""
+    row, counts = _look(connection, execution_id)
+    if row.status != Status.RUNNING or row.truncated:
+        return False
+    return counts.get("done", 0) < count_shards(row.items_total, row.shard_size)
 
 
 def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:

@@ -89,12 +89,20 @@ async def deliver(delivery_id: str, attempt: int) -> int:
 
 
 async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
-    """Make a repeatable call. What it fails with is logged here: later it is only known that it failed."""
+    """Make a repeatable call. What it fails with is logged here: later it is only known that it failed.
+
+    None begins and none ends while the process is ending: nobody would take note of it any more.
+    """
+    worker = _here()
+    await worker.pause_while_draining()
     try:
-        return await _here().outages.outlast(call, whose)
+        done = await worker.outages.outlast(call, whose)
     except Exception:
+        await worker.pause_while_draining()
         log.exception("step_failed", execution=whose)
         raise
+    await worker.pause_while_draining()
+    return done
 
 
 #: A step that fails is tried again with growing waits: a disk may be full for a while.

@@ -170,14 +170,18 @@ def test_integers_without_end_are_texts() -> None:
 
 def test_a_workbook_runs_nothing_and_loses_no_digit() -> None:
     """Formulas are texts, long numbers too; the bytes are the same each time."""
-    body = b'{"rows": [{"a": "=1+1", "b": 12345678901234567890, "c": 1.5, "d": true, "e": null, "f": "007"}]}'
+    body = (
+        b'{"rows": [{"a": "=1+1", "b": 12345678901234567890, "c": 1.5, "d": true, "e": null, "f": "007",'
+        b' "g": 5e-324, "h": 0.0}]}'
+    )
     file = write([body], combine_xlsx, "xlsx")["rows"]
     assert file == write([body], combine_xlsx, "xlsx")["rows"]
     (sheet,) = openpyxl.load_workbook(io.BytesIO(file)).worksheets
     header, row = sheet.iter_rows()
     assert [cell.value for cell in header][:2] == ["rows.a", "rows.b"]
-    assert [cell.value for cell in row] == ["=1+1", "12345678901234567890", 1.5, True, None, "007", "=x"]
-    assert [row[0].data_type, row[6].data_type] == ["s", "s"]
+    values = ["=1+1", "12345678901234567890", 1.5, True, None, "007", "5e-324", 0, "=x"]
+    assert [cell.value for cell in row] == values
+    assert [row[0].data_type, row[8].data_type] == ["s", "s"]
 
 
 def test_a_workbook_splits_at_its_limits() -> None:

@@ -21,6 +21,8 @@ MOST_COLUMNS = 16_384
 #: Characters of a cell, as Excel counts them; what is longer is cut, for Excel would refuse the file.
 MOST_CHARACTERS = 32_767
 _DIGITS = 15
+#: What is nearer to 0 Excel takes for 0.
+_SMALLEST = 2.2250738585072014e-308
 
 
 def combine_xlsx(
@@ -77,6 +79,6 @@ def _is_short(value: Json) -> bool:
     """Tell whether Excel keeps a number as it is."""
     if isinstance(value, int):
         return len(str(abs(value))) <= _DIGITS
-    if not isinstance(value, Number):
+    if not isinstance(value, Number) or 0 < abs(float(value)) < _SMALLEST:
         return False
     return sum(map(str.isdigit, value)) <= _DIGITS and is_exact(value)

@@ -33,6 +33,7 @@ def read(body: bytes, kind: str = "", answer_format: AnswerFormat = "auto", list
         (b'"a\nb",c\n1,2\n', TABLE, [{"a\nb": "1", "c": "2"}]),
         (b'"a;b;c",d\n1,2\n', TABLE, [{"a;b;c": "1", "d": "2"}]),
         (b'\n \n"id"\n1;2\n', TABLE, [{"id": "1;2"}]),
+        (b'""\n1\n', TABLE, [{"": "1"}]),
         (b"id,id,id_2\n1,2,3\n", TABLE, [{"id": "1", "id_2": "2", "id_2_2": "3"}]),
         (b"id\n" + b"x" * 200_000 + b"\n", TABLE, [{"id": "x" * 200_000}]),
         (b"id\n", TABLE, []),

@@ -72,7 +72,7 @@ def _find_delimiter(text: str) -> str:
 
 def _read_rows(rows: Iterator[list[str]]) -> Iterator[Json]:
     try:
-        first = next((row for row in rows if len(row) > 1 or "".join(row).strip()), [])
+        first = next((row for row in rows if row and not (len(row) == 1 and row[0].isspace())), [])
         names = name_all(first, set())
         for number, row in enumerate(rows, start=2):
             if len(row) > len(names):

@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import tracemalloc
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+import duckdb
 import openpyxl
 import pytest
 from arro3.io import read_parquet
@@ -150,6 +154,38 @@ def test_types_lose_nothing(values: str, expected: list[Any]) -> None:
     file = write([f'{{"rows": [{rows}]}}'.encode()], combine_parquet, "parquet")["rows"]
     found = [row[0] for row in read_cells(file)[1]]
     assert (found, [type(value) for value in found]) == (expected, [type(value) for value in expected])
+
+
+def test_row_groups_of_long_rows_are_short(tmp_path: Path) -> None:
+    """As many rows as memory bears of the longest, whatever the shards."""
+    pages = [
+        json.dumps({"rows": [{"a": "x" * (100 if page == 3 else 1)}] * 50}).encode() for page in range(6)
+    ]
+    files = [
+        write(pages, combine_parquet, "parquet", shard, group_bytes=4_000)["rows"] for shard in (1, 2, 6)
+    ]
+    assert files[0] == files[1] == files[2]
+    place = tmp_path / "rows.parquet"
+    place.write_bytes(files[0])
+    groups = duckdb.sql(f"SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata('{place}')")
+    assert [rows for _, rows in sorted(groups.fetchall())] == [20] * 15
+    assert len(read_cells(files[0])[1]) == 300
+
+
+@pytest.mark.parametrize("combine", [combine_parquet, partial(combine_csv, typed=True)])
+def test_long_rows_are_written_a_few_at_a_time(combine: Any) -> None:
+    """Forty megabytes of texts take no more memory than some of them do."""
+    ((part, read),) = extract([{"rows": [{"a": "x" * 100_000}] * 20}] * 20, "jsonl")
+    (table,) = tables_of([(part, read)])
+    held = read(0, 1 << 30)
+    tracemalloc.start()
+    try:
+        with TemporaryFile() as file:
+            assert combine(table, [(part, lambda at, size: held[at : at + size])], file).rows == 400
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 25_000_000
 
 
 def test_names_that_parquet_cannot_hold_are_mended() -> None:

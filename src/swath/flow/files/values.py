@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,6 +12,8 @@ from swath.flow.files.lines import Cell, collect, find_more, locate
 from swath.flow.files.output import Source
 from swath.flow.table import Table
 
+#: About so many bytes of rows are worked on at a time.
+BATCH_BYTES = 4 * 1024 * 1024
 #: Integers up to here are whole as doubles, too.
 WHOLE = 2**53
 
@@ -65,10 +66,23 @@ def _write_number(number: Number) -> msgspec.Raw:
     return msgspec.Raw(str(number))
 
 
-def batches(rows: Iterator[list[Json]], size: int) -> Iterator[list[list[Json]]]:
-    """Yield so many rows at a time: what is written does not show how they came."""
-    while batch := list(islice(rows, size)):
+def batches(rows: Iterable[list[Json]], size: int) -> Iterator[list[list[Json]]]:
+    """Yield so many rows at a time, fewer of long ones: what is written does not show how they came."""
+    batch: list[list[Json]] = []
+    room = BATCH_BYTES
+    for row in rows:
+        batch.append(row)
+        room -= weigh(row)
+        if len(batch) == size or room < 0:
+            yield batch
+            batch, room = [], BATCH_BYTES
+    if batch:
         yield batch
+
+
+def weigh(row: list[Json]) -> int:
+    """Return about how many bytes a row's values take."""
+    return 8 * len(row) + sum([len(value) for value in row if isinstance(value, str)])
 
 
 def kind_of(value: Json) -> str:

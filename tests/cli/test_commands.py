@@ -215,6 +215,8 @@ def test_a_document_is_fetched_where_it_is(swath: Swath, upstream: Scripted) -> 
     for place, told in (("/absent", "answered 404"), ("/page", "answered a web page")):
         ran = swath("import", "openapi", upstream.url + place)
         assert (ran.returncode, told in ran.stderr) == (2, True), ran.stderr
+    ran = swath("import", "curl", f"{upstream.url}/never-asked?page=1")
+    assert yaml.safe_load(ran.stdout)["endpoints"]["Never asked"]["query"] == {"page": "1"}
     ran = swath("import", "openapi", "http://127.0.0.1:9/openapi.json")
     assert (ran.returncode, "cannot be fetched" in ran.stderr) == (2, True), ran.stderr
 

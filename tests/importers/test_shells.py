@@ -287,9 +287,76 @@ def test_parameters_of_powershell_that_are_not_carried_are_listed() -> None:
         assert part in notes
 
 
+FETCH = """fetch("https://api.example.com/v1/items?page=1", {
+  "headers": {
+    "accept": "application/json",
+    "authorization": "Bearer abc123def456",
+    "content-type": "application/json"
+  },
+  "referrer": "https://www.example.com/",
+  "body": "{\\"q\\":\\"caf\u00e9 {{x}}\\"}",
+  "method": "POST",
+  "mode": "cors",
+  "credentials": "include"
+});"""
+#: What is no command, and what it is in bash.
+OTHERWISE = {
+    "fetch": (
+        FETCH,
+        """curl 'https://api.example.com/v1/items?page=1' -H 'accept: application/json' -H 'authorization: Bearer abc123def456' -H 'content-type: application/json' -e https://www.example.com/ -d '{"q":"caf\u00e9 {{x}}"}'""",
+    ),
+    "fetch of Firefox": (
+        'await fetch("https://api.example.com/x", {\n    "credentials": "omit",\n    "headers": {\n        "Accept": "*/*"\n    },\n    "method": "GET",\n    "mode": "cors"\n});',
+        "curl https://api.example.com/x",
+    ),
+    "several": (
+        'fetch("https://api.example.com/a", {"body": null}); ;\nfetch("https://api.example.com/b")',
+        "curl https://api.example.com/a https://api.example.com/b",
+    ),
+    "an address": (
+        "https://api.example.com/x?a=1&b[]={2}\n",
+        "curl -g 'https://api.example.com/x?a=1&b[]={2}'",
+    ),
+    "an address in quotes": ('"https://api.example.com/x"', "curl https://api.example.com/x"),
+    "Markdown": (
+        "```bash\ncurl https://api.example.com/x \\\n  -H 'A: b'\n```\n",
+        "curl https://api.example.com/x -H 'A: b'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+async def test_what_is_no_command_means_the_same(name: str, upstream: Scripted, folder: Path) -> None:
+    """What else a browser copies, and what a page of documentation has around a command."""
+    written, in_bash = OTHERWISE[name]
+    imported = read_curl(local(written, upstream))
+    check_formula(imported)
+    sent, expected = await send(imported, upstream), run_shell(in_bash, upstream, folder)
+    assert [plain(each) for each in sent] == [plain(each) for each in expected]
+    assert not any("Not a curl command" in note for note in imported.notes)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "curl https://api.example.com/users/<user-id>/x -H 'Authorization: Bearer <token>'",
+        "curl 'https://api.example.com/users/<user id>/x' -H 'Authorization: Bearer YOUR_API_TOKEN'",
+        "curl \"https://api.example.com/users/<user_id>/x\" -H 'Authorization: Bearer {token}'",
+    ],
+)
+async def test_what_stands_for_something_of_one_s_own_is_a_variable(command: str, upstream: Scripted) -> None:
+    """As documentation writes it: nothing of it is sent, and no such secret is kept."""
+    imported = read_curl(local(command, upstream))
+    check_formula(imported)
+    assert imported.secrets == {}
+    (sent,) = await send(imported, upstream, {"user_id": "7", "token": "abc123def456"})
+    assert (sent.url, sent.headers) == (f"{upstream.url}/users/7/x", {"authorization": "Bearer abc123def456"})
+
+
 @pytest.mark.parametrize(
     ("command", "note"),
     [
+        (FETCH, "copy as cURL"),
         ("curl --digest -u a:secret99 https://api.example.com/x", "the login of -u is left out"),
         ("curl --anyauth -u a:secret99 https://api.example.com/x", "sends -u as Basic"),
         ("curl --aws-sigv4 aws:amz -u a:secret99 https://api.example.com/x", "does not sign"),
@@ -311,6 +378,8 @@ def test_what_differs_is_told(command: str, note: str) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("curl \u2013X POST https://api.example.com/s", "dashes are typographic"),
+        ("fetch('https://api.example.com/s', {method: 'POST'})", "Copy it as cURL instead"),
         ("curl \u201chttps://api.example.com/s\u201d", "quotes are typographic"),
         ("curl --request=POST https://api.example.com/s", "Write --request POST"),
         ("curl -K settings.txt", "options in that file"),

@@ -49,8 +49,7 @@ def import_source(
 
     if kind not in KINDS:
         raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
-    fetched = source.startswith(("http://", "https://"))
-    text, found_at = _fetch(source) if fetched else (read_text(Path(source)), "")
+    text, found_at = _obtain(kind, source)
     imported = read(kind, text, base_url, found_at)
     if only:
         imported = choose(imported, only)
@@ -68,6 +67,16 @@ def import_source(
     elif imported.secrets:
         names = ", ".join(imported.secrets)
         say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")
+
+
+def _obtain(kind: str, source: str) -> tuple[str, str]:
+    """Return the text of a source, and the address that it came from, if any. Raises Wrong.
+
+    The address of a request is no place to find one.
+    """
+    if not source.startswith(("http://", "https://")):
+        return read_text(Path(source)), ""
+    return (source, "") if kind == "curl" else _fetch(source)
 
 
 def _fetch(url: str) -> tuple[str, str]:

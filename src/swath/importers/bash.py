@@ -26,6 +26,8 @@ _HEREDOC: Final = re.compile(r"<<(-?)\s*(?:'(\w+)'|\"(\w+)\"|\\(\w+)|(\w+))")
 _CAT: Final = re.compile(
     r"\$\(\s*cat\s*(<<-?\s*(['\"\\]?)(\w+)['\"]?)[ \t]*\n(.*?)^\t*\3\s*\)", re.DOTALL | re.MULTILINE
 )
+#: `users/<user_id>/posts`, as documentation has it: inside of a word nobody redirects twice.
+_PLACEHOLDER: Final = re.compile(r"<[A-Za-z][\w-]*>")
 _REDIRECT: Final = re.compile(r"(<<<|[<>]+[&|]?)\s*")
 _LOOP: Final = re.compile(r"(?:do )*(?:for|while read(?: -r)?) ([A-Za-z_]\w*)")
 _SEQUENCE: Final = re.compile(r"\s*seq\s+(\d+)(?:\s+(\d+))?(?:\s+(\d+))?\s*")
@@ -182,6 +184,8 @@ class Bash(Reader):
             self.at += 1
         elif char == "|":
             self._pipe()
+        elif self.word is not None and (placeholder := _PLACEHOLDER.match(self.text, self.at)):
+            self.add(placeholder[0], len(placeholder[0]))
         elif heredoc and not self.text.startswith("<<<", self.at):
             self.end_word()
             self.heredoc = heredoc

@@ -9,6 +9,7 @@ from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.importers.addresses import name_of
 from swath.importers.cmdlets import find_requests
+from swath.importers.fetches import CALL, find_fetches
 from swath.importers.hints import hints
 from swath.importers.holes import hole
 from swath.importers.imported import Draft, Imported
@@ -28,7 +29,12 @@ _IS_CMDLET: Final = re.compile(
     re.IGNORECASE,
 )
 
+_WORD: Final = re.compile(r"\bcurl(?:\.exe)?\s", re.IGNORECASE)
+#: What documentation in Markdown puts around a command.
+_FENCE: Final = re.compile(r"^\s*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
+_BARE: Final = re.compile(r"\s*[\"'<]?(https?://[^\s\"'<>]+)[\"'>]?\s*", re.IGNORECASE)
 _TYPOGRAPHIC: Final = "\u2018\u2019\u201c\u201d\u201e"
+_DASHES: Final = "\u2013\u2014\u2212"
 
 #: A request, what its workflow is given, and lists that its URL or a loop around it names.
 Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
@@ -37,11 +43,13 @@ Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
 def read_curl(text: str) -> Imported:
     """Return the formula of one or several commands: an endpoint and a workflow for each URL.
 
-    Takes the quoting of bash, cmd and PowerShell, and PowerShell's own `Invoke-WebRequest`. Raises
-    InvalidInput where there is no command, or one cannot be read.
+    Takes the quoting of bash, cmd and PowerShell, PowerShell's own `Invoke-WebRequest`, `fetch` as browsers
+    copy it, and a bare URL. Raises InvalidInput where there is no command, or one cannot be read.
     """
     draft = Draft()
-    text = _PROMPT.sub("", text)
+    text = _PROMPT.sub("", _FENCE.sub("", text))
+    if bare := _BARE.fullmatch(text):
+        text = f"curl -g '{bare[1]}'"
     for sent, settings, lists in _find(text, draft):
         _keep(sent, settings, lists, draft)
     if not draft.endpoints:
@@ -54,6 +62,9 @@ def read_curl(text: str) -> Imported:
 def _find(text: str, draft: Draft) -> Iterator[Found]:
     if _IS_CMDLET.search(text):
         yield from find_requests(text, draft)
+        return
+    if CALL.search(text) and not _WORD.search(text):
+        yield from find_fetches(text, draft)
         return
     loops = Loops(draft)
     for command in filter(None, map(loops.enter, read_commands(text))):
@@ -76,6 +87,8 @@ def _read(command: Command, draft: Draft) -> Iterator[Found]:
             raise InvalidInput("command", why)
         if any(url[0] in _TYPOGRAPHIC for url in options.urls if url):
             raise InvalidInput("command", "The quotes are typographic ones. Write ' or \" in their place.")
+        if any(url[0] in _DASHES for url in options.urls if url):
+            raise InvalidInput("command", "The dashes are typographic ones. Write - in their place.")
         add_proxy(options, draft)
         for sent, lists in build_requests(options, command, draft):
             yield replace(sent, variables=_defaults(command, sent)), build_settings(options), lists

@@ -20,6 +20,10 @@ Section = dict[str, dict[str, Json]]
 
 #: Shorter secrets are ordinary words, too.
 _LONG_ENOUGH: Final = 8
+#: What documentation writes in a secret's place.
+_PLACEHOLDER: Final = re.compile(
+    r"<[^<>]+>|\{[^{}]+\}|\[[^\[\]]+\]|\$\{?[A-Z_]+\}?|YOUR[_-]?[A-Z_-]+|your[_-][a-z_-]+|[xX]{3,}|\*{3,}|\.{3}|…"
+)
 #: The parts of an endpoint whose texts are templates.
 _WRITTEN: Final = ("headers", "body", "query")
 
@@ -56,7 +60,12 @@ class Draft:
         self.notes += [each for each in dict.fromkeys(sentences) if each not in self.notes]
 
     def hide(self, name: str, value: str) -> str:
-        """Keep a secret and return the variable that stands for it; the same value is kept once."""
+        """Keep a secret and return the variable that stands for it; the same value is kept once.
+
+        What only says that a value is to stand there, `<token>` or `YOUR_API_KEY`, is none.
+        """
+        if _PLACEHOLDER.fullmatch(value.strip(" :")):
+            return name
         for known, kept in self.secrets.items():
             if kept == value and (known == name or len(value) >= 8):
                 return known

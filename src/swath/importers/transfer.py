@@ -21,6 +21,8 @@ _TYPES: Final = {
     "txt": "text/plain", "htm": "text/html", "html": "text/html", "pdf": "application/pdf",
     "xml": "application/xml",
 }  # fmt: skip
+#: What documentation writes where something of one's own is to stand: no URL has such brackets.
+_PLACEHOLDER: Final = re.compile(r"<([A-Za-z][\w. -]*)>")
 _CONTENT: Final = re.compile(r"""[@<]?"(?:[^"\\]|\\.)*"|[^;]*""")
 #: A type goes on over its own parameters, such as a charset.
 _SETTING: Final = re.compile(
@@ -35,6 +37,9 @@ def build_requests(
     uploads = options.given.get("upload-file", [])
     draft.note(*options.notes)
     for n, url in enumerate(options.urls):
+        for name in _PLACEHOLDER.findall(url):
+            draft.note(f"<{name}> in the URL is taken for the variable {identifier(name)}.")
+        url = _PLACEHOLDER.sub(lambda found: hole(identifier(found[1])), url)
         found = Spread(url, {}, ()) if options.has("globoff") else spread(url)
         for name in found.named:
             draft.note(f"{{{name}}} in the URL is taken for the variable {name}.")

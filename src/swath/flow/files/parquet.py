@@ -5,6 +5,7 @@ file's cells would have. Row groups are equally many rows, as many as memory bea
 bytes are those of the rows.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -55,10 +56,10 @@ def combine_parquet(
     return measure(out, table.rows)
 
 
-def _survey(table: Table, sources: list[Source]) -> tuple[list[str], list[int]]:
+def _survey(table: Table, sources: list[Source]) -> tuple[list[str], "array[int]"]:
     """Return the columns' types, and about how many bytes each stretch of rows takes."""
     kinds: list[set[str]] = [set() for _ in table.header]
-    weights = [0] * -(-table.rows // STRETCH)
+    weights = array("Q", bytes(8 * -(-table.rows // STRETCH)))
     rows = 0
     for batch in batches(iterate_rows(table, sources), 1_000):
         for seen, column in zip(kinds, zip(*batch, strict=True), strict=True):
@@ -69,7 +70,7 @@ def _survey(table: Table, sources: list[Source]) -> tuple[list[str], list[int]]:
     return [unite_kinds(seen) for seen in kinds], weights
 
 
-def _choose_group(weights: list[int], most: int) -> int:
+def _choose_group(weights: "array[int]", most: int) -> int:
     """Return how many rows a group has, so that the largest is not too large."""
     rows = GROUP_ROWS
     while rows > STRETCH:

@@ -278,6 +278,18 @@ async def test_a_column_that_is_not_there_ends_what_follows_and_nothing_else(
     assert any("has no rows of results" in each for each in empty.view["warnings"])
 
 
+async def test_no_rows_of_a_primary_that_is_named_are_no_inputs(house: House, upstream: Scripted) -> None:
+    """Though there is something around the list that has no rows, and the mapping names no collection."""
+    answer(upstream)
+    upstream.on("/people", Play.json({"total": 0, "results": []}))
+    text = CHAIN.replace("endpoint: People}}", "endpoint: People, primary_collection: results}}")
+    named = await apply(house, upstream, text.replace("collection: results, ", ""))
+    ended, (second,) = await follow(house, await begin(house, named["People"]))
+    assert next((each["name"], each["rows"]) for each in ended.view["results"]) == ("results.json", 0)
+    empty = await house.end(second)
+    assert (empty.status, empty.view["counters"]["items"]) == ("succeeded", 0)
+
+
 async def test_rows_stay_until_they_were_read(house: House, upstream: Scripted) -> None:
     """An execution whose rows are still to be taken cannot be removed, one that was read can."""
     answer(upstream)

@@ -289,13 +289,13 @@ def test_D4_a_field_of_every_kind_loses_nothing() -> None:
 
 def test_D5_formulas_are_exact_by_default_and_guarded_on_request() -> None:
     """Data is data, unless spreadsheet_safe is on; numbers are never touched."""
-    page = [{"=a": "=1+1", "b": "+x", "c": "-x", "d": "@x", "e": "\tx", "f": -5, "g": -1.5, "h": "x=1"}]
+    page = [{"=a": "=1+1", "b": "+x", "c": "-x", "d": "@x", "e": "\tx", "f": -5, "g": -1.5, "h": "\0=1"}]
     exact = files_of([page])["response"]
-    assert read_csv(exact)[1] == ["=1+1", "+x", "-x", "@x", "\tx", "-5", "-1.5", "x=1"]
+    assert read_csv(exact)[1] == ["=1+1", "+x", "-x", "@x", "\tx", "-5", "-1.5", "\0=1"]
     sources = extract([page] * 3, spreadsheet_safe=True, inputs=[{"v": "=1"}] * 3)
     rows = read_csv(combine(sources, spreadsheet_safe=True)["response"])
     assert rows[0][0] == "'=a"
-    assert rows[1] == rows[3] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "-1.5", "x=1", "'=1"]
+    assert rows[1] == rows[3] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "-1.5", "'\0=1", "'=1"]
 
 
 @pytest.mark.parametrize("compiled", [True, False])

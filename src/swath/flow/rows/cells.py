@@ -11,7 +11,8 @@ from swath.flow.definition import Json
 from swath.flow.rows.columns import Column
 from swath.flow.rows.fragments import escape_marks, has_marks, quote
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: As OWASP's verification standard has them (ASVS 5, 1.2.10), and the carriage return.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOTHING = {type(None), UnsetType}
 _TEXTS = {str, Number}

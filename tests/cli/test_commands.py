@@ -131,7 +131,7 @@ def test_at_a_terminal_a_row_has_a_line(remote: Swath, folder: Path, server: Ser
     (line,) = [line for line in lines if line.split()[:1] == [execution[:8]]]
     assert NAME in line
     assert "2/2" in line
-    assert re.search(r"^ [0-9a-f-]{36}  ", "\n".join(see(folder, "tokens", "list", **at)), re.MULTILINE)
+    assert re.search(r"^[0-9a-f-]{36}  ", "\n".join(see(folder, "tokens", "list", **at)), re.MULTILINE)
     lines = see(folder, "preview", "posts.yaml", "--items=1", width=30, **at)
     start = lines.index("posts: 2 rows of 3 columns")
     assert max(map(len, lines[start : start + 6])) <= 30

@@ -119,19 +119,20 @@ def status(
 def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
     """List executions; at a terminal by the beginnings of their ids, which commands take as well.
 
-    There the time has neither year nor seconds, so that a row has room on a line.
+    There the time has neither year nor seconds, and pages are not counted, so that a row has room on a line.
     """
-    length, shown = (SHORT, slice(5, 16)) if sys.stdout.isatty() else (None, slice(19))
+    is_seen = sys.stdout.isatty()
+    shown = slice(5, 16) if is_seen else slice(19)
     print_table(
-        ("execution", "workflow", "status", "created", "items", "pages", "rows"),
+        ("execution", "workflow", "status", "created", "items", *(() if is_seen else ("pages",)), "rows"),
         [
             (
-                view["id"][:length],
+                view["id"][: SHORT if is_seen else None],
                 names.get(view["workflow_id"], view["workflow_id"]),
                 view["status"],
                 view["created_at"][shown].replace("T", " "),
                 f"{view['counters']['items_ended']:,}/{view['counters']['items']:,}",
-                view["counters"]["pages"],
+                *(() if is_seen else (view["counters"]["pages"],)),
                 view["counters"]["rows"],
             )
             for view in views

@@ -130,6 +130,8 @@ def show_preview(shown: dict[str, Json]) -> None:
     for table in shown["collections"]:
         print(f"\n{table['name']}: {table['total']:,} rows of {len(table['columns'])} columns")
         print_rows(table["columns"], table["rows"][:5])
+    if shown["collections"]:
+        print()
     for each in shown["paginators"][:3]:
         print(f"paginator: {write_inline(each['paginator'])}")
         for reason in each["evidence"]:

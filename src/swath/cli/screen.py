@@ -39,7 +39,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], empty: s
     from rich.text import Text  # noqa: PLC0415
 
     console = Console() if sys.stdout.isatty() else Console(width=UNBOUNDED)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold"
+    )
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "id")  # to be copied whole
     for row in rows:

@@ -121,8 +121,9 @@ class Repeats:
         if at < len(steps) and not isinstance(steps[at], str):
             places, at = _choose(places, steps[at]), at + 1
         for place in places:
-            inner = list(self._rows(value[place], at))
-            yield from inner or [(value, place, at)]
+            leads_on = at < len(steps) or isinstance(value[place], list)
+            inner = list(self._rows(value[place], at)) if leads_on else ()
+            yield from inner or ((value, place, at),)
 
 
 def _choose(places: range, step: Step) -> range:

@@ -89,6 +89,21 @@ async def test_D2_keys_that_would_collide(house: House, upstream: Scripted) -> N
     ]
 
 
+async def test_D2_the_manifest_of_json_has_the_keys(house: House, upstream: Scripted) -> None:
+    """A row's own key and one around it may be the same; the manifest says which is which."""
+    upstream.on("/keys", Play.json({"id": 7, "rows": [{"id": 1}]}))
+    execution = await house.begin(
+        Endpoint(name="e", url=f"{upstream.url}/keys"), output_aggregation_format="json"
+    )
+    ended = await house.end(execution)
+    rows, root = ended.manifest["collections"]
+    assert [(each["path"], each["key"]) for each in rows["columns"]] == [("rows.id", "id"), ("id", "id_2")]
+    assert [(each["path"], each["key"]) for each in root["columns"]] == [
+        ("id", "id"),
+        ("rows[0].id", "rows[0].id"),
+    ]
+
+
 async def test_D3_five_thousand_dynamic_keys(house: House, upstream: Scripted) -> None:
     """Rows of keys and values, not columns; the switch-over is said, and is a setting."""
     body = json.dumps({"by_id": {str(key): {"name": f"n{key}"} for key in range(5_000)}}).encode()

@@ -173,13 +173,21 @@ def _pair(
     return list(zip(tables, made, strict=True)) if tables else [(None, file) for file in made]
 
 
+def _describe_columns(table: Table, file_format: str) -> list[dict[str, Json]]:
+    """Describe the columns of a file; in JSON they have keys that are no header's names."""
+    described = describe_columns(table, table.columns)
+    if file_format not in ("json", "jsonl"):
+        return described
+    return [{**told, "key": column.key} for told, column in zip(described, table.columns, strict=True)]
+
+
 def _describe(table: Table | None, file: Mapping[str, Any]) -> dict[str, Json]:
     return {
         "collection": file["collection"],
         "file": file["name"],
         "format": file["format"],
         "rows": file["rows"],
-        "columns": describe_columns(table, table.columns) if table else [],
+        "columns": _describe_columns(table, file["format"]) if table else [],
         "bytes": file["bytes"],
         "sha256": file["sha256"],
         "renamed": [{"path": path, "name": name} for path, name in table.renamed] if table else [],

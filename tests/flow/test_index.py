@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.reference_rows import extract
 
-from swath.flow.files.index import Index, IndexWriter
+from swath.flow.files.index import LENGTH, Index, IndexWriter
 from swath.flow.rows.fragments import Part
 
 value = st.integers() | st.lists(st.integers())
@@ -75,3 +76,16 @@ def test_one_table_is_read_without_the_others() -> None:
     sources, _ = index.sources(7, lambda *_: b"")
     assert len(list(sources)) == 100
     assert sum(reads) < len(written) / 5
+
+
+def test_an_index_of_an_earlier_version_can_be_read() -> None:
+    """Executions that ended before still show their rows: what their header does not say is as usual."""
+    written, _, _ = write([{"r": [{"a": 1}]}], "csv")
+    (length,) = LENGTH.unpack(written[-LENGTH.size :])
+    start = len(written) - LENGTH.size - length
+    header = msgspec.msgpack.decode(written[start : -LENGTH.size])
+    del header["guarded"]
+    older = msgspec.msgpack.encode(header)
+    written = written[:start] + older + LENGTH.pack(len(older))
+    index = Index(lambda offset, length: written[offset : offset + length], len(written))
+    assert (index.guarded, [table.name for table in index.tables]) == (False, ["r"])

@@ -242,3 +242,20 @@ def test_a_new_workflow_takes_nothing_from_another(admin: Person, server: Server
     expect(page.get_by_role("alert").filter(has_text="You have another workflow")).to_be_visible()
     names = [each["name"] for each in server.get("/workflows")["objects"]]
     assert (names.count("My workflow"), names.count("Another one")) == (1, 1)
+
+
+def test_of_very_many_variables_the_form_shows_the_first(admin: Person, server: Server) -> None:
+    """A server that draws a thousand would stand still meanwhile; the formula has them all."""
+    names = [f"v{number}" for number in range(120)]
+    query = {name: f"{{{{{name}}}}}" for name in names}
+    variables = {name: {"default": 1} for name in names}
+    body = {"name": "Wide", "url": "http://127.0.0.1:9/", "query": query, "variables": variables}
+    endpoint = server.post("/endpoints", body)
+    made = server.post("/workflows", {"name": "Of many variables", "endpoint_id": endpoint["id"]})
+    page = admin.open(f"/workflows/{made['id']}")
+    expect(page.get_by_text("70 more stand in the formula only.")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Secret")).to_have_count(50)
+    press(page, "Formula")
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    expect(page.locator(".cm-content")).to_contain_text("v119")

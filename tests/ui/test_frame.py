@@ -116,3 +116,15 @@ def test_the_page_takes_nothing_from_elsewhere(server: Server, admin: Person) ->
     answer = requests.get(f"{server.url}/sign-in", timeout=30)
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", admin.page.content())
+
+
+def test_what_nobody_foresaw_is_told_without_its_inside(server: Server, admin: Person) -> None:
+    """A view that cannot be drawn says so in our words, on our page; what failed stands in the log alone."""
+    endpoint = server.post("/endpoints", {"name": "Away", "url": "http://127.0.0.1:9/"})
+    made = server.post("/workflows", {"name": "Away", "endpoint_id": endpoint["id"]})
+    execution_id = server.wait(server.trigger(made["id"]))["id"]
+    (server.folder / "objects" / "results" / execution_id / "0" / "index").write_bytes(b"damaged" * 9)
+    assert admin.page.goto(f"/executions/{execution_id}/rows").status == 500
+    expect(admin.page.get_by_text("Something went wrong on our side")).to_be_visible()
+    expect(admin.page.get_by_role("link", name="See your executions")).to_be_visible()
+    expect(admin.page.get_by_text(re.compile("Error"))).to_have_count(0)

@@ -29,6 +29,8 @@ T = TypeVar("T")
 STATIC = Path(__file__).parent / "static"
 #: Seconds in which a view must be built.
 SLOWEST = 15.0
+#: What is said of what nobody foresaw.
+FAILED = "Something went wrong on our side; it has been logged."
 PLACES = (
     ("Workflows", "/workflows"),
     ("Executions", "/executions"),
@@ -118,6 +120,10 @@ async def _build(build: Callable[..., Awaitable[None]], visit: Visit, found: dic
     except FieldError as error:
         ui.context.client.status_code = error.http_status
         show(nothing("This cannot be shown", "; ".join(message for _, message in error.fields)))
+    except Exception as error:  # what the framework would show of it is for nobody's eyes
+        ui.context.client.status_code = 500
+        log.exception("view_failed", error=type(error).__name__)
+        show(nothing("This cannot be shown", f"{FAILED} ", _way_back()))
 
 
 def say_nowhere(path: str) -> None:
@@ -251,7 +257,7 @@ def _tell(error: Exception) -> None:
     elif not isinstance(error, Left):
         log.error("view_failed", error=type(error).__name__)
         ui.notify(
-            "Something went wrong on our side; it has been logged.",
+            FAILED,
             type="negative",
             close_button="Close",
             timeout=0,

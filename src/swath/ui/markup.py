@@ -12,6 +12,10 @@ _STEPS = ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 30, "d"))
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
+#: What stands in a cell that has nothing to say.
+NONE = "–"
+
+
 def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:
     """Return an element. `class_` is the class, other underscores are hyphens; None and False leave out."""
     parts = "".join(
@@ -117,7 +121,12 @@ def table(
         tag(
             "tr",
             *(
-                tag("td", cell, class_=kind or None, data_label=text)
+                tag(
+                    "td",
+                    cell,
+                    class_=f"{kind} none".strip() if cell == NONE else kind or None,
+                    data_label=text,
+                )
                 for cell, (text, kind) in zip(row, heads, strict=True)
             ),
         )

@@ -1,7 +1,7 @@
 """The variables of a formula, as lines of a form: where each takes its values from."""
 
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from nicegui import ui
@@ -10,11 +10,15 @@ from swath.operations import collections, imports, workflows
 from swath.ui import sources
 from swath.ui.edits import names_used, put
 from swath.ui.frame import Visit, button, show
-from swath.ui.markup import shorten, tag
+from swath.ui.markup import number, shorten, tag
 from swath.ui.sheet import Edit, Sheet
 
 #: Items of a list that the form shows to be changed.
 MOST_LINES = 200
+#: Variables that the form shows, of a formula that has more; collections and workflows that each is offered.
+#: All are told at once, and a server that tells a thousand times a thousand does nothing else meanwhile.
+SHOWN = 50
+OFFERED = 500
 _NOWHERE = "One value"
 _RULES = {sources.RANGE: "A range of numbers", sources.WINDOWS: "Windows of dates"}
 
@@ -41,8 +45,10 @@ class Variables:
 
     async def draw(self) -> None:
         """Make the place for the lines; `fill` draws them."""
-        lists = await self._visit.ask(collections.list_for, limit=1_000, cursor=None)
-        others = await self._visit.ask(workflows.list_for, limit=1_000, cursor=None)
+        lists = await self._visit.ask(collections.list_for, limit=OFFERED, cursor=None)
+        others = await self._visit.ask(workflows.list_for, limit=OFFERED, cursor=None)
+        is_short = lists.next_cursor is None and others.next_cursor is None
+        self._told = "" if is_short else f"The newest {OFFERED} are offered; the formula takes any by name."
         names = sorted({each.name for each in lists.objects})
         self._texts = {f"collection:{each.name}" for each in lists.objects if each.kind == "text"}
         self._offered = {f"collection:{name}": name for name in names} | {
@@ -57,13 +63,18 @@ class Variables:
         self._drawn, names = state, self._names()
         self._place.clear()
         with self._place:
-            for name in names:
+            for name in names[:SHOWN]:
                 self._draw_line(name)
-            if not names:
-                hint = "None. Write {{user_id}} into the URL, the query or a header to have one."
-                show(tag("p", hint, class_="hint"))
+            if told := self._say_rest(len(names)):
+                show(tag("p", told, class_="hint"))
             for spot in self._spots():
                 self._draw_spot(spot)
+
+    def _say_rest(self, count: int) -> str:
+        if not count:
+            return "None. Write {{user_id}} into the URL, the query or a header to have one."
+        rest = count - SHOWN
+        return f"{number(rest)} more stand in the formula only. {self._told}" if rest > 0 else self._told
 
     def _state(self) -> list[Any]:
         workflow = self._sheet.workflow
@@ -80,7 +91,7 @@ class Variables:
 
     def _spots(self) -> list[Any]:
         """Return the values that look like one of many, while they stand in the templates."""
-        return list(imports.find_spots(self._sheet.endpoint))
+        return list(islice(imports.find_spots(self._sheet.endpoint), SHOWN))
 
     def _draw_spot(self, spot: imports.Spot) -> None:
         where = "the URL" if spot.parameter is None else spot.parameter

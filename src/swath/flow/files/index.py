@@ -18,7 +18,7 @@ from swath.flow.rows.fragments import Block, Part
 from swath.flow.rows.names import CollectionPath, ColumnPath
 from swath.flow.table import Table, Union
 
-_LENGTH = struct.Struct("<Q")
+LENGTH = struct.Struct("<Q")
 
 #: Reads a range of the index: offset, length.
 ReadIndex = Callable[[int, int], bytes]
@@ -54,11 +54,12 @@ class _Names(msgspec.Struct, array_like=True):
 
 class _Header(msgspec.Struct):
     typed: bool
-    guarded: bool
     tables: list[Table]
     objects: list[str]
     #: Of each table: where its names are, how long they are, and how long the parts behind them.
     spans: list[tuple[int, int, int]]
+    #: Not said by the indexes of earlier versions.
+    guarded: bool = False
 
 
 class _Section:
@@ -122,8 +123,8 @@ class IndexWriter:
             names, parts = self._sections.get(table.path, _Section()).write()
             spans.append((len(written), len(names), len(parts)))
             written += names + parts
-        header = msgspec.msgpack.encode(_Header(typed, guarded, tables, self.objects, spans))
-        return bytes(written + header + _LENGTH.pack(len(header)))
+        header = msgspec.msgpack.encode(_Header(typed, tables, self.objects, spans, guarded))
+        return bytes(written + header + LENGTH.pack(len(header)))
 
 
 class Index:
@@ -132,8 +133,8 @@ class Index:
     def __init__(self, read: ReadIndex, size: int) -> None:
         self.size = size
         self._read = read
-        (length,) = _LENGTH.unpack(read(size - _LENGTH.size, _LENGTH.size))
-        self._header = msgspec.msgpack.decode(read(size - _LENGTH.size - length, length), type=_Header)
+        (length,) = LENGTH.unpack(read(size - LENGTH.size, LENGTH.size))
+        self._header = msgspec.msgpack.decode(read(size - LENGTH.size - length, length), type=_Header)
         self._sections: dict[int, tuple[_Names, list[_Known]]] = {}
 
     @property

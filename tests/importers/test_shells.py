@@ -110,6 +110,22 @@ async def test_what_a_loop_goes_through_is_a_list(name: str, upstream: Scripted,
     assert [each for (each,) in sent] == run_shell(script, upstream, folder)
 
 
+async def test_commands_that_differ_in_one_value_are_one_with_a_list(
+    upstream: Scripted, folder: Path
+) -> None:
+    """As of several products that somebody looked at; another header makes another request."""
+    script = "\n".join(f"curl https://api.example.com/items/{n}?full=1 -H 'X-A: 1'" for n in (11, 12, 13))
+    imported = read_curl(
+        local(f"{script}\ncurl https://api.example.com/items/14?full=1 -H 'X-A: 2'", upstream)
+    )
+    check_formula(imported)
+    assert imported.formula["collections"] == {"item_id": ["11", "12", "13"]}
+    first, other = imported.formula["endpoints"]
+    sent = [await send(imported, upstream, {"item_id": n}, [first]) for n in (11, 12, 13)]
+    assert [each for (each,) in sent] == run_shell(script, upstream, folder)
+    assert imported.formula["workflows"][other] == {"endpoint": other}
+
+
 @pytest.mark.parametrize(
     "script",
     [

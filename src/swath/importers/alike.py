@@ -1,4 +1,4 @@
-"""Requests of a recording that differ in one value only: one endpoint, and a list of the values."""
+"""Requests that differ in one value only: one endpoint, and a list of the values."""
 
 import json
 from collections import defaultdict
@@ -13,15 +13,19 @@ from swath.importers.imported import Draft
 Member = tuple[str, Spot]
 
 
-def merge_alike(draft: Draft) -> None:
-    """Put one endpoint, its variable mapped to a list, in the place of those that differ in one value."""
+def merge_alike(draft: Draft, *, headers: bool) -> None:
+    """Put one endpoint, its variable mapped to a list, in the place of those that differ in one value.
+
+    Those of a recording may count, trace or sign each request: whether `headers` must be alike, too.
+    """
     groups: defaultdict[str, list[Member]] = defaultdict(list)
     for name, endpoint in draft.endpoints.items():
         for spot in find_spots(endpoint):
-            if spot.variable not in endpoint.get("variables", {}):
-                filled = dict(endpoint)
-                fill_spot(filled, spot, spot.variable)
-                groups[_key(filled)].append((name, spot))
+            if spot.variable in endpoint.get("variables", {}) or draft.workflows[name].get("mappings"):
+                continue
+            filled = dict(endpoint)
+            fill_spot(filled, spot, spot.variable)
+            groups[_key(filled, headers)].append((name, spot))
     merged: set[str] = set()
     for members in sorted(groups.values(), key=len, reverse=True):
         left = [member for member in members if member[0] not in merged]
@@ -30,11 +34,18 @@ def merge_alike(draft: Draft) -> None:
             merged |= {name for name, _ in left}
 
 
-def _key(endpoint: Mapping[str, Any]) -> str:
-    """Return what makes of two endpoints the same request; headers may count, trace or sign each one."""
+def _key(endpoint: Mapping[str, Any], headers: bool) -> str:
+    """Return what makes of two endpoints the same request."""
     address, _, query = str(endpoint["url"]).partition("?")
     pairs = [*map(list, parse_qsl(query, keep_blank_values=True)), *(endpoint.get("query") or {}).items()]
-    return json.dumps([endpoint.get("method"), address, pairs, endpoint.get("body")], sort_keys=True)
+    told = [
+        endpoint.get("method"),
+        address,
+        pairs,
+        endpoint.get("body"),
+        endpoint.get("headers") if headers else None,
+    ]
+    return json.dumps(told, sort_keys=True)
 
 
 def _merge(draft: Draft, members: Sequence[Member]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
 from swath.importers.addresses import name_of
+from swath.importers.alike import merge_alike
 from swath.importers.cmdlets import find_requests
 from swath.importers.fetches import CALL, find_fetches
 from swath.importers.hints import hints
@@ -43,6 +44,8 @@ Found = tuple[Sent, dict[str, Json], dict[str, list[str]]]
 def read_curl(text: str) -> Imported:
     """Return the formula of one or several commands: an endpoint and a workflow for each URL.
 
+    Those that differ in one id or search are one, with the values as its list.
+
     Takes the quoting of bash, cmd and PowerShell, PowerShell's own `Invoke-WebRequest`, `fetch` as browsers
     copy it, and a bare URL. Raises InvalidInput where there is no command, or one cannot be read.
     """
@@ -52,6 +55,7 @@ def read_curl(text: str) -> Imported:
         text = f"curl -g '{bare[1]}'"
     for sent, settings, lists in _find(text, draft):
         _keep(sent, settings, lists, draft)
+    merge_alike(draft, headers=True)
     if not draft.endpoints:
         raise InvalidInput(
             "command", " ".join(draft.notes) or "There is no request in it. Paste a curl command."

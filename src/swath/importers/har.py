@@ -62,7 +62,7 @@ def read_har(text: str) -> Imported:
         raise InvalidInput("log.entries", " ".join([message, *draft.notes]))
     for pages in group_pages(chosen):
         add_listing(pages, draft)
-    merge_alike(draft)
+    merge_alike(draft, headers=False)
     if not draft.endpoints:
         raise InvalidInput("log.entries", " ".join(draft.notes))
     if not any(

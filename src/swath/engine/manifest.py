@@ -47,7 +47,7 @@ class Findings:
         if surrogates := self.harvest.counts.flaws.surrogates:
             found.append(f"{surrogates} half characters (lone surrogates) became U+FFFD.")
         if duplicates := self.harvest.counts.flaws.duplicate_keys:
-            found.append(f"{duplicates} keys stood twice in an object; the last one won.")
+            found.append(f"At least {duplicates} keys stood twice in an object; the last one won.")
         for name in _name_key_values(self.harvest):
             found.append(f"{name} has so many different keys that it became rows of key and value.")
         absent = self.harvest.absent

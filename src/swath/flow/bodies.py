@@ -10,6 +10,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
@@ -25,6 +26,7 @@ __all__ = [
     "Decode",
     "Flaws",
     "NotJsonError",
+    "count_doubled",
     "decode_exactly",
     "decoder",
     "format_of",
@@ -168,6 +170,14 @@ def decode_exactly(
 ) -> Json:
     """Decode what the fast decoder refuses: a BOM, another charset, lone surrogates, endless integers."""
     return _load_exactly(_decode_text(body, content_type), flaws, number)
+
+
+def count_doubled(body: bytes, content_type: str) -> int:
+    """Return how many keys stand again in the object that they are in; it takes as long as exact decoding."""
+    flaws = Flaws()
+    with suppress(NotJsonError):  # whoever reads the body for its values will say so
+        decode_exactly(body, content_type, flaws)
+    return flaws.duplicate_keys
 
 
 def _load_exactly(text: str, flaws: Flaws, number: Callable[[str], Any]) -> Json:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, Number, decoder, format_of
+from swath.flow.bodies import TOO_DEEP, Flaws, NotJsonError, Number, count_doubled, decoder, format_of
 from swath.flow.definition import AnswerFormat, Filter, Json, OutputFormat, UniqueWithin
 from swath.flow.filters import compile_filters, text_of
 from swath.flow.rows.cells import CellWriter
@@ -29,6 +29,8 @@ TOTAL_SIZE = 4 * 1024 * 1024
 #: So many bytes, or pages, are worked on at once.
 BATCH_SIZE = 256 * 1024
 BATCH_PAGES = 256
+#: So many pages that are walked are looked through for keys that stand twice in an object.
+PROBES = 4
 #: So many unparsable pages are named.
 MAX_NOTES = 100
 
@@ -122,6 +124,7 @@ class Extractor:
         self._decode = decoder(number, extraction.answer_format, extraction.list_paths)
         self._sieve = compile_filters(extraction.filters, self._note_thinned)
         self._thinned = 0
+        self._probes = PROBES
         self._repeats = Repeats(read_key(extraction.unique_by)) if extraction.unique_by else None
         self._root_wanted = extraction.result_collections is not None and self._is_wanted(())
         self._walk = Walk(extraction.key_value_paths, leads_on=self._leads_on, root_wanted=self._root_wanted)
@@ -167,7 +170,7 @@ class Extractor:
             counts.empty += 1
             return NOTHING
         try:
-            value = self._decode(page.body, page.content_type, counts.flaws)
+            value = self._decode_page(page, counts.flaws)
             if not self._sift(value, counts):
                 return NOTHING
             if page.repeated and self._repeats is not None:
@@ -179,6 +182,16 @@ class Extractor:
         except RecursionError:
             self._note_unparsable(page, TOO_DEEP)
         return NOTHING
+
+    def _decode_page(self, page: SourcePage, flaws: Flaws) -> Json:
+        """Decode a page; the fast decoder does not tell of doubled keys, so the first ones are read twice."""
+        known = flaws.duplicate_keys
+        value = self._decode(page.body, page.content_type, flaws)
+        if self._probes and flaws.duplicate_keys == known and self._is_json(page):
+            self._probes -= 1
+            if len(page.body) <= BATCH_SIZE:
+                flaws.duplicate_keys += count_doubled(page.body, page.content_type)
+        return value
 
     def _sift(self, value: Json, counts: Counts) -> bool:
         """Leave of a page what the filters do; False: nothing."""

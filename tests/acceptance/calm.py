@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from server import Server, define_posts
+from tests.upstreams.scripted import Scripted
 
 from swath.demo.upstream import Upstream
 
 
-def run_calmly(folder: Path, upstream: Upstream, users: Sequence[str]) -> dict[str, bytes]:
+def run_calmly(folder: Path, upstream: Upstream | Scripted, users: Sequence[str]) -> dict[str, bytes]:
     """Return the files of an undisturbed run of one process."""
     with Server(folder) as server:
         execution = server.wait(server.trigger(define_posts(server, upstream.url, list(users))["workflow"]))

@@ -13,7 +13,7 @@ from typing import Any, Self
 import requests
 
 #: Seconds after which something that should have happened counts as not happening.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def wait_until(happened: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from calm import run_calmly
 from server import Server, define_posts, wait_until
 from storm import list_children
+from tests.upstreams.scripted import Play, Scripted
 
 from swath.demo.upstream import Upstream
 
@@ -21,14 +22,16 @@ def freeze_children(server: Server) -> list[int]:
     return list(children)
 
 
-def test_killed_amid_the_combination(tmp_path: Path, upstream: Upstream) -> None:
+def test_killed_amid_the_combination(tmp_path: Path) -> None:
     """What it had on the disk until then keeps it neither from starting nor from the same bytes."""
-    calm = run_calmly(tmp_path / "calm", upstream, USERS)
-    with Server(tmp_path / "killed") as server:
-        execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
-        children = freeze_children(server)
+    many = [{"id": number, "text": "x" * 50} for number in range(50_000)]  # it lasts long enough to be met
+    with Scripted() as upstream, Server(tmp_path / "killed") as server:
+        upstream.on("/users/*", Play.json({"results": many}))
+        calm = run_calmly(tmp_path / "calm", upstream, USERS[:4])
+        execution_id = server.trigger(define_posts(server, upstream.url, USERS[:4])["workflow"])
         scratch = server.folder / "scratch"
-        wait_until(lambda: any(left.is_dir() for left in scratch.iterdir()), "shards are gathered")
+        wait_until(lambda: any(scratch.glob("*.result")), "a file is being written")
+        children = freeze_children(server)
         server.kill()
         for child in children:
             os.kill(child, signal.SIGKILL)

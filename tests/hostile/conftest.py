@@ -1,5 +1,6 @@
 """A house for all of these tests: the durable engine is one to a process, and starting it takes a second."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from dbos._event_loop import BackgroundEventLoop
 from tests.hostile.house import SHARED_TICK, TICK, House, QuickClock
 from tests.postgres import Postgres
 from tests.upstreams.scripted import Scripted
@@ -46,8 +48,13 @@ async def opened(tmp_path_factory: pytest.TempPathFactory, elsewhere: dict[str, 
         **elsewhere,
     )
     clock = QuickClock(SHARED_TICK if elsewhere else TICK)
+    loop = asyncio.get_running_loop()
     async with open_house(settings, clock) as context:
-        yield House(context, await users.authenticate(context, "admin"), clock)
+        with pytest.MonkeyPatch.context() as patch:
+            # Between two tests the loop stands still. What is queued must wait then: on a loop of its own the
+            # durable engine would begin it beside the next test, two threads on one connection.
+            patch.setattr(BackgroundEventLoop, "target_loop", lambda _: loop)
+            yield House(context, await users.authenticate(context, "admin"), clock)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.hostile.house import House
+from tests.hostile.house import PATIENCE, House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
@@ -64,12 +64,12 @@ async def test_C2_an_upstream_that_stays_away_pauses_the_execution(house: House,
     leaving = Leaving(house, 100_000, GONE["503"])
     asked = over(upstream, leaving, retry=RetryPolicy(item_deadline=900.0))
     execution_id = await house.begin(*asked, {"user": ITEMS})
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (view := await house.show(execution_id))["status"] != "paused":  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # clients poll, too
     assert view["waiting_for"].startswith("Paused: 127.0.0.1:")
     assert "it answers 503" in view["waiting_for"]
-    async with asyncio.timeout(60):  # whoever waits for its turn is not to ask an upstream that is back
+    async with asyncio.timeout(PATIENCE):  # whoever waits for its turn is not to ask an upstream that is back
         while house.context.engine._worker.live:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     house.clock.now += 100_000

@@ -25,7 +25,7 @@ FLAGS = [
 ]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 #: Milliseconds that something may take on a machine that is busy.
-PATIENCE = 30_000
+PATIENCE = 60_000
 #: What a browser says of a status that is no success, of a request that a later navigation ended, and of a
 #: server that is gone.
 PASSING = re.compile("Failed to load resource|WebSocket connection|net::ERR_")

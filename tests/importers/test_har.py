@@ -356,6 +356,7 @@ async def test_headers_that_firefox_writes_before_a_form_are_not_sent(
 @pytest.mark.parametrize(
     ("addresses", "url", "query", "values"),
     [
+        (["/v1/parts/AB-12/x", "/v1/parts/AB-13/x"], "/v1/parts/{{part_id}}/x", {}, ["AB-12", "AB-13"]),
         (["/items/11", "/items/12", "/items/11", "/items/13"], "/items/{{item_id}}", {}, ["11", "12", "13"]),
         (
             ["/s?q=tea&lang=en", "/s?q=black+tea&lang=en"],
@@ -404,10 +405,13 @@ def test_what_differs_in_more_stays_apart() -> None:
             entry(f"{HOST}/items/12"),
             entry(f"{HOST}/items/13", method="POST", post=post),
             entry(f"{HOST}/shops/14"),
+            entry(f"{HOST}/v1/shops"),
+            entry(f"{HOST}/v2/shops"),
+            entry(f"{HOST}/v2/people"),
         )
     )
     check_formula(imported)
-    assert len(imported.formula["endpoints"]) == 4
+    assert len(imported.formula["endpoints"]) == 7
     assert "collections" not in imported.formula
 
 

@@ -20,7 +20,7 @@ def merge_alike(draft: Draft, *, headers: bool) -> None:
     """
     groups: defaultdict[str, list[Member]] = defaultdict(list)
     for name, endpoint in draft.endpoints.items():
-        for spot in find_spots(endpoint):
+        for spot in find_spots(endpoint, codes=True):
             if spot.variable in endpoint.get("variables", {}) or draft.workflows[name].get("mappings"):
                 continue
             filled = dict(endpoint)

@@ -11,6 +11,8 @@ from swath.importers.credentials import is_secret_name
 from swath.importers.holes import hole, identifier
 
 _ID: Final = re.compile(r"\d+|[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|[0-9a-f]{24}", re.IGNORECASE)
+#: What may be an id where others stand in its place; a version of an API is none.
+_CODE: Final = re.compile(r"(?!v\d+(?:\.\d+)*\Z)(?=.*\d)[\w.~-]+", re.ASCII | re.IGNORECASE)
 #: What parameters are called whose value is one of many: an id, or what is searched for.
 _ONE: Final = re.compile(
     r"[a-z]+I[dD]s?|(?i:(?:.*[_-])?ids?|userids?|q|query|search|s|terms?|keywords?|text|name|user(?:_?name)?"
@@ -28,11 +30,14 @@ class Spot:
     parameter: str | None = None
 
 
-def find_spots(endpoint: Mapping[str, Any]) -> Iterator[Spot]:
-    """Yield the values in an endpoint's path and query that a list could take the place of."""
+def find_spots(endpoint: Mapping[str, Any], *, codes: bool = False) -> Iterator[Spot]:
+    """Yield the values in an endpoint's path and query that a list could take the place of.
+
+    `codes`: names with a number in them count, too, as those of articles and packages have.
+    """
     before = ""
     for segment in _segments(str(endpoint.get("url") or "")):
-        if _ID.fullmatch(segment):
+        if _ID.fullmatch(segment) or (codes and _CODE.fullmatch(segment)):
             yield Spot(segment, identifier(f"{before.removesuffix('s') or 'the'}_id"))
         before = segment
     for parameter, value in _parameters(endpoint):

@@ -55,6 +55,17 @@ def test_a_forged_cookie_and_a_revoked_token_open_nothing(
     assert forged.headers["location"].startswith("/sign-in")
 
 
+def test_a_link_that_is_written_anew_while_it_is_pressed_leads_on(admin: Person) -> None:
+    """What changes while one looks must not lose a click."""
+    page = admin.open("/executions")
+    link = page.get_by_role("navigation").get_by_role("link", name="Collections")
+    link.hover()
+    page.mouse.down()
+    link.evaluate("link => link.replaceWith(link.cloneNode(true))")
+    page.mouse.up()
+    page.wait_for_url("**/collections")
+
+
 @pytest.mark.parametrize(("view", "deed"), [("/workflows/new", "Try"), ("/collections", "Create")])
 def test_a_token_revoked_while_a_view_is_open_leads_to_sign_in(
     somebody: Callable[..., Person], server: Server, view: str, deed: str

@@ -30,6 +30,19 @@ new MutationObserver((_, observer) => {
   for (const each of here) each.parentElement.scrollLeft = each.offsetLeft - each.parentElement.clientWidth / 2;
 }).observe(document, { childList: true, subtree: true });
 
+// What changes while one looks is written anew, links too: one that is pressed just then would lose its click.
+let pressed = null;
+document.addEventListener("pointerdown", (event) => {
+  pressed = event.button === 0 ? event.target.closest?.("a[href]") : null;
+}, true);
+document.addEventListener("pointerup", (event) => {
+  const link = event.target.closest?.("a[href]");
+  const { ctrlKey, metaKey, shiftKey } = event;
+  if (pressed && !pressed.isConnected && link?.href === pressed.href)
+    link.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
+  pressed = null;
+}, true);
+
 function theme() {
   const found = document.cookie.match(/(?:^|; )swath_theme=(dark|light)/);
   return found ? found[1] : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";

@@ -60,6 +60,13 @@ def test_it_is_read_as_one_value(body: bytes, kind: str, value: Json) -> None:
         assert read(body, kind) == value
 
 
+def test_a_hundred_thousand_columns_of_one_name_are_told_apart_at_once() -> None:
+    """Not one by one from the first on, which would take hours."""
+    count = 100_000
+    ((row),) = read(b"a," * (count - 1) + b"a\n" + b"1," * (count - 1) + b"1\n", TABLE)
+    assert (len(row), list(row)[-1]) == (count, f"a_{count}")
+
+
 def test_one_element_is_a_list_where_that_is_known() -> None:
     """So that a page with one row has the shape of the others."""
     one = b"<rss><channel><title>t</title><item><id>1</id></item></channel></rss>"

@@ -1,9 +1,10 @@
 """Steps of the durable engine in a process that is ending."""
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 
-from swath.engine.durable import workflows
+from swath.engine.durable.workflows import take_step
 from swath.engine.outages import Outages
 from swath.engine.worker import Worker
 
@@ -30,14 +31,14 @@ async def test_none_begins_and_none_ends_while_the_process_does() -> None:
         if fault is not None:
             raise fault
 
-    workflows.work_for(cast(Worker, cast(Any, worker)))
-    well = asyncio.create_task(workflows._outlast(do))
-    ill = asyncio.create_task(workflows._outlast(lambda: do(RuntimeError("no more of this"))))
+    take = partial(take_step, cast(Worker, cast(Any, worker)))
+    well = asyncio.create_task(take(do))
+    ill = asyncio.create_task(take(lambda: do(RuntimeError("no more of this"))))
     await begun.wait()
     worker.is_ending = True
     over.set()
     begun.clear()
-    late = asyncio.create_task(workflows._outlast(do))
+    late = asyncio.create_task(take(do))
     steps = (well, ill, late)
     ended, _ = await asyncio.wait(steps, timeout=0.1)
     assert not ended

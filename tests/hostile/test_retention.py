@@ -12,7 +12,7 @@ import pytest
 from dbos import DBOS
 from tests.hostile.house import PATIENCE, Ended, House
 from tests.hostile.test_control import Pages, arrived, paged
-from tests.hostile.test_retry import ILLS, Hospital, again, archive, run
+from tests.hostile.test_retry import ILLS, Hospital, again, archive, end, run
 from tests.upstreams.scripted import Scripted
 
 from swath.engine.inputs import freeze
@@ -231,3 +231,17 @@ async def test_what_was_queued_of_a_removed_execution_holds_no_place(
     pages.hold_after = None
     async with asyncio.timeout(PATIENCE / 2):
         assert (await house.end(large)).status == "succeeded"
+
+
+async def test_files_of_lost_answers_are_not_made_anew(house: House, upstream: Scripted) -> None:
+    """The owner is told at once which segment is lost, and what to do; the files that there are stay."""
+    ended = await run(house, Hospital(upstream, {}))
+    known = house.context, house.user, str(ended.view["id"])
+    segment, *_ = await house.context.objects.names(f"segments/{known[2]}")
+    await house.context.objects.delete([segment])
+    await combinations.combine(*known, lambda recipe: replace(recipe, output_aggregation_format="jsonl"))
+    async with asyncio.timeout(PATIENCE / 3):
+        while not (made := await combinations.list_for(*known))[0]["completed_at"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # nobody tells of it
+    assert f"{segment} is missing. Retry the items" in str(made[0]["error"])
+    assert (await end(house, known[2])).files == ended.files

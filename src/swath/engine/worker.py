@@ -43,6 +43,9 @@ log = structlog.get_logger()
 #: What `combine` returns where it found pages lost, which are to be fetched again first.
 REOPENED = -1
 
+#: What an owner is told of pages that were lost after the end, when none is fetched any more.
+LOST_FOR_GOOD = "Retry the items that it held, or restore it from a backup and combine again."
+
 #: Seconds after which a state is looked at again where nobody told of a change.
 LOOK_AGAIN = 5.0
 #: Workers that an execution is cut for where there are fewer: others may come while it runs.
@@ -235,7 +238,7 @@ class Worker:
         if not revision and await self.database.read(_goes_on, execution_id):
             return REOPENED
         if revision:
-            return await self.combiner.combine_again(execution_id, revision)
+            return await self._combine_again(execution_id, revision)
         patient = partial(self.outages.outlast, whose=execution_id)
         await end_begun(self.database, self.objects, self.opened, execution_id, patient)
         try:
@@ -248,6 +251,13 @@ class Worker:
         self.changes.tell(NEW)  # who waits for its place, takes its rows or is told of its end
         await collect_orphans(self.database, self.objects, execution_id)
         return files
+
+    async def _combine_again(self, execution_id: str, revision: int) -> int:
+        try:
+            return await self.combiner.combine_again(execution_id, revision)
+        except Torn as torn:
+            await self.give_up_revision(execution_id, revision, f"{torn} {LOST_FOR_GOOD}")
+            return 0
 
     async def _reopen(self, execution_id: str, torn: Torn) -> None:
         """Have the pages of a damaged or missing segment fetched again."""

@@ -9,6 +9,7 @@ from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.durable.lost import name_work
 from swath.engine.worker import REOPENED, Worker
+from swath.errors import SwathError
 from swath.store.work import Shard
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ async def run_execution(execution_id: str) -> int:
             if await _combine(execution_id, 0) != REOPENED:
                 break
     except Exception as error:
-        await _give_up(execution_id, f"{type(error).__name__}: {error}")
+        await _give_up(execution_id, _explain(error))
     return handed
 
 
@@ -64,7 +65,7 @@ async def run_shard(execution_id: str, number: int) -> int:
     try:
         return await _work_shard(execution_id, number)
     except Exception as error:
-        await _drop_shard(execution_id, number, f"{type(error).__name__}: {error}")
+        await _drop_shard(execution_id, number, _explain(error))
         return 0
 
 
@@ -74,7 +75,7 @@ async def combine_again(execution_id: str, revision: int) -> int:
     try:
         return await _combine(execution_id, revision)
     except Exception as error:
-        await _give_up_revision(execution_id, revision, f"{type(error).__name__}: {error}")
+        await _give_up_revision(execution_id, revision, _explain(error))
         return 0
 
 
@@ -84,16 +85,19 @@ async def deliver(delivery_id: str, attempt: int) -> int:
     try:
         await _deliver(delivery_id)
     except Exception as error:
-        await _postpone(delivery_id, f"{type(error).__name__}: {error}")
+        await _postpone(delivery_id, _explain(error))
     return attempt
 
 
 async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
+    return await take_step(_here(), call, whose)
+
+
+async def take_step(worker: Worker, call: Callable[[], Awaitable[T]], whose: str = "") -> T:
     """Make a repeatable call. What it fails with is logged here: later it is only known that it failed.
 
     None begins and none ends while the process is ending: nobody would take note of it any more.
     """
-    worker = _here()
     await worker.pause_while_draining()
     try:
         done = await worker.outages.outlast(call, whose)
@@ -103,6 +107,15 @@ async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
         raise
     await worker.pause_while_draining()
     return done
+
+
+def _explain(error: Exception) -> str:
+    """Say why a step came to nothing, as its last attempt has it; the log has what owners need not know."""
+    errors = getattr(error, "errors", None)
+    cause = errors[-1] if errors else error
+    if isinstance(cause, SwathError):
+        return str(cause)
+    return f"An error of Swath's own, {type(cause).__name__}; the log has it."
 
 
 #: A step that fails is tried again with growing waits: a disk may be full for a while.

@@ -54,6 +54,7 @@ def test_a_large_text_shows_how_far_it_is(admin: Person, server: Server) -> None
     expect(page.get_by_text(re.compile(r"\d% of 2\.0MB sent"))).to_be_visible()
     held[0].continue_()
     expect(page.locator("dd").first).to_have_text(f"{MANY // 10:,}")
+    expect(page.get_by_text("100,000 read: 0 items before, 100,000 now.")).to_be_visible()
     page.route("**/upload/*", lambda route: route.abort(), times=1)
     fill(page, LABEL, "one more")
     press(page, "Add")

@@ -21,7 +21,7 @@ from swath.operations.executions import iso
 from swath.store.spool import Spool
 from swath.ui.derived import ask_result
 from swath.ui.dialogs import Form
-from swath.ui.frame import Visit, button, describe, now, say, show, view
+from swath.ui.frame import Visit, button, describe, lead, now, show, view
 from swath.ui.intake import Way, paste, upload
 from swath.ui.markup import code, facts, join, link, moment, nothing, number, several, table, tag
 from swath.wire.uploads import Upload, format_of, read_upload
@@ -214,8 +214,8 @@ async def _apply(visit: Visit, kept: CollectionView, method: Method, place: Path
         if not spool.count and method != "replace":
             raise InvalidInput("items", "There are none; give one a line.")
         new = await visit.ask(collections.change, kept.id, method, spool)
-    say(f"{number(spool.count)} read: {number(kept.count)} items before, {number(new.count)} now.")
-    ui.navigate.to(f"/collections/{kept.id}")
+    told = f"{number(spool.count)} read: {number(kept.count)} items before, {number(new.count)} now."
+    lead(f"/collections/{kept.id}", told)
 
 
 def _scratch(context: Context) -> Path:
@@ -231,8 +231,7 @@ def _draw_upload(visit: Visit, kept: CollectionView) -> None:
         _ask_columns(visit, kept, place, event.file.name)
 
     def done(new: CollectionView) -> None:
-        say(f"{number(kept.count)} items before, {number(new.count)} now.")
-        ui.navigate.to(f"/collections/{kept.id}")
+        lead(f"/collections/{kept.id}", f"{number(kept.count)} items before, {number(new.count)} now.")
 
     with ui.element("div").classes("line"):
         upload("Upload CSV, JSON lines or plain lines…", take, LARGEST)

@@ -1,6 +1,7 @@
 """What every view has: a visitor, a frame around it, and a place where errors are said."""
 
 import inspect
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -248,6 +249,11 @@ def on_press(place: Place, name: str, act: Callable[[str], Any]) -> None:
 def say(message: str) -> None:
     """Tell that something was done."""
     ui.notify(message, position="bottom", classes="note")
+
+
+def lead(address: str, message: str) -> None:
+    """Lead to a view, where it is told that something was done."""
+    ui.run_javascript(f"leadTo({json.dumps(address)}, {json.dumps(message)})")
 
 
 def _tell(error: Exception) -> None:

@@ -148,6 +148,22 @@ addEventListener("storage", (event) => {
   if (event.key === LEFT) location.reload();
 });
 
+// What was done is told where it has led to.
+const TOLD = "swath:told";
+
+function leadTo(address, message) {
+  sessionStorage.setItem(TOLD, message);
+  location.assign(address);
+}
+
+addEventListener("load", function tell() {
+  const message = sessionStorage.getItem(TOLD);
+  if (!message) return;
+  if (!window.did_handshake) return setTimeout(tell, 50);
+  sessionStorage.removeItem(TOLD);
+  Quasar.Notify.create({ message, position: "bottom", classes: "note" });
+});
+
 // While the server is away, what one typed would be lost with the view: fields wait for it.
 let typing = null;
 

@@ -46,6 +46,7 @@ docs: $(TOOLS) ## the documentation as a site, in docs/build/html
 	@echo "docs/build/html/index.html"
 
 screenshots: $(TOOLS) chromium ## pictures of every view of the page, into docs/images; ARGS chooses views
+	@fc-list | grep -qi emoji || $(AS_ROOT) apt-get -qq install -y --no-install-recommends fonts-noto-color-emoji >&2
 	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 bench: $(TOOLS) ## measure; ARGS chooses benchmarks

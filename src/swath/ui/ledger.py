@@ -11,7 +11,21 @@ from nicegui import ui
 from swath.operations import executions, items
 from swath.ui.execution import has_ended, open_execution, watch
 from swath.ui.frame import Visit, button, now, show, view
-from swath.ui.markup import badge, code, facts, join, link, moment, nothing, number, several, size, table, tag
+from swath.ui.markup import (
+    badge,
+    code,
+    facts,
+    join,
+    link,
+    moment,
+    nothing,
+    number,
+    sentence,
+    several,
+    size,
+    table,
+    tag,
+)
 
 SHOWN = 100
 #: What took a moment to ask for is good for so many of them.
@@ -79,7 +93,12 @@ def _write_failures(execution: Mapping[str, Any], found: list[dict[str, Any]], m
         [
             link(number(each["item"]), f"{base}/items/{each['item']}"),
             tag("code", each["error_code"]),
-            join([each["message"], tag("span", "worth a retry" if each["retryable"] else "", class_="sub")]),
+            join(
+                [
+                    sentence(each["message"]),
+                    tag("span", "worth a retry" if each["retryable"] else "", class_="sub"),
+                ]
+            ),
             number(each["attempts"]),
             each["last_status"] or "–",
             tag("code", json.dumps(each["inputs"], ensure_ascii=False)),
@@ -165,7 +184,13 @@ def _write_failure(failure: Mapping[str, Any]) -> Markup:
     shown = facts((name, value) for name, value in pairs if value is not None)
     heading, tries = tag("h2", "Why it failed"), _write_tries(failure["tries"])
     return tag(
-        "section", heading, tag("p", failure["message"], class_="alert"), shown, tries, *sample, class_="card"
+        "section",
+        heading,
+        tag("p", sentence(failure["message"]), class_="alert"),
+        shown,
+        tries,
+        *sample,
+        class_="card",
     )
 
 

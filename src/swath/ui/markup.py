@@ -106,6 +106,11 @@ def shorten(text: str, most: int = 40) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def sentence(text: str) -> str:
+    """Write what says what went wrong, and may stand behind other words, as a sentence of its own."""
+    return text[:1].upper() + text[1:]
+
+
 def badge(state: str, text: str | None = None) -> Markup:
     """Return a state as a word, or another text, with a mark of its colour."""
     return tag("span", text or state.replace("_", " "), class_=f"badge is-{state}")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from swath.flow.rows.names import ROOT_NAME
 from swath.operations.previews import Preview
-from swath.ui.markup import code, join, nothing, several, shorten, size, stretch, table, tag
+from swath.ui.markup import code, join, nothing, sentence, several, shorten, size, stretch, table, tag
 from swath.ui.rows import LISTS, say_rows
 
 #: Columns of a sample that are shown.
@@ -57,7 +57,7 @@ def _write_request(each: Mapping[str, Any], place: int) -> Markup:
     told = tag("span", status or each.get("error_code", ""), class_=f"badge is-{str(status or 5)[0]}")
     line = tag("span", tag("b", each.get("method", "")), " ", tag("code", each.get("url", "")))
     answer = f"{size(each['bytes'])} in {each['elapsed']} s" if status else ""
-    fault = tag("p", each["message"], class_="alert") if each.get("error_code") else None
+    fault = tag("p", sentence(each["message"]), class_="alert") if each.get("error_code") else None
     headers = "\n".join(f"{name}: {value}" for name, value in each.get("headers") or [])
     sent = f"{headers}\n\n{each['body']}" if each.get("body") else headers
     inside = [

@@ -118,6 +118,7 @@ def test_a_primary_without_rows_is_an_empty_table() -> None:
     assert order_tables([root], "response") == [root]
     assert order_tables([root], "results") == [Table(("results",), "results"), root]
     assert order_tables([], "") == []
+    assert [each.header for each in order_tables([], "results", ["user"])] == [["input.user"]]
 
 
 def test_file_names_are_safe_and_differ_whatever_the_case() -> None:

@@ -108,7 +108,8 @@ def lay_out(definition: Definition, union: Union) -> tuple[list[Table], Absent]:
     """Return the tables as the files show them, and what was named and has no rows."""
     workflow = definition.workflow
     primary, wanted, chosen = workflow.primary_collection, workflow.result_collections, workflow.columns
-    tables = order_tables(union.tables(), primary)
+    shape = shape_rows(definition)
+    tables = order_tables(union.tables(), primary, shape.input_names if shape.include_inputs else ())
     absent = find_absent(tables, [primary or ""], wanted or (), chosen or ())
     tables = tables if workflow.children else tables[:1]
     is_workbook = definition.options.output_aggregation_format == "xlsx"

@@ -163,16 +163,21 @@ def _name_columns(table: Table) -> list[Column]:
     return [Column(group, place, path, name, key) for (group, place), path, name, key in named]
 
 
-def order_tables(tables: Sequence[Table], primary: str | None = None) -> list[Table]:
+def order_tables(
+    tables: Sequence[Table], primary: str | None = None, inputs: Sequence[str] = ()
+) -> list[Table]:
     """Return the tables with the primary one first. `primary` is the workflow's, if it names one.
 
-    One that is named and has no rows is an empty table: whoever takes the first does not get another's rows.
+    One that is named and has no rows is an empty table, with columns for the inputs: whoever takes the first
+    does not get another's rows.
     """
     first = choose_primary(tables, primary)
     found = sorted(tables, key=lambda table: table is not first)
     if not primary or (first is not None and first.name == primary):
         return found
-    return [Table((primary,), primary), *found]
+    empty = Table((primary,), primary, inputs=list(inputs))
+    empty.columns = _name_columns(empty)
+    return [empty, *found]
 
 
 def choose_primary(tables: Sequence[Table], primary: str | None = None) -> Table | None:

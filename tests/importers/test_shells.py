@@ -85,6 +85,14 @@ LOOPS = {
         "for a in 1 2; do for b in x y; do curl https://api.example.com/$a/$b; done; done",
         [["1", "x"], ["1", "y"], ["2", "x"], ["2", "y"]],
     ),
+    "an array": (
+        'IDS=(1 "2")\nargs=(-H "X-A: 1" -s)\nfor id in "${IDS[@]}"; do curl "${args[@]}" https://api.example.com/items/$id; done',
+        [["1"], ["2"]],
+    ),
+    "a counting loop": (
+        "for ((i=8; i<11; i++)); do curl https://api.example.com/items/$i; done",
+        [["8"], ["9"], ["10"]],
+    ),
     "xargs": (
         "printf '%s\\n' a-b | xargs -n1 -I{} curl https://api.example.com/{}/x",
         [["a-b"]],
@@ -132,6 +140,8 @@ async def test_commands_that_differ_in_one_value_are_one_with_a_list(
         "for u in $(cat users.txt); do curl https://api.example.com/$u; done",
         "while read -r u; do curl https://api.example.com/$u; done < users.txt",
         "cat users.txt | xargs -I{} curl https://api.example.com/{}",
+        "while IFS=, read -r u name; do curl https://api.example.com/$u/$name; done < users.txt",
+        "for u in ${USERS[@]}; do curl https://api.example.com/$u; done",
     ],
 )
 def test_a_list_that_a_loop_reads_is_asked_for(script: str) -> None:

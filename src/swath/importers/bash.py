@@ -22,6 +22,8 @@ _ANSI: Final = {
 }
 _ANSI_CODE: Final = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 _VARIABLE: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-=?+])([^}]*))?\})")
+#: What a function or a script is called with.
+_ARGUMENT: Final = re.compile(r"\$\{?([1-9])\}?")
 _HEREDOC: Final = re.compile(r"<<(-?)\s*(?:'(\w+)'|\"(\w+)\"|\\(\w+)|(\w+))")
 _CAT: Final = re.compile(
     r"\$\(\s*cat\s*(<<-?\s*(['\"\\]?)(\w+)['\"]?)[ \t]*\n(.*?)^\t*\3\s*\)", re.DOTALL | re.MULTILINE
@@ -29,7 +31,7 @@ _CAT: Final = re.compile(
 #: `users/<user_id>/posts`, as documentation has it: inside of a word nobody redirects twice.
 _PLACEHOLDER: Final = re.compile(r"<[A-Za-z][\w-]*>")
 _REDIRECT: Final = re.compile(r"(<<<|[<>]+[&|]?)\s*")
-_LOOP: Final = re.compile(r"(?:do )*(?:for|while read(?: -r)?) ([A-Za-z_]\w*)")
+_LOOP: Final = re.compile(r"(?:do )*for ([A-Za-z_]\w*) in")
 _SEQUENCE: Final = re.compile(r"\s*seq\s+(\d+)(?:\s+(\d+))?(?:\s+(\d+))?\s*")
 _ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DECLARES: Final = frozenset(["export", "declare", "local", "readonly", "typeset", "-x"])
@@ -156,6 +158,8 @@ class Bash(Reader):
                 self.commands += Bash(re.sub(r"^`|^\$\(|[`)]$", "", inside), self.known).read()
             numbers = _count(inside.strip("`$()")) if split else ()
             self._add_words(numbers or [hole(identifier(inside.strip("`$()"))[:40].strip("_"))], len(inside))
+        elif argument := _ARGUMENT.match(self.text, self.at):
+            self.add(hole(f"argument_{argument[1]}"), len(argument[0]))
         else:
             self.add(char)
 

@@ -14,7 +14,7 @@ from swath.importers.fetches import CALL, find_fetches
 from swath.importers.hints import hints
 from swath.importers.holes import hole
 from swath.importers.imported import Draft, Imported
-from swath.importers.loops import Loops
+from swath.importers.loops import Loops, spell_out
 from swath.importers.options import read_options
 from swath.importers.sent import Sent, build_endpoint
 from swath.importers.shell import Command, read_commands
@@ -71,7 +71,7 @@ def _find(text: str, draft: Draft) -> Iterator[Found]:
         yield from find_fetches(text, draft)
         return
     loops = Loops(draft)
-    for command in filter(None, map(loops.enter, read_commands(text))):
+    for command in filter(None, map(loops.enter, read_commands(spell_out(text)))):
         for sent, settings, lists in _read(command, draft):
             yield sent, settings, {**loops.lists_in(sent), **lists}
 

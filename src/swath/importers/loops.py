@@ -18,6 +18,24 @@ _BRACES: Final = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
 #: What xargs puts in the place of a value, where it is told.
 _PLACE: Final = re.compile(r"-I(.*)|--replace(?:=(.*))?")
 _ITEM: Final = "item"
+_ARRAY: Final = re.compile(r"^[ \t]*(?:declare -a )?(\w+)=\(([^()]*)\)[ \t]*(?:;|$)", re.MULTILINE)
+_ELEMENTS: Final = re.compile(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
+_COUNTING: Final = re.compile(
+    r"\bfor\s*\(\(\s*(\w+)\s*=\s*(\d+)\s*;\s*\1\s*(<=?)\s*(\d+)\s*;\s*(?:\1\s*\+\+|\+\+\s*\1)\s*\)\)"
+)
+
+
+def spell_out(script: str) -> str:
+    """Return a script of bash with its arrays where they are used, and counting loops over their numbers."""
+    arrays = {found[1]: found[2] for found in _ARRAY.finditer(script)}
+    if arrays:
+        script = _ELEMENTS.sub(lambda found: arrays.get(found[1], found[0]), _ARRAY.sub("", script))
+    return _COUNTING.sub(_count, script)
+
+
+def _count(found: re.Match[str]) -> str:
+    last = int(found[4]) - (found[3] == "<")
+    return f"for {found[1]} in {{{found[2]}..{last}}}"
 
 
 class Loops:
@@ -37,8 +55,9 @@ class Loops:
         if words[0] == "for" and words[2:3] == ["in"] and words[1].isidentifier():
             self._go_through(words[1], words[3:])
             return None
-        if words[0] == "while" and "read" in words and words[-1].isidentifier():
-            self._lack(words[-1])
+        if words[0] == "while" and "read" in words:
+            for name in filter(str.isidentifier, words[words.index("read") + 1 :]):
+                self._lack(name)
             return None
         return self._each(command, words) if words[0] == "xargs" else replace(command, words=words)
 
@@ -50,7 +69,7 @@ class Loops:
     def _go_through(self, name: str, words: Sequence[str]) -> None:
         values = [value for word in words for value in _expanded(word)]
         self.lists.pop(name, None)
-        if values and not any("{{" in value for value in values):
+        if values and not any("{{" in value or "$" in value for value in values):
             self.lists[name] = values
         else:
             self._lack(name)

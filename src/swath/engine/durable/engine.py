@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Coroutine, Sequence
@@ -146,6 +147,8 @@ class Engine:
         dispatcher, *others = self._tasks
         await _end(dispatcher)
         await self._worker.drain()  # with the lease kept: what is under way is still ours
+        # What it begins or ends from here on comes to nothing, and is made again by whoever goes on.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         await asyncio.to_thread(DBOS.destroy)
         for task in others:
             await _end(task)

@@ -1,13 +1,16 @@
 """What is read from files and options."""
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from swath.cli.failures import Wrong, tell
 from swath.cli.lists import read_list, read_place
-from swath.cli.options import find_secrets, read_params, read_proxy, read_secrets
+from swath.cli.options import find_secrets, read_params, read_proxy, read_secrets, write_secret
 from swath.cli.screen import write_inline, write_size, write_time
 from swath.cli.sources import FormulaFile
 
@@ -97,6 +100,15 @@ def test_secrets_come_from_options_files_and_the_environment(tmp_path: Path) -> 
     assert "a=b" not in repr(given)
     environment = {"SWATH_SECRET_API_KEY": "x"}
     assert find_secrets(["Orders.api-key", "other"], environment) == {"Orders.api-key": "x"}
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "O.c"]), st.text(min_size=1), min_size=1))
+def test_secrets_that_were_written_are_read(secrets: dict[str, str]) -> None:
+    """A key of several lines, quotes, blanks at the ends."""
+    with NamedTemporaryFile("w", newline="", encoding="utf-8") as file:
+        file.writelines(write_secret(name, value) for name, value in secrets.items())
+        file.flush()
+        assert read_secrets([f"@{file.name}"]).of(secrets) == secrets
 
 
 def test_a_proxy_is_a_url_or_a_type() -> None:

@@ -1,13 +1,14 @@
 """The command that makes a formula of what another tool wrote."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from swath.cli.failures import Wrong
-from swath.cli.options import offer, read_text
+from swath.cli.options import offer, read_text, write_secret
 from swath.cli.screen import say
 
 Kind = Annotated[
@@ -62,7 +63,7 @@ def import_source(
     for note in imported.notes:
         say(f"note: {note}")
     if imported.secrets and secrets is not None:
-        _write_secrets(secrets, imported.secrets.items())
+        _write_secrets(secrets, imported.secrets)
         say(f"Wrote the secrets found to {secrets}; use them with --secret @{secrets}.")
     elif imported.secrets:
         names = ", ".join(imported.secrets)
@@ -96,8 +97,8 @@ def _fetch(url: str) -> tuple[str, str]:
     return answer.text, str(answer.url)
 
 
-def _write_secrets(place: Path, pairs: object) -> None:
+def _write_secrets(place: Path, secrets: Mapping[str, str]) -> None:
     """Write a file that only its owner can read."""
     place.unlink(missing_ok=True)
     with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(f"{name}={value}\n" for name, value in pairs)  # type: ignore[attr-defined]
+        file.writelines(write_secret(name, value) for name, value in secrets.items())

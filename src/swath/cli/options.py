@@ -115,11 +115,26 @@ class GivenSecrets:
 def read_secrets(given: Iterable[str] | None) -> GivenSecrets:
     """Return the secrets that were given as options. Raises Wrong."""
     options = list(given or ())
-    lines = [line for each in options if each[:1] == "@" for line in read_text(Path(each[1:])).splitlines()]
+    lines = [line for each in options if each[:1] == "@" for line in read_text(Path(each[1:])).split("\n")]
+    filed = read_pairs("--secret", [line.removesuffix("\r") for line in lines if line.strip()])
     return GivenSecrets(
         read_pairs("--secret", [each for each in options if each[:1] != "@"]),
-        read_pairs("--secret", [line for line in lines if line.strip()]),
+        {name: _unquoted(value) for name, value in filed.items()},
     )
+
+
+def write_secret(name: str, value: str) -> str:
+    """Return a secret as a line of a file; one that a line does not hold as it is in quotes, as JSON."""
+    is_plain = value == value.strip() and value.isprintable() and value[:1] != '"'
+    return f"{name}={value if is_plain else json.dumps(value)}\n"
+
+
+def _unquoted(text: str) -> str:
+    try:
+        value = json.loads(text) if text[:1] == '"' else text
+    except ValueError:
+        return text
+    return str(value)
 
 
 def find_secrets(

@@ -139,3 +139,23 @@ def test_what_nobody_foresaw_is_told_without_its_inside(server: Server, admin: P
     expect(admin.page.get_by_text("Something went wrong on our side")).to_be_visible()
     expect(admin.page.get_by_role("link", name="See your executions")).to_be_visible()
     expect(admin.page.get_by_text(re.compile("Error"))).to_have_count(0)
+
+
+def test_signing_out_in_one_window_is_signing_out_in_all(server: Server, admin: Person) -> None:
+    """Whoever comes to the machine afterwards finds nobody's world open."""
+    page, other = admin.open("/workflows"), admin.context.new_page()
+    other.goto(f"{server.url}/collections")
+    other.wait_for_function("window.did_handshake")
+    page.get_by_role("button", name="Sign out").click()
+    other.wait_for_url("**/sign-in?next=/collections")
+
+
+def test_an_administrator_finds_the_tokens_of_others(server: Server, admin: Person) -> None:
+    server.post("/tokens", {"name": "of somebody", "user": "somebody"})
+    page = admin.open("/settings")
+    page.get_by_label("User", exact=True).fill("somebody")
+    page.get_by_role("button", name="Show those").click()
+    expect(page.get_by_role("heading", name="Tokens of somebody")).to_be_visible()
+    expect(page.get_by_text("of somebody", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Show yours").click()
+    expect(page.get_by_role("heading", name="Tokens of admin")).to_be_visible()

@@ -5,13 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.hostile.house import House
+from dbos import DBOS
+from tests.hostile.house import PATIENCE, House
 from tests.hostile.test_control import arrived, paged, per_user
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.engine.checkpoint import OpenShard
 from swath.flow.definition import RetryPolicy
+from swath.operations import executions
+from swath.store.shards import count_shards
 
 MANY = [str(number) for number in range(200)]  # 13 shards, on 4 places
 
@@ -82,3 +85,36 @@ async def test_who_makes_way_again_and_again_still_ends(house: House, upstream: 
     assert len(upstream.asked) == ended.attempts == 5
     (line,) = ended.failures
     assert (line["attempts"], line["error_code"]) == (5, "service_unavailable")
+
+
+async def ranks(house: House, execution_id: str, batch: int) -> dict[int, int | None]:
+    """Wait until a batch of shards is queued; return the place in the queue of each, as they had it."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await DBOS.list_workflows_async(workflow_id_prefix=f"{execution_id}:")
+            queued = [each for each in found if each.workflow_id.endswith(f":{batch}")]
+            if len(queued) >= 4:
+                return {int(each.workflow_id.split(":")[1]): each.priority for each in queued}
+            await asyncio.sleep(0.02)  # nobody tells of it
+
+
+async def test_who_was_held_has_not_had_its_turn(house: House, upstream: Scripted) -> None:
+    """Shards that waited in the queue when an execution was paused wait there as before when it goes on."""
+    slow = Slow(upstream)
+    slow.delay = 3.0
+    endpoint, workflow = paged(upstream, concurrency=4)
+    others = await house.begin(endpoint, workflow, inputs={"user": MANY})
+    await arrived(upstream, 4)
+    held = await house.begin(endpoint, workflow, inputs={"user": MANY[:60]})
+    first = await ranks(house, held, 1)
+    await executions.pause(house.context, house.user, held)
+    async with asyncio.timeout(PATIENCE):
+        while (await house.context.database.read(count_shards, held)).get("handed"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # nobody tells of it
+    await executions.resume(house.context, house.user, held)
+    again = await ranks(house, held, 2)
+    slow.delay = 0
+    for execution_id in (others, held):
+        await house.end(execution_id)
+    assert again.keys() & first.keys()
+    assert all(again[number] == first[number] for number in again.keys() & first.keys())

@@ -397,10 +397,8 @@ class Worker:
 
 def _goes_on(connection: Connection, execution_id: str) -> bool:
     """Tell whether an execution still has shards to be worked on."""
-    row, counts = _look(connection, execution_id)
-    if row.status != Status.RUNNING or row.truncated:
-        return False
-    return counts.get("done", 0) < count_shards(row.items_total, row.shard_size)
+    row = executions.find(connection, execution_id)
+    return row is not None and row.status == Status.RUNNING and not shards.is_all_fetched(connection, row)
 
 
 def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:

@@ -50,7 +50,9 @@ async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int
     """Queue shards for as long as any are handed out; return how many there have been, and the next batch."""
     while numbers := await _hand_out(execution_id, batch):
         for number in numbers:
-            priority = await _outlast(partial(_here().rank, execution_id, handed), execution_id)
+            # What was handed out and withdrawn, as by a pause, has not had its turn.
+            started = min(handed, number)
+            priority = await _outlast(partial(_here().rank, execution_id, started), execution_id)
             name = name_work(Shard(execution_id, number, batch))
             with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)

@@ -1,10 +1,17 @@
-"""An execution that was begun under the first released schema is finished under the newest."""
+"""What earlier versions have left is read, and gone on with, by the newest."""
 
 import contextlib
+import re
 import sqlite3
+import tarfile
 from pathlib import Path
+from typing import Any
 
+import keep
+import pytest
+from calm import run_calmly
 from server import Server, define_posts, wait_until
+from test_combine import combine, files_of
 
 from swath.demo.upstream import Behaviour, Upstream
 from swath.store.database import SqliteDatabase, migrate
@@ -54,3 +61,49 @@ async def test_an_unfinished_execution_of_the_first_schema_is_finished(
         execution = server.wait(execution_id)
         assert execution["status"] == "succeeded"
         assert server.download(execution) == calm
+
+
+def unpack(archive: Path, place: Path, upstream: str) -> Path:
+    """Unpack a data folder whose executions ask this upstream from now on; return where it is."""
+    with tarfile.open(archive) as packed:
+        packed.extractall(place, filter="data")
+    with contextlib.closing(sqlite3.connect(place / "data" / "swath.db")) as connection:
+        connection.create_function("move", 1, lambda text: re.sub(r"http://127.0.0.1:\d+", upstream, text))
+        for table in ("endpoints", "executions"):
+            connection.execute(f"UPDATE {table} SET definition = move(definition)")
+        connection.commit()
+    return place / "data"
+
+
+@pytest.mark.parametrize("archive", sorted(keep.KEPT.iterdir()), ids=lambda path: path.name)
+def test_a_data_folder_of_an_earlier_version_is_gone_on_with(
+    archive: Path, tmp_path: Path, upstream: Upstream
+) -> None:
+    """An execution that ended can be looked at and combined again, one that was killed is finished."""
+    calm = run_calmly(tmp_path / "calm", upstream, keep.USERS)
+    with Server(unpack(archive, tmp_path, upstream.url)) as server:
+        unfinished, ended = server.get("/executions")["objects"]
+        assert (unfinished["completed_at"], server.download(ended)) == (None, calm)
+        look_at(server, ended)
+        assert combine(server, ended["id"], output_aggregation_format="jsonl")["error"] is None
+        lines = files_of(server, ended["id"], 1)["results.jsonl"].splitlines()
+        assert len(lines) == next(each["rows"] for each in ended["results"] if each["name"] == "results.csv")
+        finished = server.wait(unfinished["id"])
+        assert finished["status"] == "succeeded"
+        assert server.download(finished) == calm
+
+
+def look_at(server: Server, execution: dict[str, Any]) -> None:
+    """Read all that is stored of an execution."""
+    path = f"/workflows/executions/{execution['id']}"
+    for file in execution["results"]:
+        collection = file["collection"]
+        rows = server.get(f"{path}/rows?collection={collection}&limit=1000")["object"]
+        assert (rows["total"], len(rows["rows"])) == (file["rows"], file["rows"])
+    columns = {each["collection"]: each["rows"] for each in server.get(f"{path}/columns")["objects"]}
+    assert columns == {file["collection"]: file["rows"] for file in execution["results"]}
+    pages = server.ask("GET", f"{path}/responses").text.splitlines()
+    assert len(pages) == execution["counters"]["pages"]
+    items = [server.get(f"{path}/items/{item}")["object"] for item in range(len(keep.USERS))]
+    assert sum(item["pages_count"] for item in items) == len(pages)
+    assert server.get(f"{path}/manifest")["object"]["stop_reasons"] == {"complete": len(keep.USERS)}

@@ -112,6 +112,9 @@ async def test_C1_what_has_yet_to_be_fetched_is_not_combined(house: House, upstr
     await arrived(upstream, 30)
     assert await house.context.engine._worker.combine(execution_id, 0) == REOPENED
     assert (await house.show(execution_id))["status"] == "running"
+    await executions.pause(house.context, house.user, execution_id)
+    assert await house.context.engine._worker.combine(execution_id, 0) == REOPENED
+    await executions.resume(house.context, house.user, execution_id)
     pages.hold_after = None
     assert len((await house.end(execution_id)).rows()) == 2 * len(ITEMS)
 

@@ -396,9 +396,11 @@ class Worker:
 
 
 def _goes_on(connection: Connection, execution_id: str) -> bool:
-    """Tell whether an execution still has shards to be worked on."""
+    """Tell whether an execution still has shards to be worked on, perhaps once it is resumed."""
     row = executions.find(connection, execution_id)
-    return row is not None and row.status == Status.RUNNING and not shards.is_all_fetched(connection, row)
+    if row is None or row.status not in (Status.RUNNING, Status.PAUSED):
+        return False
+    return not shards.is_all_fetched(connection, row)
 
 
 def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:

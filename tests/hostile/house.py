@@ -128,6 +128,14 @@ class House:
     async def show(self, execution_id: str) -> Mapping[str, Json]:
         return await executions.show(self.context, self.user, execution_id)
 
+    async def rest(self) -> None:
+        """End what other tests have left behind."""
+        known = self.context, self.user
+        left, _ = await executions.list_for(*known, workflow_id=None, group="running", limit=100, cursor=None)
+        for view in left:
+            await executions.cancel(*known, str(view["id"]))
+            await self.end(str(view["id"]))
+
     def knows_limit(self, execution_id: str, limit: int) -> bool:
         """Tell whether an execution that is being worked on heeds a limit of requests, or stops for it."""
         live = self.context.engine._worker.live[execution_id]

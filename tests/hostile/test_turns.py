@@ -1,6 +1,7 @@
 """Executions take turns: a small one is not kept waiting by a large one, and nothing is lost by it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -87,14 +88,14 @@ async def test_who_makes_way_again_and_again_still_ends(house: House, upstream: 
     assert (line["attempts"], line["error_code"]) == (5, "service_unavailable")
 
 
-async def ranks(house: House, execution_id: str, batch: int) -> dict[int, int | None]:
+async def ranks(house: House, execution_id: str, batch: int, least: int = 4) -> dict[int, int]:
     """Wait until a batch of shards is queued; return the place in the queue of each, as they had it."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found = await DBOS.list_workflows_async(workflow_id_prefix=f"{execution_id}:")
             queued = [each for each in found if each.workflow_id.endswith(f":{batch}")]
-            if len(queued) >= 4:
-                return {int(each.workflow_id.split(":")[1]): each.priority for each in queued}
+            if len(queued) >= least:
+                return {int(each.workflow_id.split(":")[1]): each.priority or 0 for each in queued}
             await asyncio.sleep(0.02)  # nobody tells of it
 
 
@@ -118,3 +119,31 @@ async def test_who_was_held_has_not_had_its_turn(house: House, upstream: Scripte
         await house.end(execution_id)
     assert again.keys() & first.keys()
     assert all(again[number] == first[number] for number in again.keys() & first.keys())
+
+
+async def test_who_has_made_way_waits_behind_the_others(house: House, upstream: Scripted) -> None:
+    """Each of its shards has had a turn; those of one that began later have not."""
+    slow = Slow(upstream)
+    endpoint, workflow = paged(upstream, concurrency=4)
+    large = await house.begin(endpoint, workflow, inputs={"user": MANY})
+    await arrived(upstream, 16)
+    other = await house.begin(endpoint, workflow, inputs={"user": MANY[:120]})
+    first = await ranks(house, other, 1)
+    for _ in range(4):
+        shard = await until(lambda: open_shard(house, large))
+        shard.make_way.set()
+        house.context.engine.signal(large)
+        await until(lambda shard=shard: open_shard(house, large) is not shard)  # type: ignore[misc]
+    again = await ranks(house, large, 2, 1)
+    slow.delay = 0
+    for execution_id in (other, large):
+        assert (await house.end(execution_id)).status == "succeeded"
+    assert len(first) == 8
+    assert all(place > max(first.values()) for place in again.values())
+
+
+async def until(found: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(PATIENCE):
+        while not (answer := found()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # nobody tells of it
+        return answer

@@ -32,8 +32,12 @@ Hooked = Callable[..., Coroutine[Any, Any, str]]
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def hooked(house: House, upstream: Scripted) -> AsyncIterator[Hooked]:
-    """Make webhooks of the administrator, at `/hook` of the upstream if nothing else is said."""
+    """Make webhooks of the administrator, at `/hook` of the upstream if nothing else is said.
+
+    They are told of all executions: of none that another test has left behind.
+    """
     made: list[str] = []
+    await house.rest()
 
     async def make(**given: Any) -> str:
         asked = Webhook(**{"url": f"{upstream.url}/hook", "secret": SECRET, **given})

@@ -201,10 +201,15 @@ class Worker:
         ]
         return await self.database.write(shards.hand_out, execution_id, batch, room, fresh), False
 
-    async def rank(self, execution_id: str, started: int) -> int:
-        """Return the place in the queue of an execution's next shard, when so many were started."""
+    async def ranks(self, execution_id: str, count: int) -> list[int]:
+        """Return the places in the queue of the `count` shards of an execution that were handed out last.
+
+        A shard has had a turn when it was taken, not when it was withdrawn from the queue, as by a pause.
+        """
         row = await self.database.read(executions.find, execution_id)
-        return rank(row.priority if row else USUAL, started)
+        taken, waiting = await self.database.read(shards.count_turns, execution_id)
+        first = max(0, taken + waiting - count)
+        return [rank(row.priority if row else USUAL, first + place) for place in range(count)]
 
     @property
     def has_room(self) -> bool:

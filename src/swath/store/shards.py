@@ -53,6 +53,14 @@ def count_shards(connection: Connection, execution_id: str) -> dict[str, int]:
     return {row.state: row.shards for row in connection.execute(query)}
 
 
+def count_turns(connection: Connection, execution_id: str) -> tuple[int, int]:
+    """Count how often a shard of the execution was taken, and how many are handed out and wait for that."""
+    waiting = func.count().filter(shards.c.state == "handed")
+    query = select(func.coalesce(func.sum(shards.c.claim), 0), waiting)
+    taken, handed = connection.execute(query.where(shards.c.execution_id == execution_id)).one()
+    return int(taken), int(handed)
+
+
 def is_all_fetched(connection: Connection, row: Row[Any]) -> bool:
     """Tell whether of a started execution all is fetched that will be: what is left is to combine it."""
     counts = count_shards(connection, row.id)

@@ -81,6 +81,7 @@ class Editor:
         """Show another formula, with its secrets where those are known; unsaved changes can be put back."""
         before, given = self.sheet.text, dict(self.secrets)
         self._set_text(text, secrets)
+        self._keep()  # at once: whoever discards changes and leaves must not find them again
         self._notice.set_visibility(False)
         if before not in (text, self.sheet.saved):
             told = "This took the place of changes that were not saved."
@@ -153,11 +154,14 @@ class Editor:
     async def _pause(self) -> None:
         """Keep and check what was written, now that its writer pauses."""
         self._quiet.deactivate()
+        self._keep()
+        await self._check()
+
+    def _keep(self) -> None:
         if self.sheet.text != self.sheet.saved:
             self._draft.keep(self.sheet.text, self.sheet.saved)
         else:
             self._draft.forget()
-        await self._check()
 
     async def _check(self) -> None:
         """Say what is wrong with the formula, and ask for the secrets that it declares."""

@@ -49,14 +49,12 @@ async def run_execution(execution_id: str) -> int:
 async def _fan_out(execution_id: str, handed: int, batch: int) -> tuple[int, int]:
     """Queue shards for as long as any are handed out; return how many there have been, and the next batch."""
     while numbers := await _hand_out(execution_id, batch):
-        for number in numbers:
-            # What was handed out and withdrawn, as by a pause, has not had its turn.
-            started = min(handed, number)
-            priority = await _outlast(partial(_here().rank, execution_id, started), execution_id)
+        places = await _outlast(partial(_here().ranks, execution_id, len(numbers)), execution_id)
+        for number, place in zip(numbers, places, strict=True):
             name = name_work(Shard(execution_id, number, batch))
-            with SetWorkflowID(name), SetEnqueueOptions(priority=priority):
+            with SetWorkflowID(name), SetEnqueueOptions(priority=place):
                 await DBOS.enqueue_workflow_async("shards", run_shard, execution_id, number)
-            handed += 1
+        handed += len(numbers)
         batch += 1
     return handed, batch
 

@@ -131,7 +131,7 @@ class House:
     async def rest(self) -> None:
         """End what other tests have left behind."""
         known = self.context, self.user
-        left, _ = await executions.list_for(*known, workflow_id=None, group="running", limit=100, cursor=None)
+        left, _ = await executions.list_for(*known, workflow_id=None, group="active", limit=100, cursor=None)
         for view in left:
             await executions.cancel(*known, str(view["id"]))
             await self.end(str(view["id"]))

@@ -161,7 +161,7 @@ def test_C4_an_owner_steers_through_any_server(tmp_path: Path, upstream: Upstrea
         sent = settle(upstream)
         assert one.execution(execution_id)["status"] == "paused"
         # It must not be at its end before it is cancelled.
-        upstream.behaviour = Behaviour(delay=5.0, hiccup_every=0, limit=None)
+        upstream.behaviour = Behaviour(delay=60.0, hiccup_every=0, limit=None)
         one.post(f"/workflows/executions/{execution_id}/resume")
         wait_until(lambda: len(upstream.seen()) > sent, "requests are sent again")
         other.post(f"/workflows/executions/{execution_id}/cancel")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, TimeoutError, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person
 from tests.upstreams.scripted import Asked, Play, Scripted
@@ -49,8 +49,16 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def choose(page: Page, label: str, option: str | re.Pattern[str], place: int = 0) -> None:
-    page.get_by_role("combobox", name=label).nth(place).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Choose from a list, which is opened again where a change of the form closes it just then."""
+    for _ in range(10):
+        page.get_by_role("combobox", name=label).nth(place).click()
+        try:
+            page.get_by_role("option", name=option, exact=True).click(timeout=6_000)
+        except TimeoutError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    raise AssertionError(f"{label} offers no {option}")
 
 
 def press(page: Page, name: str) -> None:

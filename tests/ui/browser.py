@@ -75,11 +75,16 @@ class Person:
         return self.page
 
     def judge(self, *rules: str) -> list[str]:
-        """Return what axe finds in the open view that is serious or worse, by these rules or by all."""
+        """Return what axe finds in the open view that is serious or worse, by these rules or by all.
+
+        Nothing moves meanwhile: a message that fades in or out has other colours for a moment.
+        """
         if not self.page.evaluate("'axe' in window"):
             self.page.add_script_tag(path=AXE)
+        self.page.emulate_media(reduced_motion="reduce")
         options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
         found = self.page.evaluate("options => axe.run(document, options)", options)
+        self.page.emulate_media(reduced_motion="null")
         return [
             f"{each['id']}: {node['html'][:200]}"
             for each in found["violations"]

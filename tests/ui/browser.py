@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -25,19 +25,51 @@ FLAGS = [
 ]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 #: Milliseconds that something may take on a machine that is busy.
-PATIENCE = 60_000
+PATIENCE = 120_000
 #: What a browser says of a status that is no success, of a request that a later navigation ended, and of a
 #: server that is gone.
 PASSING = re.compile("Failed to load resource|WebSocket connection|net::ERR_")
+#: Keeps what notifications say: they are gone after five seconds, which a busy machine can take away.
+LISTEN = """(() => {
+  const known = new WeakMap();
+  window.heard = [];
+  new MutationObserver(() => {
+    for (const each of document.querySelectorAll(".q-notification")) {
+      const text = each.textContent;
+      if (known.get(each) !== text) window.heard.push(text);
+      known.set(each, text);
+    }
+  }).observe(document, { childList: true, subtree: true, characterData: true });
+})()"""
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
+
+
+def hear(page: Page, text: str) -> None:
+    """Wait until a notification has said this; what was said until then counts no more."""
+    said = """text => {
+      const at = heard.findIndex(each => each.includes(text));
+      return at >= 0 && heard.splice(0, at + 1).length;
+    }"""
+    try:
+        page.wait_for_function(said, arg=text)
+    except TimeoutError:
+        raise AssertionError(f"Not said: {text!r}, but {page.evaluate('heard')}") from None
+
+
+@contextmanager
+def loaded_anew(page: Page) -> Iterator[None]:
+    """Wait in the end until what was done has brought the view anew: what is pressed before that is lost."""
+    page.evaluate("window.isOld = true")
+    yield
+    page.wait_for_function("!window.isOld && window.did_handshake")
 
 
 class Person:
@@ -48,6 +80,7 @@ class Person:
         self.complaints: list[str] = []
         self.context: BrowserContext = browser.new_context(base_url=url, **options)
         self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script(LISTEN)
         self.page: Page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._hear)
@@ -65,7 +98,11 @@ class Person:
         self.page.goto("/sign-in")
         self.page.get_by_label("Your token").fill(token)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(re.compile(r"/(?!sign-in)"))
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    def sign_out(self) -> None:
+        self.page.get_by_role("button", name="Sign out").click()
+        self.page.wait_for_url("**/sign-in")
 
     def open(self, path: str) -> Page:
         """Open a view and wait until it is alive."""

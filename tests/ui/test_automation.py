@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server, wait_until
-from tests.ui.browser import Person
+from tests.ui.browser import Person, loaded_anew
 from tests.ui.test_story import HOSTILE, choose, fill, press
 from tests.upstreams.scripted import Play, Scripted
 
@@ -59,11 +59,13 @@ def run_and_change(page: Page, server: Server, schedule_id: str) -> None:
     page.wait_for_url("**/executions/*-*")
     assert server.wait(page.url.rsplit("/", 1)[1])["truncated_by"] == "requests"
     page.goto(f"/schedules/{schedule_id}")
-    press(page, "Pause")
+    with loaded_anew(page):
+        press(page, "Pause")
     expect(page.get_by_text("None while it is paused.")).to_be_visible()
     press(page, "Edit…")
     fill(page, "As cron writes it", "0 * * * *")
-    press(page, "Change")
+    with loaded_anew(page):
+        press(page, "Change")
     expect(page.get_by_text("At the start of every hour")).to_be_visible()
     kept = server.get(f"/schedules/{schedule_id}")["object"]
     assert (kept["enabled"], kept["execution"]["maximum_requests_count"]) == (False, 1)
@@ -82,7 +84,8 @@ def test_a_webhook_and_what_it_was_told(
     expect(page.get_by_role("dialog", name="The webhook's secret")).to_contain_text("whsec_")
     press(page, "I have kept it")
     page.wait_for_url("**/webhooks/*-*")
-    press(page, "Test")
+    with loaded_anew(page):
+        press(page, "Test")
     deliveries = page.get_by_role("table", name="Deliveries").get_by_role("row")
     expect(deliveries.nth(1)).to_contain_text("delivered")
     webhook_id = page.url.rsplit("/", 1)[1]
@@ -105,7 +108,8 @@ def test_a_token_is_shown_once(admin: Person, server: Server) -> None:
     press(page, "Make it")
     shown = page.get_by_role("dialog", name="The token of admin")
     token = shown.locator("pre").text_content() or ""
-    press(page, "I have kept it")
+    with loaded_anew(page):
+        press(page, "I have kept it")
     expect(page.get_by_text(HOSTILE)).to_be_visible()
     assert server.ask("GET", "/tokens", headers={"Token": token}).ok
     assert page.evaluate("window.hacked") is None

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.acceptance.server import Server
-from tests.ui.browser import Person
+from tests.acceptance.server import Server, wait_until
+from tests.ui.browser import Person, hear, loaded_anew
 from tests.ui.test_story import choose, fill, press
 
 from swath.demo.upstream import Upstream
@@ -21,32 +21,30 @@ workflows:
     endpoint: A number
     concurrency: 8  # side by side
 """
+#: True when the browser keeps nothing that was written and not saved.
+NOTHING_KEPT = "!Object.keys(localStorage).some(name => name.startsWith('swath:draft:'))"
 
 
 @pytest.fixture
 def workflow(server: Server) -> str:
     answer = server.ask("POST", "/formulas", data=FORMULA.encode(), headers={"Content-Type": "text/yaml"})
     answer.raise_for_status()
-    return str(server.get("/workflows")["objects"][0]["id"])
+    return next(str(each["id"]) for each in server.get("/workflows")["objects"] if each["name"] == "Counted")
 
 
 def read_text(page: Page) -> str:
-    """Return what the editor of the text shows."""
-    page.get_by_role("button", name="Formula", exact=True).click()
-    lines = page.locator(".cm-line")
-    expect(lines.first).to_be_visible()
-    text = "\n".join(lines.all_text_contents())
-    page.get_by_role("button", name="Form", exact=True).click()
-    return text
+    """Return what the editor of the text shows just now."""
+    return "\n".join(page.locator(".cm-line").all_text_contents())
 
 
 def test_a_change_in_the_form_keeps_the_comments(admin: Person, server: Server, workflow: str) -> None:
     page = admin.open(f"/workflows/{workflow}")
     fill(page, "Items at the same time", "4")
-    expect(page.locator(".cm-content")).to_contain_text("concurrency: 4")
-    assert read_text(page).rstrip() == FORMULA.replace("concurrency: 8", "concurrency: 4").rstrip()
+    press(page, "Formula")
+    changed = FORMULA.replace("concurrency: 8", "concurrency: 4").rstrip()
+    wait_until(lambda: read_text(page).rstrip() == changed, "the text is the changed one")
     press(page, "Save")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    hear(page, "Saved.")
     kept = server.ask("GET", f"/formulas/{workflow}").text
     assert "# What we know of numbers." in kept
     assert "concurrency: 4  # side by side" in kept
@@ -60,19 +58,18 @@ def test_unsaved_changes_survive_a_reload_and_a_restart(admin: Person, server: S
     expect(page.get_by_text(re.compile("Unsaved changes from .* were restored"))).to_be_visible()
     expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("5")
     port = server.url.rsplit(":", 1)[1]
-    server.stop()
-    expect(page.locator("#content")).to_have_attribute("inert", "")
-    server.start(port)
-    page.wait_for_function(
-        "window.did_handshake && performance.getEntriesByType('navigation')[0].type === 'reload'"
-    )
+    with loaded_anew(page):
+        server.stop()
+        expect(page.locator("#content")).to_have_attribute("inert", "")
+        server.start(port)
     expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("5")
     press(page, "Discard them")
     expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
+    page.wait_for_function(NOTHING_KEPT)
     page.reload()
     expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
     change(page, "6")
-    press(page, "Sign out")
+    admin.sign_out()
     admin.sign_in(server.token)
     page = admin.open(f"/workflows/{workflow}")
     expect(page.get_by_label("Items at the same time", exact=True)).to_have_value("8")
@@ -94,7 +91,7 @@ def test_two_windows_do_not_undo_each_other(admin: Person, server: Server, workf
     fill(other, "Headers, a line each", "X-First: 1")
     expect(other.locator(".cm-content")).to_contain_text("X-First")
     press(other, "Save")
-    expect(other.get_by_text("Saved.")).to_be_visible()
+    hear(other, "Saved.")
     fill(page, "Items at the same time", "3")
     expect(page.locator(".cm-content")).to_contain_text("concurrency: 3")
     press(page, "Run…")
@@ -104,18 +101,18 @@ def test_two_windows_do_not_undo_each_other(admin: Person, server: Server, workf
     assert "X-First" in server.ask("GET", f"/formulas/{workflow}").text
     press(page, "Save")
     press(page, "Save over it")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    hear(page, "Saved.")
     kept = server.ask("GET", f"/formulas/{workflow}").text
     assert ("X-First" in kept, "concurrency: 3" in kept) == (False, True)
     press(page, "Save")
-    expect(page.get_by_text("Nothing had changed.")).to_be_visible()
+    hear(page, "Nothing had changed.")
 
 
 def test_what_was_taken_back_is_no_unsaved_change(admin: Person, workflow: str) -> None:
     page = admin.open(f"/workflows/{workflow}")
     change(page, "5")
     fill(page, "Items at the same time", "8")
-    page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('swath:draft:'))")
+    page.wait_for_function(NOTHING_KEPT)
 
 
 def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: str) -> None:
@@ -130,7 +127,8 @@ def test_a_text_that_cannot_be_read_is_not_overwritten(admin: Person, workflow: 
     page.get_by_role("button", name="Form", exact=True).click()
     field = page.get_by_label("Items at the same time", exact=True)
     expect(field.locator("xpath=ancestor::*[@inert]")).to_have_count(1)
-    assert "oops" in read_text(page)
+    press(page, "Formula")
+    wait_until(lambda: "oops" in read_text(page), "what was typed is there")
 
 
 def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: str) -> None:
@@ -141,7 +139,7 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     fill(page, "Values in one request", "50")
     expect(page.locator(".cm-content")).to_contain_text("size: 50")
     press(page, "Save")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    hear(page, "Saved.")
     kept = server.get(f"/workflows/{workflow}")["object"]
     assert [(each["variable"], each["first"], each["last"]) for each in kept["ranges"]] == [
         ("number", 1, 500)
@@ -155,10 +153,11 @@ def test_values_by_rule_and_from_rows(admin: Person, server: Server, workflow: s
     choose(page, "Values from", "Rows of Others")
     fill(page, "Column", "id")
     page.get_by_role("checkbox", name="has failed in part").click()
+    expect(page.locator(".cm-content")).to_contain_text("after:")
     fill(page, "Parameters handed on to it", "since, until")
     expect(page.locator(".cm-content")).to_contain_text("until")
     press(page, "Save")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    hear(page, "Saved.")
     kept = server.get(f"/workflows/{workflow}")["object"]
     assert [each["from_result"]["column"] for each in kept["mappings"]] == ["id"]
     assert kept["chain"] == {"after": ["succeeded"], "parameters": ["since", "until"]}
@@ -193,7 +192,7 @@ def test_the_form_shows_the_workflow_of_the_page(admin: Person, server: Server, 
     fill(page, "Items at the same time", "3")
     expect(page.locator(".cm-content")).to_contain_text("concurrency: 3")
     press(page, "Save")
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    hear(page, "Saved.")
     kept = {each["name"]: each["id"] for each in server.get("/workflows")["objects"]}
     assert kept["Feeder"] == workflow
     assert server.get(f"/workflows/{kept['Follower']}")["object"]["concurrency"] == 3

@@ -24,13 +24,13 @@ def test_signing_in_and_out(somebody: Callable[..., Person], server: Server) -> 
     expect(page.get_by_role("alert")).to_contain_text("Not a token of this server")
     page.get_by_label("Your token").fill(server.token)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/executions?status=failed")
+    page.wait_for_url(f"{server.url}/executions?status=failed")
     expect(page.get_by_text("No execution is failed")).to_be_visible()
     expect(page.get_by_title("Signed in as")).to_have_text("admin")
     (cookie,) = [each for each in person.context.cookies() if each["name"] == "swath_session"]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     assert server.token not in cookie["value"]
-    page.get_by_role("button", name="Sign out").click()
+    person.sign_out()
     page.goto("/executions")
     expect(page.get_by_label("Your token")).to_be_visible()
 
@@ -41,7 +41,7 @@ def test_a_forged_cookie_and_a_revoked_token_open_nothing(
     made = server.post("/tokens", {"name": "short", "user": "visitor"})
     person = somebody()
     person.sign_in(made["token"])
-    page = person.open("/executions")
+    page = person.open("/collections")  # a view that does not find out by itself, while it is loaded anew
     server.ask("DELETE", f"/tokens/{made['id']}").raise_for_status()
     page.reload()
     expect(page.get_by_label("Your token")).to_be_visible()
@@ -82,7 +82,7 @@ def test_a_token_revoked_while_a_view_is_open_leads_to_sign_in(
     page.get_by_role("button", name=deed, exact=True).click()
     page.get_by_label("Your token").fill(server.token)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{view}")
+    page.wait_for_url(server.url + view)
 
 
 @pytest.mark.parametrize("elsewhere", ["//evil.example/", "/\\evil.example", "https://evil.example"])

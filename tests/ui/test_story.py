@@ -4,14 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Page, TimeoutError, expect
+from playwright.sync_api import Error, FilePayload, Page, expect
 from tests.acceptance.server import Server
-from tests.ui.browser import Person
+from tests.ui.browser import Person, loaded_anew
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 USERS = [str(number) for number in range(100, 130)]
@@ -49,14 +50,14 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def choose(page: Page, label: str, option: str | re.Pattern[str], place: int = 0) -> None:
-    """Choose from a list, which is opened again where a change of the form closes it just then."""
-    for _ in range(10):
-        page.get_by_role("combobox", name=label).nth(place).click()
-        try:
+    """Choose from a list, once more where a change of the form closes it or takes the choice back."""
+    box = page.get_by_role("combobox", name=label).nth(place)
+    for _ in range(20):
+        if box.get_attribute("aria-expanded") != "true":
+            box.click()
+        with suppress(Error, AssertionError):
             page.get_by_role("option", name=option, exact=True).click(timeout=6_000)
-        except TimeoutError:
-            page.keyboard.press("Escape")
-        else:
+            expect(box).to_have_value(option, timeout=6_000)
             return
     raise AssertionError(f"{label} offers no {option}")
 
@@ -78,6 +79,7 @@ def test_from_a_pasted_command_to_the_retry(
     press(page, "Run")
     page.wait_for_url("**/executions/*")
     execution_id = page.url.rsplit("/", 1)[1]
+    server.wait(execution_id)
     expect(page.get_by_role("status", name="Status")).to_have_text("partially failed")
     expect(page.locator("canvas").first).to_be_visible()
     look_at_rows(page)
@@ -87,6 +89,7 @@ def test_from_a_pasted_command_to_the_retry(
     press(page, "Retry failed…")
     press(page, "Retry")
     page.wait_for_url(re.compile(rf"/executions/(?!{execution_id})"))
+    server.wait(page.url.rsplit("/", 1)[1])
     expect(page.get_by_role("status", name="Status")).to_have_text("succeeded")
     page.goto("/workflows")
     expect(page.get_by_role("row", name=re.compile("Orders"))).to_contain_text("600")
@@ -137,6 +140,7 @@ def make_workflow(page: Page, shop: Shop) -> str:
     fill(page, "Name of the workflow", "Orders")
     fill(page, "URL, with {{variables}}", shop.url + "/customers/{{user}}/orders")
     fill(page, "Query, a line each", "page: {{page}}")
+    expect(page.get_by_role("group", name="page", exact=True)).to_be_visible()  # its line is drawn
     choose(page, "Values from", "Customers")
     choose(page, "How pages follow", "page number")
     fill(page, "Variable", "page")
@@ -156,8 +160,18 @@ def look_at_rows(page: Page) -> None:
     grid = page.locator(".ag-root")
     expect(grid.get_by_text("100-1-0", exact=True)).to_be_visible()
     expect(page.get_by_role("navigation", name="Result collections")).to_contain_text("orders 560")
-    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
-    expect(grid.get_by_text("129-2-9", exact=True)).to_be_visible()
+    scroll_to(page, "129-2-9")
+
+
+def scroll_to(page: Page, text: str) -> None:
+    """Go to the end of the rows, which may still grow, until a cell has this text."""
+    page.wait_for_function(
+        """text => {
+          document.querySelector('.ag-body-viewport').scrollTop = 1e6;
+          return [...document.querySelectorAll('.ag-cell')].some(cell => cell.textContent === text);
+        }""",
+        arg=text,
+    )
 
 
 def download(page: Page, server: Server, execution_id: str, folder: Path) -> None:
@@ -263,13 +277,11 @@ def test_a_view_that_is_open_survives_a_restart(admin: Person, server: Server, s
     port = server.url.rsplit(":", 1)[1]
     press(page, "New collection…")
     expect(page.get_by_role("dialog")).to_be_visible()
-    server.stop()
-    expect(page.locator(".q-dialog")).to_have_attribute("inert", "")
-    server.start(port)
-    server.post("/collections", {"name": "Made after the restart", "items": ["x"]})
-    page.wait_for_function(
-        "window.did_handshake && performance.getEntriesByType('navigation')[0].type === 'reload'"
-    )
+    with loaded_anew(page):
+        server.stop()
+        expect(page.locator(".q-dialog")).to_have_attribute("inert", "")
+        server.start(port)
+        server.post("/collections", {"name": "Made after the restart", "items": ["x"]})
     expect(page.get_by_title("Signed in as")).to_have_text("admin")
     page.reload()
     expect(page.get_by_role("link", name="Made after the restart")).to_be_visible()

@@ -6,13 +6,18 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 from tests.acceptance.server import Server, wait_until
-from tests.ui.browser import Person
-from tests.ui.test_story import choose, fill, press
+from tests.ui.browser import Person, hear
+from tests.ui.test_story import choose, fill, press, scroll_to
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 #: Items that are answered, that are not there and that are gone; the last item waits for the test.
 GOOD, LOST, GONE = range(20), range(20, 140), range(140, 150)
 ITEMS = 200
+#: A browser that takes its time to say where somebody reads.
+BUSY = """() => {
+  const find = isAtTop;
+  isAtTop = (id) => new Promise((tell) => setTimeout(() => tell(find(id)), 2000));
+}"""
 
 
 def define(server: Server, url: str) -> str:
@@ -77,7 +82,7 @@ def change_while_it_runs(page: Page, server: Server, execution_id: str) -> None:
         line.get_by_label("in seconds").blur()
     fill(page, "Priority, 9 goes first", "7")
     press(page, "Change")
-    expect(page.get_by_text("Changed; in force within a second.")).to_be_visible()
+    hear(page, "Changed; in force within a second.")
     held = server.get(f"/workflows/executions/{execution_id}/adjustments")["object"]
     assert [(each["requests"], each["per_seconds"]) for each in held["rate_limits"]] == [
         (100, 1),
@@ -96,21 +101,24 @@ def somebody_reads(page: Page, address: str) -> Page:
     page.set_viewport_size({"width": 900, "height": 360})
     page.goto(address)
     expect(page.locator(".ag-center-cols-container .ag-row").first).to_be_visible()
-    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 64")
+    page.wait_for_function("""() => {
+      const view = document.querySelector('.ag-body-viewport');
+      view.scrollTop = 64;
+      return view.scrollTop === 64;
+    }""")
+    page.evaluate(BUSY)
     return page
 
 
 def see_more(page: Page) -> None:
     """Who reads further down is not moved, but told; the rows come when he says so."""
-    total = f"rows {len(GOOD) + ITEMS - GONE.stop}"
-    expect(page.get_by_role("navigation", name="Result collections")).to_contain_text(total)
+    total = len(GOOD) + ITEMS - GONE.stop
+    expect(page.get_by_role("navigation", name="Result collections")).to_contain_text(f"rows {total}")
+    expect(page.locator("details")).to_contain_text(f"Of all rows: {total}.")  # nothing comes after that
     assert page.evaluate("document.querySelector('.ag-body-viewport').scrollTop") == 64
     press(page, "Show them")
     expect(page.get_by_role("button", name="Show them")).to_be_hidden()
-    page.wait_for_function("""() => {
-      document.querySelector('.ag-body-viewport').scrollTop = 1e6;
-      return [...document.querySelectorAll('.ag-cell')].some(cell => cell.textContent === '199');
-    }""")
+    scroll_to(page, "199")
 
 
 def look_at_children(page: Page) -> None:
@@ -172,9 +180,13 @@ def test_rows_become_the_items_of_a_collection_and_of_a_workflow(server: Server,
     press(page, "From a result…")
     dialog = page.get_by_role("dialog", name="Take items from a result")
     choose(page, "Execution", re.compile(r"^People of June \(People\), succeeded"))
+    expect(dialog.get_by_role("combobox", name="Table")).to_have_value("people")  # its columns are there
     dialog.get_by_role("combobox", name="Columns").click()
-    page.get_by_role("option", name="people.name", exact=True).click()
+    column = page.get_by_role("option", name="people.name", exact=True)
+    column.click()
+    expect(column).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")
+    expect(column).to_have_count(0)
     press(page, "Take them")
     expect(page.locator("pre.code")).to_have_text("P 0\nP 1\nP 2")
 

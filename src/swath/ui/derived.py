@@ -72,6 +72,8 @@ class _Fields:
         except FieldError as error:  # its rows are no longer kept
             found = []
             ui.notify(describe(error), type="negative")
+        if event.value != self._execution.value:  # another one was chosen meanwhile
+            return
         self._tables = {each["collection"]: [column["name"] for column in each["columns"]] for each in found}
         self._hint.set_text(_HINT if any(self._tables.values()) else "It has no rows; choose another one.")
         options = {name: name or "(root)" for name in self._tables}

@@ -18,7 +18,10 @@ CUSTOM = "A proxy of your own, by its URL"
 
 
 class Form:
-    """A dialog that stays open while what it does is refused. Use it as a context for its fields."""
+    """A dialog that stays open while what it does is refused. Use it as a context for its fields.
+
+    A click beside it leaves it open: it may be the second of a double click, or cost what was written.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class Form:
     ) -> None:
         self._does, self._act, self._kind, self._leave = does, act, kind, leave
         with ui.context.client.content:  # not in the dialog that asked for this one: that one goes
-            self._dialog = ui.dialog(value=True)
+            self._dialog = ui.dialog(value=True).props("no-backdrop-dismiss")
         self._dialog.on("hide", self._dialog.delete)
         self._dialog.props["aria-label"] = title
         with self._dialog:

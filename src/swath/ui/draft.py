@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nicegui import ui
 
 #: Seconds that a browser may take to say what it has kept.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The files of an execution: what there is to download, other formats of it, and its manifest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -38,15 +38,24 @@ async def show_files(visit: Visit, execution_id: str) -> None:
         return
     with ui.element("div").classes("line spread"):
         show(tag("h2", "Files to download"))
-        button("Make other files…", lambda: _ask_recipe(visit, execution_id, timer))
+        button("Make other files…", lambda: _ask_recipe(visit, execution_id, wake))
     files, making = show(_write_files(execution)), show(Markup())
     show(await _write_manifest(visit, execution_id))
 
+    asked = 0
+
+    def wake() -> None:
+        nonlocal asked
+        asked += 1
+        timer.activate()
+
     async def look() -> None:
+        before = asked
         waiting = await visit.ask(combinations.list_for, execution_id)
         making.set_content(str(_write_combinations(waiting)))
         files.set_content(str(_write_files(await visit.ask(executions.show, execution_id))))
-        timer.active = any(each["completed_at"] is None for each in waiting)
+        # What was asked for while it looked is yet to be seen.
+        timer.active = asked > before or any(each["completed_at"] is None for each in waiting)
 
     timer = keep_looking(LOOK_EVERY, look, immediate=True)
 
@@ -96,7 +105,7 @@ async def _write_manifest(visit: Visit, execution_id: str) -> Markup:
     return tag("details", tag("summary", "Manifest"), code(written, "json"))
 
 
-def _ask_recipe(visit: Visit, execution_id: str, timer: ui.timer) -> None:
+def _ask_recipe(visit: Visit, execution_id: str, wake: Callable[[], None]) -> None:
     async def combine() -> None:
         def revise(recipe: Recipe) -> Recipe:
             return replace(
@@ -108,7 +117,7 @@ def _ask_recipe(visit: Visit, execution_id: str, timer: ui.timer) -> None:
 
         await visit.ask(combinations.combine, execution_id, revise)
         say("The files are being made of what was fetched; nothing is requested again.")
-        timer.activate()
+        wake()
 
     with Form("Make other files of what was fetched", "Make them", combine):
         ui.label("Nothing is requested again. The files there are stay where they are.").classes("hint")

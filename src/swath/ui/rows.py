@@ -27,6 +27,8 @@ BLOCK = 100
 WIDEST = 300
 #: Columns that are listed at most of those that stand together in the last one.
 LISTED = 1_000
+#: Seconds that a browser may take to say where somebody reads.
+PATIENCE = 10.0
 #: Why there are several tables.
 LISTS = "Each list in the answers has a table of its own."
 _COLUMNS = ("Column", "Types", ("Null", "num"), ("Missing", "num"))
@@ -122,15 +124,24 @@ class RowsView:
 
     async def renew(self, execution: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> None:
         """Show what there is by now; its rows where nobody has gone further down."""
-        shown = _choose(found, self._collection)
-        if shown is None or self._told == (found, execution["status"]):
+        shown, before = _choose(found, self._collection), self._told
+        if shown is None or before == (found, execution["status"]):
             return
+        at_top = await self._is_at_top()
         self._write(execution, found, shown)
-        at_top = await ui.run_javascript(f"return isAtTop({self._grid.id})") if self._grid else True
         if at_top:
             self._freshen()
-        else:
+        elif before is None or before[0] != found:
             self._more.set_visibility(True)
+
+    async def _is_at_top(self) -> bool:
+        """Tell whether nobody reads further down; a browser that is too busy to say so may have a reader."""
+        if self._grid is None:
+            return True
+        try:
+            return bool(await ui.run_javascript(f"return isAtTop({self._grid.id})", timeout=PATIENCE))
+        except TimeoutError:
+            return False
 
     def _write(
         self, execution: Mapping[str, Any], found: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]

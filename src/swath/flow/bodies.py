@@ -17,7 +17,7 @@ import msgspec
 
 from swath.errors import SwathError
 from swath.flow.definition import AnswerFormat, Json, Workflow
-from swath.flow.foreign import TOO_DEEP, Kind, kind_of, read_document, read_lines, read_table
+from swath.flow.foreign import TOO_DEEP, Kind, has_header, kind_of, read_document, read_lines, read_table
 
 __all__ = [
     "MAX_DEPTH",
@@ -146,7 +146,7 @@ class _Decoder:
                 return _read_document(body, content_type, self._lists)
             text = _decode_text(body, content_type)
             if kind == "csv":
-                return read_table(text)
+                return read_table(text, has_header(content_type))
             return read_lines(text, lambda line: self._decode_line(line, flaws))
         except ValueError as error:
             raise NotJsonError(str(error)) from None

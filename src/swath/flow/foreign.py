@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from io import StringIO
+from itertools import chain
 from typing import Literal
 from xml.parsers import expat
 
@@ -28,6 +29,7 @@ _TABLES = frozenset({"text/csv", "application/csv", "text/tab-separated-values"}
 _DOCUMENTS = frozenset({"application/xml", "text/xml"})
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
+_NO_HEADER = re.compile(r';\s*header\s*=\s*"?absent"?\s*(;|$)', re.IGNORECASE)
 #: Characters in which a table's header is expected to end.
 _HEADER = 64 * 1024
 _RECORD_SEPARATOR = "\x1e"
@@ -48,20 +50,27 @@ def kind_of(content_type: str) -> Kind:
     return "json"
 
 
+@lru_cache(maxsize=256)
+def has_header(content_type: str) -> bool:
+    """Tell whether the first row of a table holds names: unless its content type denies it (RFC 4180)."""
+    return _NO_HEADER.search(content_type) is None
+
+
 def read_lines(text: str, decode: Callable[[str], Json]) -> list[Json]:
     """Return the values of lines of JSON; blank lines are none."""
     lines = (line.strip().lstrip(_RECORD_SEPARATOR) for line in text.split("\n"))
     return [decode(line) for line in lines if line]
 
 
-def read_table(text: str) -> list[Json]:
+def read_table(text: str, header: bool = True) -> list[Json]:
     """Return the rows of a CSV text as objects, by the names in its first row; every value is a text.
 
-    Of columns with one name the later ones get a suffix.
+    Of columns with one name the later ones get a suffix; without a header they are numbered from 1.
     """
     if text.lstrip()[:1] == "<":
         raise ValueError("It is markup, not CSV.")
-    return [*_read_rows(csv.reader(StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True))]
+    rows = csv.reader(StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True)
+    return [*_read_rows(rows, header)]
 
 
 def _find_delimiter(text: str) -> str:
@@ -70,11 +79,12 @@ def _find_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=next((line for line in lines if line.strip()), "").count)
 
 
-def _read_rows(rows: Iterator[list[str]]) -> Iterator[Json]:
+def _read_rows(rows: Iterator[list[str]], header: bool) -> Iterator[Json]:
     try:
         first = next((row for row in rows if row and not (len(row) == 1 and row[0].isspace())), [])
-        names = name_all(first, set())
-        for number, row in enumerate(rows, start=2):
+        names = name_all(first, set()) if header else [str(number + 1) for number in range(len(first))]
+        left = rows if header else chain([first], rows)
+        for number, row in enumerate(left, start=1 + header):
             if len(row) > len(names):
                 raise ValueError(f"Its row {number} has {len(row)} cells, the first one {len(names)}.")
             if row:

@@ -1,6 +1,7 @@
 """`swath run`: a formula without a server, to files or a pipe, paused and gone on with."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,19 @@ def test_exit_codes_tell_how_it_ended(swath: Swath, folder: Path) -> None:
     assert ran.returncode == 3, ran.stderr
     told = json.loads(ran.stdout)
     assert (told["status"], told["files"]) == ("partially_failed", ["out/posts.csv"])
+
+
+def test_a_quiet_run_tells_what_went_wrong_and_nothing_else(swath: Swath) -> None:
+    """Who is told of nothing but the exit code does not know which item to look at."""
+    ran = swath("run", "posts.yaml", HERE, "--input=user=ada,nobody", "--quiet", "--out=-")
+    assert (ran.returncode, len(ran.stdout.splitlines())) == (3, 3)
+    told = ran.stderr.splitlines()
+    assert re.fullmatch("partially failed: 2 of 2 items, 1 pages, 2 requests, .* 2 rows", told[0])
+    assert told[1:3] == ["ended otherwise: 1 failed", "went wrong: 1 x 404"]
+    assert told[3].startswith("  user=nobody: not_found: ")
+    assert len(told) == 4
+    ran = swath("run", "posts.yaml", HERE, "--input=user=nobody", "--quiet", "--fresh")
+    assert (ran.returncode, "user=nobody: not_found: " in ran.stderr) == (1, True)
 
 
 def test_a_run_that_its_limit_ends_says_so(swath: Swath) -> None:

@@ -68,26 +68,48 @@ class Display:
     @staticmethod
     def sum_up(view: View, files: Sequence[Path], failures: Sequence[View], name: str | None = None) -> None:
         """Tell how it ended, and where the files are; of which workflow, where there are several."""
-        counters, console = view["counters"], Console(stderr=True, highlight=False, soft_wrap=True)
-        style = {"succeeded": "bold green", "partially_failed": "bold yellow"}.get(view["status"], "bold red")
-        rows = sum(result["rows"] for result in view["results"][:1])
-        told = f": {counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages, "
-        told += f"{counters['attempts']:,} requests, {write_size(counters['bytes'])}, {rows:,} rows"
-        if name is not None:
-            console.print(Text(name, "bold"))
-        console.print(Text(view["status"].replace("_", " "), style) + Text(told, ""))
-        if view["truncated"]:
-            console.print(Text(f"It ended early, by its limit of {view['truncated_by']}.", "yellow"))
-        for line in _trouble(view):
-            console.print(Text(line, "yellow"))
-        for sentence in (view["error"], *view["warnings"]):
-            if sentence:
-                console.print(Text(str(sentence), "yellow"))
-        for each in failures:
-            inputs = ", ".join(f"{name}={value}" for name, value in each["inputs"].items())
-            console.print(Text(f"  {inputs or 'item'}: {each['error_code']}: {each['message']}", "red"))
+        console = _open_console()
+        _tell_end(console, view, failures, name)
         for path, result in zip(files, view["results"], strict=False):
             console.print(Text(f"  {path}", "bold") + Text(f"  {result['rows']:,} rows", ""))
+
+    @staticmethod
+    def complain(view: View, failures: Sequence[View], name: str | None = None) -> None:
+        """Tell only what went wrong; nothing where all went well."""
+        console = _open_console()
+        if view["status"] == "succeeded":
+            _tell_sentences(console, view)
+        else:
+            _tell_end(console, view, failures, name)
+
+
+def _open_console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _tell_end(console: Console, view: View, failures: Sequence[View], name: str | None) -> None:
+    counters = view["counters"]
+    style = {"succeeded": "bold green", "partially_failed": "bold yellow"}.get(view["status"], "bold red")
+    rows = sum(result["rows"] for result in view["results"][:1])
+    told = f": {counters['items_ended']:,} of {counters['items']:,} items, {counters['pages']:,} pages, "
+    told += f"{counters['attempts']:,} requests, {write_size(counters['bytes'])}, {rows:,} rows"
+    if name is not None:
+        console.print(Text(name, "bold"))
+    console.print(Text(view["status"].replace("_", " "), style) + Text(told, ""))
+    if view["truncated"]:
+        console.print(Text(f"It ended early, by its limit of {view['truncated_by']}.", "yellow"))
+    for line in _trouble(view):
+        console.print(Text(line, "yellow"))
+    _tell_sentences(console, view)
+    for each in failures:
+        inputs = ", ".join(f"{name}={value}" for name, value in each["inputs"].items())
+        console.print(Text(f"  {inputs or 'item'}: {each['error_code']}: {each['message']}", "red"))
+
+
+def _tell_sentences(console: Console, view: View) -> None:
+    for sentence in (view["error"], *view["warnings"]):
+        if sentence:
+            console.print(Text(str(sentence), "yellow"))
 
 
 def draw(view: View, pace: float) -> Group:

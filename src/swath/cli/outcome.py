@@ -50,11 +50,12 @@ async def settle(context: Context, user: User, job: Job, place: Place, view: Vie
     saved = [await _write(context, file, folder) for file in wanted]
     failures, _ = await executions.failures(context, user, str(view["id"]), FEW, None)
     outcome = Outcome(name=shown.workflow.name, view=view, files=files, saved=saved, failures=failures)
+    named = outcome.name if len(job.line) > 1 else None
     if not place.quiet:
-        Display.sum_up(view, saved, failures, outcome.name if len(job.line) > 1 else None)
+        Display.sum_up(view, saved, failures, named)
         await _tell_of_pages(context, user, view)
-    elif view["error"] and not place.as_json:
-        say(str(view["error"]))
+    elif not place.as_json:
+        Display.complain(view, failures, named)
     return outcome
 
 

@@ -315,6 +315,7 @@ def test_files_are_saved_in_another_form(remote: Swath, folder: Path) -> None:
     ended = remote(*wish, "--out=first")
     assert ended.returncode == 3, ended.stderr
     assert sorted(path.name for path in (folder / "first").iterdir()) == ["Forms.zip", "posts.csv.gz"]
+    assert re.search(r"posts: 2 rows of 3 columns, .*\n.*\nForms.zip: all of these files, \d", ended.stdout)
     execution = ended.stdout.split()[0]
     saved = remote("download", execution, "--out=out", "--format=jsonl", "--compression=zstd")
     assert "out/posts.jsonl.zst" in saved.stdout.splitlines()

@@ -186,6 +186,7 @@ def test_a_chain_runs_to_its_end_and_tells_of_each(swath: Swath, chain: Path) ->
     assert ran.returncode == 0, ran.stderr
     told = ran.stderr.splitlines()
     assert told.index("People") < told.index("Posts of people")
+    assert "  results/posts-of-people/Posts_of_people.zip  all of these files" in told
     assert sorted(path.name for path in (chain / "results" / "posts-of-people").iterdir()) == [
         "Posts_of_people.zip",
         "posts.csv.gz",

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from swath.cli.screen import say, write_size, write_time
+from swath.cli.screen import say, write_extent, write_size, write_time
 
 Json = Any
 View = Mapping[str, Json]
@@ -71,7 +71,7 @@ class Display:
         console = _open_console()
         _tell_end(console, view, failures, name)
         for path, result in zip(files, view["results"], strict=False):
-            console.print(Text(f"  {path}", "bold") + Text(f"  {result['rows']:,} rows", ""))
+            console.print(Text(f"  {path}", "bold") + Text(f"  {write_extent(result)}", ""))
 
     @staticmethod
     def complain(view: View, failures: Sequence[View], name: str | None = None) -> None:

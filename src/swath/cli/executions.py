@@ -25,7 +25,7 @@ from swath.cli.options import (
     read_proxy,
     read_which,
 )
-from swath.cli.screen import print_json, print_table, say, write_size
+from swath.cli.screen import ARCHIVE, print_json, print_table, say, write_extent, write_size
 
 if TYPE_CHECKING:
     from swath.client import Execution
@@ -162,8 +162,10 @@ def show_execution(execution: "Execution") -> None:
     if wrong:
         _show_failures(execution)
     for each in view["results"]:
-        size = f"{each['rows']:,} rows of {each['columns']:,} columns, {write_size(each['bytes'])}"
-        print(f"{each['collection'] or 'response'}: {size}\n    {each['url']}")
+        is_archive = each["format"] == ARCHIVE
+        name = each["name"] if is_archive else each["collection"] or "response"
+        columns = "" if is_archive else f" of {each['columns']:,} columns"
+        print(f"{name}: {write_extent(each)}{columns}, {write_size(each['bytes'])}\n    {each['url']}")
 
 
 def _show_failures(execution: "Execution") -> None:

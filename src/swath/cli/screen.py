@@ -15,6 +15,9 @@ WIDEST = 30
 #: The width of a table that nobody looks at: whoever reads it line by line finds a row on each.
 UNBOUNDED = 1_000_000
 
+#: The format of the result that holds all others.
+ARCHIVE = "zip"
+
 #: A text that YAML reads as such without quotes, also between braces.
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -98,6 +101,11 @@ def write_size(size: float) -> str:
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
         size /= 1_000
     return f"{size:,.1f} TB"
+
+
+def write_extent(file: Mapping[str, Json]) -> str:
+    """Return how much a result holds: its rows, which of an archive are those of the files in it."""
+    return "all of these files" if file["format"] == ARCHIVE else f"{file['rows']:,} rows"
 
 
 def write_time(seconds: float) -> str:

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from swath.errors import Conflict
 from swath.flow.definition import OutputFormat
+from swath.flow.files.packing import ARCHIVE
 from swath.flow.recipe import Recipe
 from swath.operations import combinations, executions
 from swath.ui.dialogs import Form
@@ -39,7 +40,7 @@ async def show_files(visit: Visit, execution_id: str) -> None:
     with ui.element("div").classes("line spread"):
         show(tag("h2", "Files to download"))
         button("Make other files…", lambda: _ask_recipe(visit, execution_id, wake))
-    files, making = show(_write_files(execution)), show(Markup())
+    files, making = show(write_files(execution)), show(Markup())
     show(await _write_manifest(visit, execution_id))
 
     asked = 0
@@ -53,7 +54,7 @@ async def show_files(visit: Visit, execution_id: str) -> None:
         before = asked
         waiting = await visit.ask(combinations.list_for, execution_id)
         making.set_content(str(_write_combinations(waiting)))
-        files.set_content(str(_write_files(await visit.ask(executions.show, execution_id))))
+        files.set_content(str(write_files(await visit.ask(executions.show, execution_id))))
         # What was asked for while it looked is yet to be seen.
         timer.active = asked > before or any(each["completed_at"] is None for each in waiting)
 
@@ -65,14 +66,11 @@ def _reload_at_end(new: Mapping[str, Any]) -> None:
         ui.navigate.reload()
 
 
-def _write_files(execution: Mapping[str, Any]) -> Markup:
+def write_files(execution: Mapping[str, Any]) -> Markup:
     rows = [
         [
             link(file["name"], file["url"], download=True),
-            file["collection"] or tag("span", "root", class_="quiet"),
-            file["format"],
-            number(file["rows"]),
-            number(file["columns"]),
+            *_write_content(file),
             tag("span", size(file["bytes"]), title=f"{number(file['bytes'])} bytes"),
             tag("code", file["sha256"][:12] + "…", title=file["sha256"]),
         ]
@@ -80,6 +78,14 @@ def _write_files(execution: Mapping[str, Any]) -> Markup:
     ]
     hint = "Whoever has the address of a file can download it, without a token."
     return join([table("Files", _COLUMNS, rows, "stacks"), tag("p", hint, class_="hint")])
+
+
+def _write_content(file: Mapping[str, Any]) -> list[Any]:
+    """Return the cells that say what is in a file: collection, format, rows and columns."""
+    if file["format"] == ARCHIVE:
+        return [tag("span", "all of these files", class_="quiet"), ARCHIVE, "–", "–"]
+    name = file["collection"] or tag("span", "root", class_="quiet")
+    return [name, file["format"], number(file["rows"]), number(file["columns"])]
 
 
 def _write_combinations(found: list[dict[str, Any]]) -> Markup:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tests.acceptance.server import Server
 from tests.client.conftest import NAME
-from tests.upstreams.scripted import Scripted
+from tests.upstreams.scripted import Play, Scripted
 
 from swath.client import ApiError, AsyncClient, Client, ExecutionFailed, NotReached
 from swath.client.patience import Patience, read_retry_after
@@ -96,6 +96,21 @@ def test_what_is_not_there_is_told_with_what_is(client: Client, formula: str) ->
         client.workflows[NAME].execute(maximum_requests_count=0)
     assert caught.value.status == 400
     assert set(caught.value.fields) == {"maximum_requests_count"}
+
+
+def test_inputs_leave_columns_of_their_names_alone(client: Client, formula: str, upstream: Scripted) -> None:
+    """Where an answer has an `input.user`, the input has a suffix: the same one in a frame of each format."""
+    answer = {"posts": [{"id": 1}, {"id": 2, "input": {"user": "theirs"}, "input.user_2": "also"}]}
+    upstream.on("/users/*", Play.json(answer))
+    text = formula.replace("endpoint: Posts", "endpoint: Posts\n    primary_collection: posts")
+    client.apply(text)
+    execution = client.workflows[NAME].execute({"user": "ada"}, output_aggregation_format="jsonl").wait()
+    for file_format in ("jsonl", "json"):
+        execution.combine(output_aggregation_format=file_format)
+        for columns in (execution.to_polars().to_dicts(), execution.to_pandas().to_dict("records")):
+            assert columns[1]["input.user"] == "theirs"
+            assert columns[1]["input.user_2"] == "also"
+            assert [row["input.user_3"] for row in columns] == ["ada", "ada"]
 
 
 def test_a_preview_and_the_formula(client: Client, formula: str) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -58,7 +59,20 @@ def flat_rows(data: bytes, file_format: str) -> list[dict[str, Any]]:
         if file_format == "json"
         else [json.loads(line) for line in data.splitlines()]
     )
+    names = _name_inputs(listed)
     return [
-        {**row["response"], **{f"input.{name}": value for name, value in row["input"].items()}}
-        for row in listed
+        {**row["response"], **{names[name]: value for name, value in row["input"].items()}} for row in listed
     ]
+
+
+def _name_inputs(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return what the inputs' columns are called: with a suffix where the response has one, as in CSV."""
+    taken = {key for row in rows for key in row["response"]}
+    names: dict[str, str] = {}
+    for name in dict.fromkeys(name for row in rows for name in row["input"]):
+        column, number = f"input.{name}", 2
+        while column in taken:
+            column, number = f"input.{name}_{number}", number + 1
+        taken.add(column)
+        names[name] = column
+    return names

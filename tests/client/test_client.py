@@ -137,11 +137,7 @@ def test_who_is_not_known_is_told(server: Server, tmp_path: Path) -> None:
     with Client(server.url, "wrong") as stranger, pytest.raises(ApiError) as caught:
         list(stranger.workflows)
     assert caught.value.status == 401
-    patience = Patience(attempts=1)
-    with (
-        Client("http://127.0.0.1:9", "x", patience=patience) as lost,
-        pytest.raises(NotReached, match="running"),
-    ):
+    with Client("http://127.0.0.1:9", "x") as lost, pytest.raises(NotReached, match="running"):
         list(lost.workflows)
     with pytest.raises(NotReached, match="set SWATH_TOKEN"):
         Place.find(environment={"SWATH_DATA_DIR": str(tmp_path)})
@@ -170,6 +166,29 @@ def test_a_busy_server_is_asked_again(server: Server) -> None:
         with pytest.raises(ApiError):
             client.collections.create("c")
     assert len(seen) == 2
+
+
+def test_a_server_that_was_never_there_is_not_waited_for() -> None:
+    """One that has answered before is: it is being started again."""
+    there: list[bool] = []
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if not there.pop(0):
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json={"object": {"completed_at": "now"}})
+
+    patience = Patience(attempts=4, base=0.0)
+    with Client("http://h", "t", transport=httpx.MockTransport(answer), patience=patience) as client:
+        there[:] = [False]
+        with pytest.raises(NotReached, match="refused"):
+            client.executions["x"].refresh()
+        assert len(asked) == 1
+        there[:] = [True, False, False, True]
+        client.executions["x"].refresh()
+        client.executions["x"].wait()
+    assert (len(asked), there) == (5, [])
 
 
 def test_waits_are_as_asked_and_bounded() -> None:

@@ -19,6 +19,8 @@ from swath.client.progress import bar
 Json = Any
 #: Objects that one request of a list asks for.
 PAGE = 1_000
+#: What a connection that does not come about raises.
+NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout)
 #: Seconds between two looks at an execution: the first, and the longest.
 LOOK, LOOK_LONGEST = 0.2, 2.0
 
@@ -40,6 +42,8 @@ class AsyncClient:
     ) -> None:
         self.place = Place.find(url, token)
         self._patience = patience or Patience()
+        #: Whether the server has answered: if it is not there then, it comes back.
+        self._met = False
         self._http = httpx.AsyncClient(
             headers={"Token": self.place.token},
             timeout=timeout,
@@ -122,21 +126,26 @@ class AsyncClient:
     async def send(
         self, method: str, url: str, body: Json = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        """Send a request until it is answered well, or until asking again does not help."""
+        """Send a request until it is answered well, or until asking again does not help.
+
+        A server that cannot be connected to is waited for only if it has answered before.
+        """
         repeatable = method in REPEATABLE or "Idempotency-Key" in (headers or {})
         attempt = 0
         while True:
             attempt += 1
             answer: httpx.Response | None = None
-            problem = ""
+            problem, may_come = "", True
             try:
                 answer = await self._http.request(method, url, json=body, headers=headers)
+                self._met = True
             except httpx.TransportError as error:
                 problem = str(error) or type(error).__name__
+                may_come = self._met or not isinstance(error, NOT_THERE)
             if answer is not None and answer.is_success:
                 return answer
             status, told = (answer.status_code, answer.headers) if answer is not None else (None, {})
-            wait = self._patience.wait(attempt, status, told, repeatable=repeatable)
+            wait = self._patience.wait(attempt, status, told, repeatable=repeatable and may_come)
             if wait is None:
                 if answer is None:
                     raise NotReached(f"No answer from {self.place.url}: {problem}. Is the server running?")

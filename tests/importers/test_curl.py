@@ -419,6 +419,38 @@ async def test_signs_that_go_out_otherwise_are_told(
     assert [note.startswith(told) for note in imported.notes] == ([True] if told else [])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "curl -d 'not a form' --data-urlencode name@notes.txt https://api.example.com/x",
+        "cat notes.txt | curl -d 'not a form' --data-urlencode name@- https://api.example.com/x",
+        "curl -d 'a=1' --data-urlencode name@notes.txt -d 'a=2' https://api.example.com/x",
+        "curl -H 'Content-Type: text/plain' --data-urlencode @notes.txt https://api.example.com/x",
+        "curl -d 'a=1' --data-urlencode name@notes.txt https://api.example.com/x",
+    ],
+)
+async def test_a_file_is_encoded_where_curl_encodes_it(
+    command: str, upstream: Scripted, folder: Path
+) -> None:
+    """By its place in a form or a query, else by a filter; a shell's variable likewise."""
+    content = FILES["notes.txt"]
+    for written in (command, command.replace("name@notes.txt", 'name="$notes"')):
+        imported = read_curl(local(written, upstream))
+        check_formula(imported)
+        sent = await send(imported, upstream, {"notes": content})
+        assert sent == run_shell(written, upstream, folder, {"notes": content})
+
+
+def test_a_secret_in_a_file_stays_in_it() -> None:
+    """What stands for the file is secret; there is nothing to hide."""
+    imported = read_curl(f"curl -d 'not a form' --data-urlencode password@file.txt {HOST}/x")
+    assert imported.secrets == {}
+    assert imported.formula["endpoints"]["X"]["variables"] == {"file": {"secret": True}}
+    assert imported.formula["endpoints"]["X"]["body"] == {
+        "text": "not a form&password={{ file | urlencode }}"
+    }
+
+
 def test_times_and_tries_go_to_the_workflow() -> None:
     imported = read_curl(
         "curl -m 30 --connect-timeout 2.5 --retry 3 --max-redirs 2 --max-filesize 1000 https://api.example.com/x"

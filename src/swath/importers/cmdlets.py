@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from swath.flow.definition import Json
 from swath.importers.expressions import File
-from swath.importers.holes import hole, with_holes
+from swath.importers.holes import has_hole, with_holes
 from swath.importers.imported import Draft
 from swath.importers.powershell import Script
 from swath.importers.sent import Sent
@@ -54,7 +54,7 @@ def find_requests(text: str, draft: Draft) -> Iterator[Found]:
     for given in script.read():
         sent = requests.build(given)
         texts = f"{sent.url} {sent.headers} {sent.body} {sent.multipart}"
-        lists = {name: values for name, values in script.lists.items() if hole(name) in texts}
+        lists = {name: values for name, values in script.lists.items() if has_hole(name, texts)}
         yield sent, _settings(given), lists
 
 

@@ -12,7 +12,7 @@ from swath.importers.alike import merge_alike
 from swath.importers.cmdlets import find_requests
 from swath.importers.fetches import CALL, find_fetches
 from swath.importers.hints import hints
-from swath.importers.holes import hole
+from swath.importers.holes import has_hole
 from swath.importers.imported import Draft, Imported
 from swath.importers.loops import Loops, spell_out
 from swath.importers.options import read_options
@@ -101,7 +101,7 @@ def _read(command: Command, draft: Draft) -> Iterator[Found]:
 def _defaults(command: Command, sent: Sent) -> dict[str, dict[str, Json]]:
     """Return what `${NAME:-this}` says of the variables of one request."""
     texts = f"{sent.url} {sent.headers} {sent.body} {sent.multipart}"
-    return {name: {"default": text} for name, text in command.defaults.items() if hole(name) in texts}
+    return {name: {"default": text} for name, text in command.defaults.items() if has_hole(name, texts)}
 
 
 def _named(words: list[str]) -> str:

@@ -10,6 +10,7 @@ from swath.flow.request.template import TAG, Templates
 _OPENING: Final = re.compile(r"\{\{|\{%")
 _KEPT: Final = re.compile(r'\{\{ "(\{\{|\{%)" \}\}|\{\{(?=x9Hole)|\{(?=%)')
 _SIMPLE: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_ENCODED: Final = re.compile(r"\{\{ ([A-Za-z_]\w*) \| urlencode \}\}")
 _VEILED: Final = re.compile(r"x9Hole(\d+)x9")
 _NO_WORD: Final = re.compile(r"\W+", re.ASCII)
 
@@ -39,6 +40,11 @@ def hole(name: str) -> str:
     return f"{{{{{name}}}}}"
 
 
+def has_hole(name: str, text: str) -> bool:
+    """Tell whether a variable fills a hole of a text, as it is or encoded."""
+    return hole(name) in text or f"{{{{ {name} | urlencode }}}}" in text
+
+
 def identifier(text: str, default: str = "value") -> str:
     """Return a name that a hole can hold."""
     name = _NO_WORD.sub("_", text).strip("_")
@@ -46,9 +52,16 @@ def identifier(text: str, default: str = "value") -> str:
 
 
 def encode_form(text: str) -> str:
-    """Write a value of a form, but for holes, which are encoded when they are filled."""
-    parts = re.split(r"(\{\{\s*[A-Za-z_]\w*\s*\}\})", text)
-    return "".join(part if n % 2 else quote_plus(part) for n, part in enumerate(parts))
+    """Write a value of a form; what fills its holes is encoded, too, wherever it stands (see `by_place`)."""
+    parts = _SIMPLE.split(text)
+    return "".join(
+        f"{{{{ {part} | urlencode }}}}" if n % 2 else quote_plus(part) for n, part in enumerate(parts)
+    )
+
+
+def by_place(template: str) -> str:
+    """Return a template for a form or a query, whose holes are encoded by their place."""
+    return _ENCODED.sub(r"{{\1}}", template)
 
 
 class Veil:

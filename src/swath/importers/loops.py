@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from swath.importers.globs import MOST_VALUES
-from swath.importers.holes import hole
+from swath.importers.holes import has_hole, hole
 from swath.importers.imported import Draft
 from swath.importers.sent import Sent
 from swath.importers.words import Command
@@ -64,7 +64,7 @@ class Loops:
     def lists_in(self, sent: Sent) -> dict[str, list[str]]:
         """Return the lists whose variables a request has."""
         texts = f"{sent.url} {sent.headers} {sent.body} {sent.multipart}"
-        return {name: values for name, values in self.lists.items() if hole(name) in texts}
+        return {name: values for name, values in self.lists.items() if has_hole(name, texts)}
 
     def _go_through(self, name: str, words: Sequence[str]) -> None:
         values = [value for word in words for value in _expanded(word)]

@@ -12,7 +12,7 @@ from swath.flow.paging import Page
 from swath.importers.credentials import is_secret_name, secret_part
 from swath.importers.documents import as_list, as_object, objects, read_document
 from swath.importers.grants import Grant, read_grant
-from swath.importers.holes import encode_form, hole, identifier, literal
+from swath.importers.holes import by_place, encode_form, hole, identifier, literal
 from swath.importers.imported import Draft, Imported
 from swath.importers.listings import add_listing
 from swath.importers.pairs import assemble, enabled, pairs, with_query
@@ -220,7 +220,7 @@ class _Reader:
             form = [
                 f"{encode_form(name)}={encode_form(value)}" for name, value in pairs(given.get("urlencoded"))
             ]
-            return "&".join(form), "application/x-www-form-urlencoded", None
+            return by_place("&".join(form)), "application/x-www-form-urlencoded", None
         if mode == "graphql":
             return _graphql(as_object(given.get("graphql"))), "application/json", None
         if mode == "file":

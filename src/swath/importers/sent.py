@@ -13,7 +13,7 @@ from swath.flow.definition import Json
 from swath.flow.request.pairs import encode_query
 from swath.importers.addresses import authority_of, parse_address
 from swath.importers.credentials import is_secret_name, secret_part, split_scheme
-from swath.importers.holes import Veil, hole, identifier, literal, plain_braces, variables_of
+from swath.importers.holes import Veil, by_place, hole, identifier, literal, plain_braces, variables_of
 from swath.importers.imported import Draft
 from swath.importers.payloads import read_form, read_json
 
@@ -105,7 +105,7 @@ class _Builder:
         query = self._query(pairs)
         if query is None:
             joined = "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
-            return self.veil.lift(f"{address}?{plain_braces(joined)}"), {}, more
+            return by_place(self.veil.lift(f"{address}?{plain_braces(joined)}")), {}, more
         return address, query, more
 
     def _tell_of_signs(self, address: str, texts: Sequence[str]) -> None:
@@ -164,7 +164,7 @@ class _Builder:
         return query
 
     def _plain(self, encoded: str) -> str:
-        return self.veil.lift(literal(unquote(encoded)))
+        return by_place(self.veil.lift(literal(unquote(encoded))))
 
     # --- headers
 
@@ -229,7 +229,7 @@ class _Builder:
         if kind.startswith(_FORM):
             form = read_form(covered)
             if form is not None:
-                return {"form": {self._filled(k): self._tree(k, v) for k, v in form.items()}}
+                return {"form": {self._filled(k): _encoded_later(self._tree(k, v)) for k, v in form.items()}}
         read = read_json(covered)
         if read is not None and isinstance(read.value, dict | list):
             for bare in read.bare:
@@ -273,12 +273,20 @@ class _Builder:
 
         def hide_pair(found: re.Match[str]) -> str:
             name, value = unquote(found[1]), found[2]
+            if self.veil.hides(value):
+                self._mark(name, value)
+                return found[0]
             return f"{found[1]}={self._hide(name, value)}" if is_secret_name(name) else found[0]
 
         text = re.sub(r"(?<![^&\s])([\w.\[\]%-]+)=([^&\s{}]+)", hide_pair, literal(covered))
         while found := secret_part(text):
             text = text.replace(found, self._hide("token", found))
         return self.veil.lift(text)
+
+
+def _encoded_later(value: Json) -> Json:
+    """Return the values of a form's field without what encodes them where there is no form."""
+    return [_encoded_later(each) for each in value] if isinstance(value, list) else by_place(str(value))
 
 
 def _rewritten(encoded: str) -> str:

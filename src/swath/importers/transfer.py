@@ -222,14 +222,18 @@ class _Transfer:
         if found is None:
             return encode_form(value)
         name, mark, rest = found[1], found[2], value[found.end() :]
-        text = encode_form(rest) if mark == "=" else self._file(rest, "text")
+        text = encode_form(rest if mark == "=" else self._read(rest, "text"))
         return f"{name}={text}" if name else text
 
     def _file(self, path: str, default: str) -> str:
-        """Return what stands for a file's content: the text fed to the command, or a variable."""
+        """Return the template that stands for a file's content."""
+        return with_holes(self._read(path, default))
+
+    def _read(self, path: str, default: str) -> str:
+        """Return a file's content: the text fed to the command, or a variable."""
         if path in ("-", "."):
             if self.command.stdin is not None:
-                return with_holes(self.command.stdin)
+                return self.command.stdin
             path = self.command.stdin_file or path
         return stand_in(path, default, self.draft)
 

@@ -514,6 +514,7 @@ def test_what_could_be_a_list_or_a_page_is_told() -> None:
         ("curl $BASE/users", "is a variable"),
         ("curl https://api.example.com -d @- <<EOF\n{}", "does not end with EOF"),
         ("curl 'https://api.example.com/[1-9000000]'", "Use a collection"),
+        ("for /L %%n in (1,1,9000000) do curl https://api.example.com/%%n", "Use a collection"),
         ('curl ^"https://api.example.com/x', "not closed"),
         ('Invoke-WebRequest -Uri "https://api.example.com', "not closed"),
     ],

@@ -118,6 +118,45 @@ async def test_what_a_loop_goes_through_is_a_list(name: str, upstream: Scripted,
     assert [each for (each,) in sent] == run_shell(script, upstream, folder)
 
 
+#: A script of cmd, and what it is in bash.
+CMD_LOOPS = {
+    "in a file": (
+        '@echo off\r\nfor %%i in (1 "2",c) do (\r\n  curl "https://api.example.com/%%i/x?y=%%~i" ^\r\n    -H "X-A: %%i"\r\n)',
+        'for i in 1 2 c; do curl https://api.example.com/$i/x?y=$i -H "X-A: $i"; done',
+    ),
+    "at a prompt": (
+        'for %a in ("b c" d) do @curl https://api.example.com/x -d "a=%a"',
+        "for a in b+c d; do curl https://api.example.com/x -d a=$a; done",
+    ),
+    "numbers": (
+        "FOR /L %%N IN (1,2,5) DO curl https://api.example.com/%%N",
+        "for n in 1 3 5; do curl https://api.example.com/$n; done",
+    ),
+    "numbers downwards": (
+        "for /L %%n in (2,-1,1) do curl https://api.example.com/%%n",
+        "for n in 2 1; do curl https://api.example.com/$n; done",
+    ),
+    "one in another": (
+        "for %%i in (1 2) do for %%j in (a b) do curl https://api.example.com/%%i/%%j",
+        "for i in 1 2; do for j in a b; do curl https://api.example.com/$i/$j; done; done",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CMD_LOOPS)
+async def test_what_a_loop_of_cmd_goes_through_is_a_list(name: str, upstream: Scripted, folder: Path) -> None:
+    """Its variable is one letter behind a percent sign, two in a file; each round sends what bash would."""
+    script, in_bash = CMD_LOOPS[name]
+    imported = read_curl(local(script, upstream))
+    check_formula(imported)
+    (workflow,) = imported.formula["workflows"].values()
+    names = [each["target_variable_name"] for each in workflow["mappings"]]
+    lists = [imported.formula["collections"][each["source_collection"]] for each in workflow["mappings"]]
+    rounds = [dict(zip(names, each, strict=True)) for each in product(*lists)]
+    sent = [told for each in rounds for told in await send(imported, upstream, each)]
+    assert sent == run_shell(in_bash, upstream, folder)
+
+
 async def test_commands_that_differ_in_one_value_are_one_with_a_list(
     upstream: Scripted, folder: Path
 ) -> None:
@@ -139,6 +178,8 @@ async def test_commands_that_differ_in_one_value_are_one_with_a_list(
     [
         "for u in $(cat users.txt); do curl https://api.example.com/$u; done",
         "while read -r u; do curl https://api.example.com/$u; done < users.txt",
+        "for /f %%u in (users.txt) do curl https://api.example.com/%%u",
+        "for %%u in (*.txt) do curl https://api.example.com/%%~u",
         "cat users.txt | xargs -I{} curl https://api.example.com/{}",
         "while IFS=, read -r u name; do curl https://api.example.com/$u/$name; done < users.txt",
         "for u in ${USERS[@]}; do curl https://api.example.com/$u; done",

@@ -13,7 +13,7 @@ from swath.importers.words import Command
 
 #: What may stand before a command of a loop or a condition, and what ends one.
 _LEADING: Final = frozenset(["do", "then", "else", "{", "time", "!"])
-_ENDS: Final = frozenset(["done", "fi", "}"])
+_ENDS: Final = frozenset(["done", "fi", "}", ")"])
 _BRACES: Final = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
 #: What xargs puts in the place of a value, where it is told.
 _PLACE: Final = re.compile(r"-I(.*)|--replace(?:=(.*))?")

@@ -7,7 +7,7 @@ import re
 from typing import Final, Literal
 
 from swath.importers.bash import Bash
-from swath.importers.windows import CMD_VARIABLE, PowerShell, cmd_lines, read_cmd
+from swath.importers.windows import CMD_LOOP, CMD_VARIABLE, PowerShell, cmd_lines, read_cmd, spell_out_cmd
 from swath.importers.words import Command
 
 __all__ = ["Command", "guess_shell", "read_commands"]
@@ -22,7 +22,7 @@ def read_commands(text: str) -> list[Command]:
     text = text.replace("\r\n", "\n")
     shell = guess_shell(text)
     if shell == "cmd":
-        return [Command(words=read_cmd(line)) for line in cmd_lines(text)]
+        return [Command(words=read_cmd(line)) for line in cmd_lines(spell_out_cmd(text))]
     if shell == "bash":
         return Bash(text).read()
     commands = PowerShell(text).read()
@@ -42,6 +42,8 @@ def guess_shell(text: str) -> Shell:
             return shell
     if re.search(r"\\\n", text):
         return "bash"
+    if CMD_LOOP.search(text):
+        return "cmd"
     if re.search(r"\^\n|(?<!\S)\^\"", text) or ("'" not in text and CMD_VARIABLE.search(text)):
         return "cmd"
     if re.search(r"`\n|`\"|\$env:|^\s*curl\.exe\b", text, re.MULTILINE):

@@ -1,15 +1,23 @@
 """Command lines as cmd.exe and PowerShell read them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from swath.errors import InvalidInput
+from swath.importers.globs import MOST_VALUES
 from swath.importers.holes import hole, identifier
 from swath.importers.words import Reader, substitution
 
 #: `%NAME%`, which bytes of a URL (`%E4%B8`) are not.
 CMD_VARIABLE: Final = re.compile(r"%([A-Za-z_][A-Za-z_]\w+)%(?![0-9A-Fa-f]{2})|%([G-Zg-z_]\w+)%")
+#: A loop of cmd: what it goes through (`/L`, `/F`), the letter of its variable, and its list.
+CMD_LOOP: Final = re.compile(
+    r"\bfor[ \t]+(?:/([A-Z])[ \t]+(?:\"[^\"\n]*\"[ \t]+)?)?(%%?)([A-Z])"
+    r"[ \t]+in[ \t]*\(([^)]*)\)\s*do\b[\s^(@]*",
+    re.IGNORECASE,
+)
+_CMD_ITEM: Final = re.compile(r'"[^"]*"|[^\s,;="]+')
 _POWER_ESCAPES: Final = {
     "n": "\n",
     "t": "\t",
@@ -106,6 +114,41 @@ class PowerShell(Reader):
         while self.text.startswith('"', self.at):
             self.add('"', 0)
             self.take_until('"', self.inside)
+
+
+def spell_out_cmd(script: str) -> str:
+    """Return a script of cmd with its loops as a line each, `for x in 1 2`, and their variables as holes."""
+    spelled, end, marks = "", 0, dict[str, str]()
+    for loop in CMD_LOOP.finditer(script):
+        kind, sign, letter, listed = loop.groups()
+        spelled += _fill_letters(script[end : loop.start()], marks)
+        marks[letter] = sign
+        values = " ".join(_go_through(kind, _fill_letters(listed, marks)))
+        spelled += f"\nfor {letter} in {values}\n" if values else f"\nwhile read {letter}\n"
+        end = loop.end()
+    return spelled + _fill_letters(script[end:], marks)
+
+
+def _fill_letters(text: str, marks: Mapping[str, str]) -> str:
+    """Put holes in the places of loops' variables: `%%i`, `%%~i` for it without quotes, at a prompt `%i`."""
+    for letter, sign in marks.items():
+        text = re.sub(rf"{sign}~?{letter}", hole(letter), text)
+    return text
+
+
+def _go_through(kind: str | None, listed: str) -> Iterator[str]:
+    """Yield the values of a loop in quotes; none where only the machine that it runs on knows them."""
+    words = _CMD_ITEM.findall(listed)
+    if kind is None and not any(mark in listed for mark in "*?"):
+        yield from (word if word[0] == '"' else f'"{word}"' for word in words)
+    elif kind in ("l", "L") and len(words) == 3 and all(re.fullmatch(r"-?\d{1,9}", word) for word in words):
+        first, step, last = map(int, words)
+        numbers = range(first, last + (1 if step > 0 else -1), step or 1)
+        if len(numbers) > MOST_VALUES:
+            raise InvalidInput(
+                "command", f"The loop over {listed} has more than {MOST_VALUES:,} values. Use a collection."
+            )
+        yield from (f'"{number}"' for number in numbers)
 
 
 def cmd_lines(text: str) -> list[str]:

@@ -221,6 +221,41 @@ def test_a_document_is_fetched_where_it_is(swath: Swath, upstream: Scripted) -> 
     assert (ran.returncode, "cannot be fetched" in ran.stderr) == (2, True), ran.stderr
 
 
+def test_a_document_of_several_files_is_read_with_all(swath: Swath, folder: Path, upstream: Scripted) -> None:
+    """Those in its folder and below, on the disk and at an address; what is elsewhere is listed."""
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": upstream.url}],
+        "paths": {"/items": {"$ref": "paths/items.json"}, "/others": {"$ref": "../others.json"}},
+    }
+    items = {"get": {"summary": "Items", "parameters": [{"$ref": "../page.json"}]}}
+    files = {
+        "api/openapi.json": document,
+        "api/paths/items.json": items,
+        "api/page.json": {"in": "query", "name": "page", "required": True},
+        "others.json": {"get": {"summary": "Others"}},
+    }
+    for name, value in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(value))
+        upstream.on(f"/{name}", Play.json(value))
+    for place in ("api/openapi.json", f"{upstream.url}/api/openapi.json?full=1"):
+        ran = swath("import", "openapi", place)
+        assert ran.returncode == 0, ran.stderr
+        assert yaml.safe_load(ran.stdout)["endpoints"] == {
+            "Items": {
+                "url": f"{upstream.url}/items",
+                "query": {"page": "{{page}}"},
+                "variables": {"page": {}},
+            }
+        }
+        assert "not followed: ../others.json. " in ran.stderr
+    (folder / "api" / "page.json").unlink()
+    (folder / "api" / "page.json").symlink_to(folder / "others.json")
+    ran = swath("import", "openapi", "api/openapi.json")
+    assert "not followed: page.json, ../others.json. " in ran.stderr
+
+
 def test_proxies_and_tokens_are_kept(remote: Swath) -> None:
     """Added, listed with their passwords masked, removed."""
     made = remote(

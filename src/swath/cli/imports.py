@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote, unquote, urljoin
 
 import typer
 
 from swath.cli.failures import Wrong
 from swath.cli.options import offer, read_text, write_secret
 from swath.cli.screen import say
+
+if TYPE_CHECKING:
+    from swath.importers import Folder
 
 Kind = Annotated[
     str,
@@ -50,8 +55,8 @@ def import_source(
 
     if kind not in KINDS:
         raise Wrong(f"There is no import of {kind!r}; there are: {', '.join(KINDS)}.")
-    text, found_at = _obtain(kind, source)
-    imported = read(kind, text, base_url, found_at)
+    text, found_at, folder = _obtain(kind, source)
+    imported = read(kind, text, base_url, found_at, folder)
     if only:
         imported = choose(imported, only)
     text = write_text(read_plain(imported.formula))
@@ -70,14 +75,41 @@ def import_source(
         say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")
 
 
-def _obtain(kind: str, source: str) -> tuple[str, str]:
-    """Return the text of a source, and the address that it came from, if any. Raises Wrong.
+def _obtain(kind: str, source: str) -> tuple[str, str, "Folder | None"]:
+    """Return the text of a source, the address that it came from, if any, and its folder. Raises Wrong.
 
     The address of a request is no place to find one.
     """
+    from swath.importers import Folder  # noqa: PLC0415 - see import_source
+
     if not source.startswith(("http://", "https://")):
-        return read_text(Path(source)), ""
-    return (source, "") if kind == "curl" else _fetch(source)
+        path = Path(source)
+        text = read_text(path)
+        return text, "", None if source == "-" else Folder(path.name, partial(_read_beside, path.parent))
+    if kind == "curl":
+        return source, "", None
+    text, found_at = _fetch(source)
+    address = found_at.partition("#")[0].partition("?")[0]
+    return text, found_at, Folder(unquote(address.rpartition("/")[2]), partial(_fetch_beside, address))
+
+
+def _read_beside(folder: Path, name: str) -> str | None:
+    """Return the text of a file in a folder or below it, None where there is none."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):  # by a link
+        return None
+    try:
+        return read_text(path)
+    except Wrong:
+        return None
+
+
+def _fetch_beside(address: str, name: str) -> str | None:
+    """Return the text of a document in the folder of an address or below it, None where there is none."""
+    try:
+        return _fetch(urljoin(address, quote(name)))[0]
+    except Wrong:
+        return None
 
 
 def _fetch(url: str) -> tuple[str, str]:

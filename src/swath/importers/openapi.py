@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 from swath.errors import InvalidInput
 from swath.flow.definition import Json, Paginator
 from swath.importers.addresses import parse_address
+from swath.importers.bundles import Folder, bundle
 from swath.importers.documents import References, as_list, as_object, read_document
 from swath.importers.holes import hole, identifier
 from swath.importers.imported import Draft, Imported
@@ -29,14 +30,17 @@ _BRACES: Final = re.compile(r"\{\+?([^{}]+?)\*?\}")
 _SEARCH: Final = re.compile(r"_?(?:search|query|filter|find|list|lookup)", re.IGNORECASE)
 
 
-def read_openapi(text: str, base_url: str = "", found_at: str = "") -> Imported:
+def read_openapi(text: str, base_url: str = "", found_at: str = "", folder: Folder | None = None) -> Imported:
     """Return the formula of a document in JSON or YAML, OpenAPI 3 or Swagger 2.
 
     All operations become endpoints, and those that get lists workflows, which come first; the workflows
     over others are spare. `base_url` says where the API is, in place of the document; servers without a
-    host lie where the document was `found_at`. Raises InvalidInput.
+    host lie where the document was `found_at`. References to others in its `folder` are followed, if there
+    is one. Raises InvalidInput.
     """
     document = read_document(text, "openapi")
+    if folder is not None:
+        document = bundle(document, folder)
     if str(document.get("swagger", "")).startswith("2"):
         document = upgrade(document)
     if not str(document.get("openapi", "")).startswith("3"):

@@ -89,6 +89,10 @@ LOOPS = {
         'IDS=(1 "2")\nargs=(-H "X-A: 1" -s)\nfor id in "${IDS[@]}"; do curl "${args[@]}" https://api.example.com/items/$id; done',
         [["1"], ["2"]],
     ),
+    "numbers downwards": (
+        "for i in {3..1}; do curl https://api.example.com/items/$i; done",
+        [["3"], ["2"], ["1"]],
+    ),
     "a counting loop": (
         "for ((i=8; i<11; i++)); do curl https://api.example.com/items/$i; done",
         [["8"], ["9"], ["10"]],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from swath.errors import InvalidInput
-from swath.importers.globs import MOST_VALUES
+from swath.importers.globs import count
 from swath.importers.holes import hole, identifier
 from swath.importers.words import Command, Reader, substitution
 
@@ -263,7 +263,7 @@ def _count(command: str) -> list[str]:
         return []
     first, step, last = (1, 1, given[0]) if len(given) == 1 else (given[0], 1, given[-1])
     step = given[1] if len(given) == 3 else step
-    return [str(number) for number in range(first, min(last, first + MOST_VALUES) + 1, max(step, 1))]
+    return [str(number) for number in count(first, last, max(step, 1), command)]
 
 
 def _character(number: int, *, is_byte: bool) -> str:

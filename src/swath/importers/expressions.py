@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from swath.errors import InvalidInput
 from swath.flow.definition import Json
-from swath.importers.globs import MOST_VALUES
+from swath.importers.globs import count
 from swath.importers.holes import hole, identifier
 from swath.importers.windows import PowerShell
 
@@ -134,7 +134,7 @@ class Expressions:
         text = found[0]
         if counted := _RANGE.fullmatch(text):
             first, last = int(counted[1]), int(counted[2])
-            return list(range(first, min(last, first + MOST_VALUES) + 1))
+            return list(count(first, last, 1 if first <= last else -1, text))
         if _NUMBER.fullmatch(text) and not text.lstrip("-").startswith("0"):
             return float(text) if "." in text else int(text)
         return PowerShell("", self.known, self._computed).here_string(text)

@@ -51,6 +51,15 @@ def spread(url: str) -> Spread:
     return Spread(veil.lift(whole), lists, tuple(named))
 
 
+def count(first: int, last: int, step: int, shown: str) -> range:
+    """Return the numbers of a range, its last one among them. Raises InvalidInput where it is too long."""
+    if (last - first) // step >= MOST_VALUES:
+        raise InvalidInput(
+            "command", f"The range {shown} has more than {MOST_VALUES:,} values. Use a collection."
+        )
+    return range(first, last + (1 if step > 0 else -1), step)
+
+
 def _values(found: re.Match[str]) -> Iterator[str]:
     if found[1] is not None:
         yield from found[1].split(",")
@@ -59,13 +68,9 @@ def _values(found: re.Match[str]) -> Iterator[str]:
         letters = string.ascii_letters
         yield from letters[letters.index(found[5]) : letters.index(found[6]) + 1 : int(found[7] or 1)]
         return
-    first, last, step = int(found[2]), int(found[3]), int(found[4] or 1)
-    if (last - first) // max(step, 1) >= MOST_VALUES:
-        raise InvalidInput(
-            "command", f"The range {found[0]} has more than {MOST_VALUES:,} values. Use a collection."
-        )
+    numbers = count(int(found[2]), int(found[3]), max(int(found[4] or 1), 1), found[0])
     width = len(found[2]) if found[2].startswith("0") else 0
-    yield from (str(number).zfill(width) for number in range(first, last + 1, max(step, 1)))
+    yield from (str(number).zfill(width) for number in numbers)
 
 
 def _free(name: str, taken: dict[str, list[str]]) -> str:

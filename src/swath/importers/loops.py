@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from swath.importers.globs import MOST_VALUES
+from swath.importers.globs import count
 from swath.importers.holes import has_hole, hole
 from swath.importers.imported import Draft
 from swath.importers.sent import Sent
@@ -35,7 +35,7 @@ def spell_out(script: str) -> str:
 
 def _count(found: re.Match[str]) -> str:
     last = int(found[4]) - (found[3] == "<")
-    return f"for {found[1]} in {{{found[2]}..{last}}}"
+    return f"for {found[1]} in {{{found[2]}..{last}}}" if int(found[2]) <= last else f"for {found[1]} in"
 
 
 class Loops:
@@ -103,6 +103,7 @@ def _expanded(word: str) -> Iterator[str]:
     if found[3] is not None:
         values: Sequence[object] = found[3].split(",")
     else:
-        values = range(int(found[1]), min(int(found[2]), int(found[1]) + MOST_VALUES) + 1)
+        first, last = int(found[1]), int(found[2])
+        values = count(first, last, 1 if first <= last else -1, found[0])
     for value in values:
         yield from _expanded(f"{word[: found.start()]}{value}{word[found.end() :]}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from swath.errors import InvalidInput
-from swath.importers.globs import MOST_VALUES
+from swath.importers.globs import count
 from swath.importers.holes import hole, identifier
 from swath.importers.words import Reader, substitution
 
@@ -141,14 +141,9 @@ def _go_through(kind: str | None, listed: str) -> Iterator[str]:
     words = _CMD_ITEM.findall(listed)
     if kind is None and not any(mark in listed for mark in "*?"):
         yield from (word if word[0] == '"' else f'"{word}"' for word in words)
-    elif kind in ("l", "L") and len(words) == 3 and all(re.fullmatch(r"-?\d{1,9}", word) for word in words):
+    elif kind in ("l", "L") and len(words) == 3 and all(re.fullmatch(r"-?\d{1,18}", word) for word in words):
         first, step, last = map(int, words)
-        numbers = range(first, last + (1 if step > 0 else -1), step or 1)
-        if len(numbers) > MOST_VALUES:
-            raise InvalidInput(
-                "command", f"The loop over {listed} has more than {MOST_VALUES:,} values. Use a collection."
-            )
-        yield from (f'"{number}"' for number in numbers)
+        yield from (f'"{number}"' for number in count(first, last, step or 1, f"({listed})"))
 
 
 def cmd_lines(text: str) -> list[str]:

@@ -13,6 +13,7 @@ SwathError
 ├── Damaged                  stored bytes do not match their checksum
 │   └── Torn                 those of recorded pages: they are fetched again
 ├── WorkerDied               a process that does heavy work died over it, again and again
+├── StepFailed               a step of the durable engine failed, again and again; says what the last time
 └── SetupError               the process cannot start as configured; says what to do
 """
 
@@ -129,6 +130,10 @@ class Torn(Damaged):
 
 class WorkerDied(SwathError):
     """A process that does heavy work died over it, again and again."""
+
+
+class StepFailed(SwathError):
+    """A step of the durable engine failed, again and again; the message says for owners how the last time."""
 
 
 class SetupError(SwathError):

@@ -3,16 +3,18 @@
 import asyncio
 import itertools
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.hostile.house import House
+from sqlalchemy import select, update
+from tests.hostile.house import PATIENCE, House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.demo.proxies import ForwardProxy, Plan
-from swath.engine.worker import REOPENED
+from swath.engine.worker import COMBINE, REOPENED
 from swath.errors import Conflict, InvalidInput
 from swath.flow.definition import (
     Endpoint,
@@ -24,8 +26,9 @@ from swath.flow.definition import (
     Variable,
     Workflow,
 )
-from swath.operations import executions
+from swath.operations import combinations, executions
 from swath.operations.adjustments import Changes, adjust
+from swath.store.schema import shards
 
 ITEMS = [str(number) for number in range(40)]
 
@@ -117,6 +120,43 @@ async def test_C1_what_has_yet_to_be_fetched_is_not_combined(house: House, upstr
     await executions.resume(house.context, house.user, execution_id)
     pages.hold_after = None
     assert len((await house.end(execution_id)).rows()) == 2 * len(ITEMS)
+
+
+async def test_C2_files_that_cannot_be_made_are_told_of(house: House, upstream: Scripted) -> None:
+    """What went wrong, and what to do next: that gives all that was fetched, without a request."""
+    pages = Pages(upstream, 1)
+    held: Future[None] = Future()
+
+    async def last(asked: Asked) -> Play:
+        await asyncio.shield(asyncio.wrap_future(held))
+        return await pages.play(asked)
+
+    upstream.on(f"/users/{ITEMS[-1]}", last)
+    execution_id = await house.begin(*paged(upstream), inputs={"user": ITEMS})
+    first = (shards.c.execution_id == execution_id) & (shards.c.number == 0)
+    read, write = house.context.database.read, house.context.database.write
+    async with asyncio.timeout(PATIENCE):
+        while await read(lambda c: c.execute(select(shards.c.parts).where(first)).scalar()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # what a shard holds is extracted behind its last checkpoint
+    await write(lambda c: c.execute(update(shards).where(first).values(parts="[]")))
+    held.set_result(None)
+    async with asyncio.timeout(PATIENCE):
+        while (view := await house.show(execution_id))["completed_at"] is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # clients poll, too
+    assert view["status"] == "failed"
+    assert view["error"] == f"An error of Swath's own, ValidationError; the server's log has it. {COMBINE}"
+    with pytest.raises(Conflict, match="no manifest"):
+        await executions.manifest(house.context, house.user, execution_id)
+    await write(lambda c: c.execute(update(shards).where(first).values(parts=None)))
+    asked = len(upstream.asked)
+    known = house.context, house.user, execution_id
+    await combinations.combine(*known, lambda recipe: recipe)
+    async with asyncio.timeout(PATIENCE):
+        while (made := await combinations.list_for(*known))[0]["completed_at"] is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # clients poll, too
+    assert made[0]["error"] is None
+    ended = await house.end(execution_id)
+    assert (len(ended.rows()), len(upstream.asked)) == (2 * len(ITEMS), asked)
 
 
 @pytest.mark.parametrize("moments", [(5,), (20, 60), (1, 2, 3)])

@@ -43,6 +43,17 @@ log = structlog.get_logger()
 #: What `combine` returns where it found pages lost, which are to be fetched again first.
 REOPENED = -1
 
+#: What an owner is told to do about an execution that nothing could be made of: where nothing was fetched,
+#: where something was, and where all was.
+BEGIN_ANEW = "Nothing was fetched: trigger it again when that is mended."
+GO_ON = (
+    "What was fetched is kept: when that is mended, retry it for the rest (POST …/retry), "
+    "or combine what there is (POST …/combine)."
+)
+COMBINE = "All that was fetched is kept: when that is mended, combine it (POST …/combine), without a request."
+#: The same of a further combination.
+COMBINE_AGAIN = "The other files stay: when that is mended, ask for these again (POST …/combine)."
+
 #: What an owner is told of pages that were lost after the end, when none is fetched any more.
 LOST_FOR_GOOD = "Retry the items that it held, or restore it from a backup and combine again."
 
@@ -261,7 +272,7 @@ class Worker:
         try:
             return await self.combiner.combine_again(execution_id, revision)
         except Torn as torn:
-            await self.give_up_revision(execution_id, revision, f"{torn} {LOST_FOR_GOOD}")
+            await self.give_up_revision(execution_id, revision, str(torn), LOST_FOR_GOOD)
             return 0
 
     async def _reopen(self, execution_id: str, torn: Torn) -> None:
@@ -273,12 +284,13 @@ class Worker:
         """End an execution that nothing can be made of; its responses stay, to be combined another time."""
         log.error("execution_given_up", execution=execution_id, reason=reason)
         failed = Status.FAILED
+        error = f"{reason} {await self.database.read(_find_remedy, execution_id)}"
         await self.database.write(
             conclude,
             self.combiner.follow,
             execution_id,
             status=failed,
-            error=reason,
+            error=error,
             warnings=[],
             rows=0,
             files=[],
@@ -286,10 +298,12 @@ class Worker:
         )
         self.changes.tell(NEW)
 
-    async def give_up_revision(self, execution_id: str, revision: int, reason: str) -> None:
+    async def give_up_revision(
+        self, execution_id: str, revision: int, reason: str, remedy: str = COMBINE_AGAIN
+    ) -> None:
         """End a combination that came to nothing; the files of other revisions stay."""
         log.error("combination_given_up", execution=execution_id, revision=revision, reason=reason)
-        await self.combiner.end_again(execution_id, revision, error=reason)
+        await self.combiner.end_again(execution_id, revision, error=f"{reason} {remedy}")
 
     # --- a delivery
 
@@ -406,6 +420,14 @@ def _goes_on(connection: Connection, execution_id: str) -> bool:
     if row is None or row.status not in (Status.RUNNING, Status.PAUSED):
         return False
     return not shards.is_all_fetched(connection, row)
+
+
+def _find_remedy(connection: Connection, execution_id: str) -> str:
+    """Say what an owner can do about an execution that is given up."""
+    row = executions.find(connection, execution_id)
+    if row is None or row.started_at is None:
+        return BEGIN_ANEW
+    return COMBINE if shards.is_all_fetched(connection, row) else GO_ON
 
 
 def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:

@@ -362,11 +362,13 @@ async def follow_events(
 
 
 async def manifest(context: Context, user: User, execution_id: str) -> dict[str, Json]:
-    """Return what can be said about an ended execution's newest files. Raises Conflict while it runs."""
+    """Return what can be said about an ended execution's newest files. Raises Conflict where it has none."""
     row = await context.database.read(own, user, execution_id)
     if row.status not in TERMINAL:
         raise Conflict("id", "This execution has not ended; its manifest is written with its files.")
-    revision = await context.database.read(executions.last_revision, execution_id) or 0
+    revision = await context.database.read(executions.last_revision, execution_id)
+    if revision is None:
+        raise Conflict("id", "This execution has no files, and so no manifest; its error says why.")
     stored = await context.objects.get(manifest_name(row.id, revision))
     found: dict[str, Json] = msgspec.json.decode(stored)
     return found

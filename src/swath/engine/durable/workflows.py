@@ -2,19 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
-from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, PortableWorkflowError, SetEnqueueOptions, SetWorkflowID
 
 from swath.engine.durable.lost import name_work
 from swath.engine.worker import REOPENED, Worker
-from swath.errors import SwathError
+from swath.errors import StepFailed, SwathError
 from swath.store.work import Shard
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
+
+#: Seconds between attempts of a step that fails: a machine may be short of something for a while.
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 _worker: Worker | None = None
 
@@ -42,7 +45,7 @@ async def run_execution(execution_id: str) -> int:
             if await _combine(execution_id, 0) != REOPENED:
                 break
     except Exception as error:
-        await _give_up(execution_id, _explain(error))
+        await _give_up(execution_id, explain(error))
     return handed
 
 
@@ -65,7 +68,7 @@ async def run_shard(execution_id: str, number: int) -> int:
     try:
         return await _work_shard(execution_id, number)
     except Exception as error:
-        await _drop_shard(execution_id, number, _explain(error))
+        await _drop_shard(execution_id, number, explain(error))
         return 0
 
 
@@ -75,7 +78,7 @@ async def combine_again(execution_id: str, revision: int) -> int:
     try:
         return await _combine(execution_id, revision)
     except Exception as error:
-        await _give_up_revision(execution_id, revision, _explain(error))
+        await _give_up_revision(execution_id, revision, explain(error))
         return 0
 
 
@@ -85,7 +88,7 @@ async def deliver(delivery_id: str, attempt: int) -> int:
     try:
         await _deliver(delivery_id)
     except Exception as error:
-        await _postpone(delivery_id, _explain(error))
+        await _postpone(delivery_id, explain(error))
     return attempt
 
 
@@ -94,76 +97,85 @@ async def _outlast(call: Callable[[], Awaitable[T]], whose: str = "") -> T:
 
 
 async def take_step(worker: Worker, call: Callable[[], Awaitable[T]], whose: str = "") -> T:
-    """Make a repeatable call. What it fails with is logged here: later it is only known that it failed.
+    """Make a repeatable call, again with growing waits where it fails. Raises StepFailed.
 
-    None begins and none ends while the process is ending: nobody would take note of it any more.
+    What it fails with is logged here: later only the words of StepFailed are known. None begins and none
+    ends while the process is ending: nobody would take note of it any more.
     """
-    await worker.pause_while_draining()
-    try:
-        done = await worker.outages.outlast(call, whose)
-    except Exception:
+    for wait in (*WAITS, None):
         await worker.pause_while_draining()
-        log.exception("step_failed", execution=whose)
-        raise
-    await worker.pause_while_draining()
-    return done
+        try:
+            done = await worker.outages.outlast(call, whose)
+        except Exception as error:
+            await worker.pause_while_draining()
+            log.exception("step_failed", execution=whose)
+            if wait is None:
+                raise StepFailed(explain(error)) from error
+        else:
+            await worker.pause_while_draining()
+            return done
+        await worker.clock.sleep(wait)
+    raise AssertionError("The last attempt returns or raises.")
 
 
-def _explain(error: Exception) -> str:
-    """Say why a step came to nothing, as its last attempt has it; the log has what owners need not know."""
-    errors = getattr(error, "errors", None)
-    cause = errors[-1] if errors else error
-    if isinstance(cause, SwathError):
-        return str(cause)
-    return f"An error of Swath's own, {type(cause).__name__}; the log has it."
+def explain(error: Exception) -> str:
+    """Say for owners what went wrong; the log has what they need not know."""
+    if isinstance(error, SwathError) or _is_recorded(error):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "The machine has too little memory for it."
+    if isinstance(error, OSError) and error.strerror:
+        return f"The server could not use a file: {error.strerror}."
+    return f"An error of Swath's own, {type(error).__name__}; the server's log has it."
 
 
-#: A step that fails is tried again with growing waits: a disk may be full for a while.
-_PATIENT: dict[str, Any] = {"retries_allowed": True, "max_attempts": 6, "interval_seconds": 1.0}
+def _is_recorded(error: Exception) -> bool:
+    """Tell whether it is how the durable engine gives a StepFailed back that it has recorded."""
+    return isinstance(error, PortableWorkflowError) and error.name == StepFailed.__name__
 
 
-@DBOS.step(name="begin", **_PATIENT)
+@DBOS.step(name="begin")
 async def _begin(execution_id: str) -> int:
     return await _outlast(lambda: _here().begin(execution_id), execution_id)
 
 
-@DBOS.step(name="hand_out", **_PATIENT)
+@DBOS.step(name="hand_out")
 async def _hand_out(execution_id: str, batch: int) -> list[int]:
     return await _outlast(lambda: _here().hand_out(execution_id, batch), execution_id)
 
 
-@DBOS.step(name="work_shard", **_PATIENT)
+@DBOS.step(name="work_shard")
 async def _work_shard(execution_id: str, number: int) -> int:
     assert DBOS.workflow_id is not None
     batch = int(DBOS.workflow_id.rsplit(":", 1)[1])
     return await _outlast(lambda: _here().work_shard(execution_id, number, batch), execution_id)
 
 
-@DBOS.step(name="drop_shard", **_PATIENT)
+@DBOS.step(name="drop_shard")
 async def _drop_shard(execution_id: str, number: int, reason: str) -> None:
     await _outlast(lambda: _here().drop_shard(execution_id, number, reason), execution_id)
 
 
-@DBOS.step(name="combine", **_PATIENT)
+@DBOS.step(name="combine")
 async def _combine(execution_id: str, revision: int) -> int:
     return await _outlast(lambda: _here().combine(execution_id, revision), execution_id)
 
 
-@DBOS.step(name="give_up", **_PATIENT)
+@DBOS.step(name="give_up")
 async def _give_up(execution_id: str, reason: str) -> None:
     await _outlast(lambda: _here().give_up(execution_id, reason), execution_id)
 
 
-@DBOS.step(name="give_up_revision", **_PATIENT)
+@DBOS.step(name="give_up_revision")
 async def _give_up_revision(execution_id: str, revision: int, reason: str) -> None:
     await _outlast(lambda: _here().give_up_revision(execution_id, revision, reason), execution_id)
 
 
-@DBOS.step(name="deliver", **_PATIENT)
+@DBOS.step(name="deliver")
 async def _deliver(delivery_id: str) -> None:
     await _outlast(lambda: _here().deliver(delivery_id))
 
 
-@DBOS.step(name="postpone", **_PATIENT)
+@DBOS.step(name="postpone")
 async def _postpone(delivery_id: str, reason: str) -> None:
     await _outlast(lambda: _here().courier.postpone(delivery_id, reason))

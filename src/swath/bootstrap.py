@@ -77,7 +77,7 @@ async def open_house(
                 pacer=Pacer(clock=clock.steady, sleep=clock.sleep),
                 clock=clock,
                 combiner=Combiner(database, objects, opened, settings.data_dir / "scratch", follow(vault)),
-                courier=Courier(database, fetcher, vault, clock, tell(settings.public_url.rstrip("/"))),
+                courier=Courier(database, fetcher, vault, clock, tell(settings.public_url)),
             )
             engine = Engine(worker) if work else Desk(worker)
             context = Context(

@@ -13,16 +13,20 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from dbos import DBOS
+from sqlalchemy import Connection, update
 from tests.hostile.house import House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.engine import courier
+from swath.engine.times import now_ms
 from swath.errors import Conflict, NotFound
 from swath.flow.definition import Endpoint, RetryPolicy, Variable, Workflow
-from swath.operations import executions, users, webhooks
+from swath.operations import executions, retention, users, webhooks
 from swath.operations.webhooks import DeliveryView, Webhook
 from swath.store import webhooks as store
+from swath.store.schema import deliveries
 
 SECRET = "whsec_" + base64.b64encode(b"a key of the receiver").decode()
 PATIENCE = 60.0
@@ -269,6 +273,40 @@ async def test_what_waits_in_the_outbox_is_told_whoever_put_it_there(
     write = house.context.database.write
     await write(store.put, webhook_id, "execution.succeeded", execution_id, 0)
     await wait_for(house, webhook_id, "delivered")
+
+
+async def test_what_was_to_be_told_outlives_its_execution(
+    house: House, upstream: Scripted, hooked: Hooked
+) -> None:
+    """Removed before anybody could be told, it is told of as it was; then nothing is left of it."""
+    upstream.on("/users/*", page(rows(0, 1)))
+    upstream.on("/hook", [Play(status=500), Play(), Play()])
+    tried = await hooked()
+    execution_id = await run(house, upstream)
+    view = await house.show(execution_id)
+    await wait_for(house, tried, "waiting", 1)
+    untried = await hooked()
+    later = house.context.engine.courier.now() + 10_000
+
+    def put(connection: Connection) -> None:
+        delivery_id = store.put(connection, untried, "execution.succeeded", execution_id, 0)
+        connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(next_at=later))
+
+    await house.context.database.write(put)
+    await retention.remove(house.context, house.user, execution_id)
+    with pytest.raises(NotFound):
+        await house.show(execution_id)
+    await retention.sweep(house.context, now_ms() + retention.GRACE + 1)
+    house.clock.now += 20
+    await wait_for(house, tried, "delivered", 2)
+    await wait_for(house, untried, "delivered", 1)
+    assert [verify(each)["data"] for each in upstream.asked_at("/hook")] == [view] * 3
+    known: Any = {"workflow_id_prefix": execution_id}
+    async with asyncio.timeout(PATIENCE):  # a delivery ends a moment after that was noted, not an hour
+        while await DBOS.list_workflows_async(**known, status=["PENDING", "ENQUEUED"]):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await retention.sweep(house.context, now_ms() + retention.GRACE + 1)
+    assert await DBOS.list_workflows_async(**known) == []
 
 
 async def test_the_log_is_bounded(house: House, hooked: Hooked) -> None:

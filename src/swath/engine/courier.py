@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import msgspec
 
 from swath.engine.exits import DIRECT
 from swath.engine.fetcher import Answer, Fetcher
-from swath.engine.times import Clock
+from swath.engine.times import Clock, now_ms
 from swath.errors import FetchFault
 from swath.flow.definition import Json, Limits, RetryPolicy
 from swath.flow.request import Request
 from swath.flow.verdict import backoff, wait_hint
-from swath.store import webhooks
+from swath.store import executions, retention, webhooks
 from swath.store.database import Connection, Database, Row
 from swath.store.vault import Vault
 
@@ -89,12 +89,10 @@ class Courier:
             await self._note(row, Outcome(error=reason))
 
     async def _payload(self, row: Row[Any]) -> str:
-        """Return what is sent: written once, so that all attempts of a delivery are alike."""
+        """Return what is sent."""
         if row.payload is not None:
             return str(row.payload)
-        told = await self._database.read(self._describe, row)
-        written = msgspec.json.encode(told).decode()
-        return await self._database.write(webhooks.keep_payload, row.id, written)
+        return await self._database.write(write_payload, self._describe, row)
 
     async def _attempt(self, row: Row[Any], payload: str) -> Outcome:
         headers = self._sign(row, payload)
@@ -136,7 +134,7 @@ class Courier:
             "last_error": outcome.error,
             "elapsed": outcome.elapsed,
         }
-        await self._database.write(webhooks.note_attempt, row.id, values)
+        await self._database.write(_note, row, values)
 
     def _next_wait(self, row: Row[Any], outcome: Outcome) -> float | None:
         """Return the seconds until the next attempt, None for none; a test is tried once."""
@@ -150,6 +148,22 @@ class Courier:
     def now(self) -> int:
         """Return the time by which deliveries are due, in milliseconds."""
         return round(self._clock.epoch() * 1e3)
+
+
+def write_payload(connection: Connection, describe: Describe, row: Row[Any]) -> str:
+    """Return what is sent: written once, so that all attempts of a delivery are alike."""
+    written = webhooks.find_payload(connection, row.id)
+    if written is None:
+        told = msgspec.json.encode(describe(connection, row)).decode()
+        written = webhooks.keep_payload(connection, row.id, told)
+    return written
+
+
+def _note(connection: Connection, row: Row[Any], values: Mapping[str, Any]) -> None:
+    """Write down what became of an attempt; what the durable engine keeps of it goes with its execution."""
+    webhooks.note_attempt(connection, row.id, values)
+    if row.execution_id is not None and executions.find(connection, row.execution_id) is None:
+        retention.forget_work(connection, row.execution_id, now_ms())
 
 
 def sign(secret: str, delivery_id: str, timestamp: str, payload: str) -> str:

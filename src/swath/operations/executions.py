@@ -69,7 +69,7 @@ def _room(context: Context) -> Room:
 def describe(connection: Connection, execution_id: str, public_url: str) -> ExecutionView:
     """Return an execution as its owner is told of it where nobody asked; `public_url` may be empty."""
     row = executions.find(connection, execution_id)
-    assert row is not None  # executions are never removed
+    assert row is not None  # before it is removed, it is told of for the last time
     return with_addresses(_view_all(connection, [row], Room())[0], public_url)
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from swath.engine.courier import write_payload
 from swath.engine.times import now_ms
 from swath.errors import Conflict, Unavailable
 from swath.flow.execution import TERMINAL
@@ -11,7 +12,8 @@ from swath.operations import collections
 from swath.operations.context import Context, User
 from swath.operations.executions import own
 from swath.operations.orphans import sweep_orphans
-from swath.store import retention
+from swath.operations.webhooks import tell
+from swath.store import retention, webhooks
 from swath.store.database import Connection
 
 log = structlog.get_logger()
@@ -59,8 +61,9 @@ async def _sweep_archives(context: Context, before: int, now: int) -> None:
 
 
 async def _sweep_executions(context: Context, before: int, now: int) -> None:
+    public_url = context.settings.public_url
     while found := await context.database.read(retention.find_old, before):
-        removed = [await context.database.write(retention.remove, each, now) for each in found]
+        removed = [await context.database.write(_forget, public_url, each, now) for each in found]
         if not any(removed):
             return
 
@@ -80,12 +83,19 @@ async def _sweep_objects(context: Context, before: int) -> None:
 
 async def remove(context: Context, user: User, execution_id: str) -> None:
     """Remove an ended execution with all that came of it. Raises Conflict where it goes on or is needed."""
-    await context.database.write(_remove, user, execution_id)
+    await context.database.write(_remove, context.settings.public_url, user, execution_id)
 
 
-def _remove(connection: Connection, user: User, execution_id: str) -> None:
+def _remove(connection: Connection, public_url: str, user: User, execution_id: str) -> None:
     row = own(connection, user, execution_id)
     if row.status not in TERMINAL:
         raise Conflict("status", f"This execution is {row.status}; cancel it and wait for its end.")
-    if not retention.remove(connection, execution_id, now_ms()):
+    if not _forget(connection, public_url, execution_id, now_ms()):
         raise Conflict("id", retention.find_need(connection, execution_id) or "It is gone already.")
+
+
+def _forget(connection: Connection, public_url: str, execution_id: str, now: int) -> bool:
+    """Forget an ended execution, but write down first what webhooks have yet to be told of it."""
+    for undelivered in webhooks.find_undelivered(connection, execution_id):
+        write_payload(connection, tell(public_url), undelivered)
+    return retention.remove(connection, execution_id, now)

@@ -270,6 +270,8 @@ def view_delivery(row: Row[Any]) -> DeliveryView:
 def tell(public_url: str) -> Callable[[Connection, Row[Any]], Json]:
     """Return what writes the body of a delivery: the event, when it was, and the execution as it is shown."""
 
+    public_url = public_url.rstrip("/")
+
     def describe_delivery(connection: Connection, row: Row[Any]) -> Json:
         data: Json = {"message": "This is a test; nothing happened."}
         if row.execution_id is not None:

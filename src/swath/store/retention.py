@@ -11,11 +11,10 @@ from sqlalchemy import Connection, Row, Table, and_, delete, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from swath.flow.execution import TERMINAL
-from swath.store import chains
+from swath.store import chains, webhooks
 from swath.store.database import upsert
 from swath.store.schema import (
     collections,
-    deliveries,
     duties,
     events,
     executions,
@@ -45,7 +44,6 @@ BELONGINGS: tuple[Table, ...] = (
     recipes,
     paces,
     idempotency_keys,
-    deliveries,
 )
 _ended = executions.c.status.in_([str(status) for status in TERMINAL])
 
@@ -118,11 +116,15 @@ def remove_archive(connection: Connection, execution_id: str, now: int) -> bool:
 
 
 def remove(connection: Connection, execution_id: str, now: int) -> bool:
-    """Forget all of an ended execution; False where another needs its pages or rows."""
+    """Forget all of an ended execution but what webhooks have yet to be told, which must have been written.
+
+    False where another needs its pages or rows.
+    """
     if not remove_archive(connection, execution_id, now):
         return False
     for table in BELONGINGS:
         connection.execute(delete(table).where(table.c.execution_id == execution_id))
+    webhooks.forget(connection, execution_id)
     _remove_later(connection, [f"results/{execution_id}"], now)
     connection.execute(delete(executions).where(executions.c.id == execution_id))
     return True
@@ -133,6 +135,11 @@ def lock(connection: Connection, execution_id: str) -> Row[Any] | None:
     return connection.execute(
         select(executions).where(executions.c.id == execution_id).with_for_update()
     ).first()
+
+
+def forget_work(connection: Connection, execution_id: str, now: int) -> None:
+    """Have the durable engine forget what it did for an execution since that was removed."""
+    _remove_later(connection, [f"{ENGINE}/{execution_id}"], now)
 
 
 def _remove_later(connection: Connection, prefixes: Sequence[str], now: int) -> None:

@@ -104,12 +104,28 @@ def find_delivery(connection: Connection, delivery_id: str) -> Row[Any] | None:
     return connection.execute(query.where(deliveries.c.id == delivery_id)).first()
 
 
+def forget(connection: Connection, execution_id: str) -> None:
+    """Forget what webhooks were told of an execution; what they have yet to be told stays."""
+    over = (deliveries.c.execution_id == execution_id, deliveries.c.state != "waiting")
+    connection.execute(delete(deliveries).where(*over))
+
+
+def find_undelivered(connection: Connection, execution_id: str) -> Sequence[Row[Any]]:
+    """Return what webhooks have yet to be told of an execution."""
+    query = select(deliveries).where(deliveries.c.execution_id == execution_id)
+    return connection.execute(query.where(deliveries.c.state == "waiting")).all()
+
+
+def find_payload(connection: Connection, delivery_id: str) -> str | None:
+    """Return what is sent, where that was written down."""
+    return connection.execute(select(deliveries.c.payload).where(deliveries.c.id == delivery_id)).scalar()
+
+
 def keep_payload(connection: Connection, delivery_id: str, payload: str) -> str:
     """Keep what is sent, unless there is something already; return what is kept."""
     here = deliveries.c.id == delivery_id
     connection.execute(update(deliveries).where(here, deliveries.c.payload.is_(None)).values(payload=payload))
-    kept = connection.execute(select(deliveries.c.payload).where(here)).scalar()
-    return payload if kept is None else str(kept)
+    return find_payload(connection, delivery_id) or payload
 
 
 def note_attempt(connection: Connection, delivery_id: str, values: Mapping[str, Any]) -> None:

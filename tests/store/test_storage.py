@@ -1,6 +1,7 @@
 """Objects in a folder and in S3."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,28 +67,49 @@ async def test_storage_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPat
 
 
 async def test_storage_that_falls_silent_is_unavailable_before_long(
-    s3: S3, monkeypatch: pytest.MonkeyPatch
+    s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No byte passes, and no connection is closed: an answer is not waited for as if it were on its way."""
+    """No byte passes, and no connection is closed: an answer is not waited for as if it were on its way.
+
+    So it is for worker processes, too, which ask synchronously.
+    """
+    file = tmp_path / "file"
+    file.write_bytes(b"rows")
     with Line(s3.port) as line:
         for name, value in s3.reached_at("127.0.0.1", line.port).items():
             monkeypatch.setenv(name, value)
         objects = Objects(s3.environment["SWATH_STORAGE_URL"])
         await objects.put("x", b"0")
         line.cut()
-        for error in await asyncio.gather(objects.put("x", b"0"), objects.get("x"), return_exceptions=True):
+        asked = (objects.put("x", b"0"), objects.get("x"), objects.put_file("y", file))
+        told = (
+            asyncio.to_thread(objects.read_range, "x", 0, 1),
+            asyncio.to_thread(objects.read, "x"),
+            asyncio.to_thread(lambda: list(objects.chunks("x"))),
+            asyncio.to_thread(objects.size, "x"),
+            asyncio.to_thread(objects.write_file, "z", file),
+        )
+        for error in await asyncio.gather(*asked, *told, return_exceptions=True):
             assert isinstance(error, Unavailable)
             assert "does not answer" in str(error)
         line.heal()
         assert await objects.get("x") == b"0"
 
 
-async def test_an_answer_that_is_late_is_waited_for(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_is_late_is_waited_for(
+    s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The storage answers others meanwhile, if only that there is nothing: that is no outage."""
     with Scripted() as storage:
         late = Play(headers=[("ETag", '"1"')], delay=PATIENCE + 2)
         storage.on("/swath-tests/some/folder/late", late)
         storage.on("/swath-tests/*", Play(status=404))
         monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
-        await Objects(s3.environment["SWATH_STORAGE_URL"]).put("late", b"0")
-        assert [asked.method for asked in storage.asked] == ["PUT", "HEAD"]
+        objects = Objects(s3.environment["SWATH_STORAGE_URL"])
+        await objects.put("late", b"0")
+        file = tmp_path / "file"
+        file.write_bytes(b"0")
+        await asyncio.to_thread(objects.write_file, "late", file)
+        methods = Counter(asked.method for asked in storage.asked)
+        assert methods["PUT"] == 2
+        assert methods["HEAD"] >= 2

@@ -12,10 +12,13 @@ import asyncio
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import obstore
@@ -43,6 +46,9 @@ RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 #: narrow line that is busy with a large piece a small one takes its time.
 PATIENCE, ANSWERS_WITHIN = 5.0, 10.0
 
+#: What is said of it then.
+SILENT = ("storage", "It cannot be used: it does not answer.")
+
 #: Of the client's messages: where it had asked, and how often. Owners need not know the place.
 _DETAILS = re.compile(r"Error performing .*? - ")
 
@@ -66,7 +72,9 @@ class Objects:
         """Keep a file's bytes as `name`, without holding them in memory."""
         with naming_outages():
             piece = _piece_of(path)
-            await obstore.put_async(self._store, name, path, chunk_size=piece, max_concurrency=MOST_CHUNKS)
+            await self._answer(
+                obstore.put_async(self._store, name, path, chunk_size=piece, max_concurrency=MOST_CHUNKS)
+            )
             await self._sync(name)
 
     async def move_file(self, name: str, path: Path) -> None:
@@ -88,17 +96,19 @@ class Objects:
     def size(self, name: str) -> int:
         """Return an object's length in bytes, synchronously."""
         with naming_outages():
-            return int(obstore.head(self._store, name)["size"])
+            return int(self._wait_for(lambda: obstore.head(self._store, name))["size"])
 
     def read(self, name: str) -> bytes:
         """Return a whole object, synchronously: for worker processes."""
-        return bytes(_found(self._store, name).bytes())
+        with naming_damage(name):
+            return bytes(self._wait_for(lambda: obstore.get(self._store, name).bytes()))
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, synchronously. Raises Damaged where they are missing."""
         with naming_damage(name):
             try:
-                data = bytes(obstore.get_range(self._store, name, start=offset, length=length))
+                asked = partial(obstore.get_range, self._store, name, start=offset, length=length)
+                data = bytes(self._wait_for(asked))
             except (OSError, ValueError, BaseError):
                 if self.size(name) < offset + length:
                     raise Damaged(f"Object {name} ends early.") from None
@@ -124,16 +134,18 @@ class Objects:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield an object's bytes, synchronously: for worker processes."""
-        with naming_outages():
-            for chunk in _found(self._store, name).stream(min_chunk_size=CHUNK):
+        with naming_damage(name):
+            found = self._wait_for(lambda: obstore.get(self._store, name))
+            chunks = found.stream(min_chunk_size=CHUNK)
+            while (chunk := self._wait_for(lambda: next(chunks, None))) is not None:
                 yield bytes(chunk)
 
     def write_file(self, name: str, path: Path) -> None:
         """Keep a file's bytes as `name`, synchronously and without a sync: for what can be made again."""
         if not self._link(name, path):
             with naming_outages():
-                piece = _piece_of(path)
-                obstore.put(self._store, name, path, chunk_size=piece, max_concurrency=MOST_CHUNKS)
+                put = partial(obstore.put, chunk_size=_piece_of(path), max_concurrency=MOST_CHUNKS)
+                self._wait_for(lambda: put(self._store, name, path))
 
     async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes of an object from `start` to before `end`."""
@@ -164,11 +176,23 @@ class Objects:
         try:
             await asyncio.wait((answer, silence), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                raise Unavailable("storage", "It cannot be used: it does not answer.")
+                raise Unavailable(*SILENT)
             return answer.result()
         finally:
             answer.cancel()
             silence.cancel()
+
+    def _wait_for(self, call: Callable[[], T]) -> T:
+        """Return what a synchronous call does. Raises Unavailable as `_answer` does."""
+        if not self.remote:
+            return call()
+        answer = _begin(call)
+        while not wait([answer], PATIENCE).done:
+            asked: Future[Any] = _begin(lambda: obstore.head(_open(self.place), "swath"))
+            either: list[Future[Any]] = [asked, answer]
+            if not wait(either, ANSWERS_WITHIN, return_when=FIRST_COMPLETED).done:
+                raise Unavailable(*SILENT)
+        return answer.result()
 
     async def _fall_silent(self) -> None:
         """Return when the storage answers nobody any more."""
@@ -248,9 +272,18 @@ def _open(place: str) -> ObjectStore:
     return LocalStore(prefix=place, mkdir=True)
 
 
-def _found(store: ObjectStore, name: str) -> Any:
-    with naming_damage(name):
-        return obstore.get(store, name)
+def _begin(call: Callable[[], T]) -> Future[T]:
+    """Make a call in a thread, which nobody need wait for: not even a process that ends."""
+    answer: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return answer
 
 
 def _sync_file(path: Path) -> None:

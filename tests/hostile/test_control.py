@@ -342,14 +342,14 @@ async def test_a_rate_that_is_raised_is_in_force_at_once(house: House, upstream:
         rate_limits=(RateLimit(requests=1, per_seconds=1e7),),
         concurrency=4,
     )
-    house.clock.busy = lambda: True  # no time passes
+    house.clock.stands_still = True  # no time passes
     try:
         execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS})
         await arrived(upstream, 1)
         await adjust(house.context, house.user, execution_id, Changes(rate_limits=()))
         ended = await house.end(execution_id)
     finally:
-        house.clock.busy = lambda: house.context.engine.fetcher.under_way > 0
+        house.clock.stands_still = False
     assert len(upstream.asked) == len(ITEMS)
     (change,) = [event["data"] for event in ended.events if event["kind"] == "adjusted"]
     assert (change["field"], change["to"], change["by"]) == ("rate_limits", [], "admin")

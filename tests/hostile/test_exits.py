@@ -233,8 +233,6 @@ async def test_X2_a_pause_of_one_exit_holds_no_other(
     house: House, upstream: Scripted, ways: Ways, swap: bool
 ) -> None:
     """While one exit waits for a minute the others do the work: it is not waited for."""
-    if house.context.database.shared and not swap:
-        pytest.skip("Small shards are places of a worker, and each item that waits for its exit holds one.")
     limited = ways.address(0)
     begun = house.clock.now
     late: list[float] = []

@@ -71,7 +71,7 @@ async def test_who_makes_way_again_and_again_still_ends(house: House, upstream: 
     """What was tried for a page is remembered: it fails after as many attempts as without a break."""
     upstream.on("/users/*", lambda asked: Play(status=503))
     endpoint, workflow = paged(upstream, retry=RetryPolicy(max_attempts=5))
-    house.clock.busy = lambda: True  # no wait ends by itself
+    house.clock.stands_still = True  # no wait ends by itself
     try:
         execution_id = await house.begin(endpoint, workflow, inputs={"user": ["1"]})
         for attempt in range(1, 5):
@@ -82,7 +82,7 @@ async def test_who_makes_way_again_and_again_still_ends(house: House, upstream: 
             shard.make_way.set()
         ended = await house.end(execution_id)
     finally:
-        house.clock.busy = lambda: house.context.engine.fetcher.under_way > 0
+        house.clock.stands_still = False
     assert len(upstream.asked) == ended.attempts == 5
     (line,) = ended.failures
     assert (line["attempts"], line["error_code"]) == (5, "service_unavailable")

@@ -22,6 +22,7 @@ from swath.engine.frozen import Opened
 from swath.engine.guard import Guard
 from swath.engine.heap import keep_small
 from swath.engine.pacing import Pacer
+from swath.engine.tasks import end
 from swath.engine.times import Clock
 from swath.engine.worker import Worker
 from swath.errors import SetupError
@@ -97,8 +98,7 @@ async def open_house(
                 yield context
             finally:
                 for duty in duties:
-                    duty.cancel()
-                await asyncio.wait(duties)
+                    await end(duty)
                 await engine.drain()
         finally:
             await database.close()

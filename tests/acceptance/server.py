@@ -82,10 +82,10 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self._reap()
 
-    def stop(self) -> int:
-        """End it as Ctrl-C does; return its exit code."""
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """End it as Ctrl-C does, or another signal; return its exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         return self._reap()
 
     def _reap(self) -> int:

@@ -33,6 +33,7 @@ class Ending:
         self.outages = Outages()
         self.clock = Waits()
         self.is_ending = False
+        self.steps = 0
 
     async def pause_while_draining(self) -> None:
         if self.is_ending:
@@ -99,7 +100,9 @@ async def test_none_begins_and_none_ends_while_the_process_does() -> None:
     ended, _ = await asyncio.wait(steps, timeout=0.1)
     assert not ended
     assert not begun.is_set()
+    assert worker.steps == len(steps), "The durable engine must not go away amid what is between two steps"
     for step in steps:
         step.cancel()
     ended, _ = await asyncio.wait(steps)
     assert all(step.cancelled() for step in ended)
+    assert worker.steps == 0

@@ -86,6 +86,8 @@ class Worker:
     #: Executions that this process has queued, so that they are not queued again while they wait.
     dispatched: set[str] = field(default_factory=set)
     draining: bool = False
+    #: Steps of the durable engine that are under way. While the process is ending none of them ends.
+    steps: int = 0
     #: Held while an item is worked on alone, to see whether this process dies with it.
     trial: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Where several workers share the database.

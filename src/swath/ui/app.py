@@ -1,6 +1,9 @@
 """Puts the page onto the server: it answers whatever no route of the API has taken."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from nicegui import app as page
@@ -50,6 +53,8 @@ POLICY = (
 )
 #: How the paths begin that are no views.
 OWN = ("/_", "/favicon.ico", "/sign-")
+#: What a server does for as long as it lives.
+Live = Callable[[Any], AbstractAsyncContextManager[Any]]
 HEADERS = (
     (b"content-security-policy", POLICY),
     (b"referrer-policy", b"same-origin"),
@@ -68,6 +73,8 @@ def attach(api: FastAPI, *, below: str) -> None:
     for router in (session.router, rows.router):
         page.include_router(router)
     say_nowhere("/{path:path}")  # after all others
+    house = api.router.lifespan_context
+    api.router.lifespan_context = _nothing
     ui.run_with(
         api,
         title="Swath",
@@ -80,10 +87,28 @@ def attach(api: FastAPI, *, below: str) -> None:
         show_welcome_message=False,
         mount_path="/",
     )
+    # The views look again by themselves, and end before what they look at does.
+    api.router.lifespan_context = _nest(house, api.router.lifespan_context)
     # A mount would take wrong methods of known paths too; those are the API's to answer.
     api.router.routes.pop()
     api.router.default = Rest(page, api.router.default, below)
     api.state.front = FRONT
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def _nest(outer: Live, inner: Live) -> Live:
+    """Return what lets `inner` live within `outer`."""
+
+    @asynccontextmanager
+    async def live(api: FastAPI) -> AsyncIterator[None]:
+        async with outer(api), inner(api):
+            yield
+
+    return live
 
 
 class Rest:

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
+import threading
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from swath.engine.fetcher import Fetcher
 from swath.engine.joint import heed
 from swath.engine.lease import Lease
 from swath.engine.outages import Outages
+from swath.engine.tasks import end
 from swath.engine.times import now_ms
 from swath.engine.worker import Worker
 from swath.errors import Unavailable
@@ -41,6 +42,8 @@ DISPATCH_EVERY = 1.0
 MOST_EXECUTIONS = 1_000
 #: How a durable workflow stands that nobody works on any more.
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+#: Seconds within which the durable engine comes to rest, where it can.
+REST = 5.0
 #: Seconds between looks for work that was lost, over all processes.
 MEND_EVERY = 60.0
 
@@ -55,6 +58,7 @@ class Engine:
         self._worker = worker
         self._wake = worker.changes.of(NEW)
         self._tasks: list[asyncio.Task[None]] = []
+        self._durable: DBOS
 
     @property
     def fetcher(self) -> Fetcher:
@@ -81,7 +85,7 @@ class Engine:
             path = self._worker.settings.data_dir / "engine.db"
             switch_on_wal(path)
             self._heed_disk(path)
-            DBOS(config=configure(path))
+            self._durable = DBOS(config=configure(path))
         DBOS.launch()
         await DBOS.register_queue_async(
             "shards", worker_concurrency=self._worker.slots, polling_interval_sec=POLL
@@ -104,7 +108,9 @@ class Engine:
         seconds = self._worker.settings.worker_lease
         self._worker.lease = Lease(database, name, self._worker.slots, _recover, seconds, self.outages)
         await self._worker.lease.take()
-        DBOS(config=configure_shared(database.url.render_as_string(hide_password=False), name))
+        self._durable = DBOS(
+            config=configure_shared(database.url.render_as_string(hide_password=False), name)
+        )
 
     def _heed_disk(self, path: Path) -> None:
         """Have the durable engine wait for a disk that is full, and say so."""
@@ -143,17 +149,37 @@ class Engine:
             await DBOS.delete_workflows_async([each.workflow_id for each in found])
 
     async def drain(self) -> None:
-        """Stop taking work, record what is under way, and leave the rest to whoever starts next."""
+        """Stop taking work, record what is under way, and leave the rest to whoever starts next.
+
+        Each part ends before what it needs: the durable engine last, when it is amid nothing any more.
+        """
         dispatcher, *others = self._tasks
-        await _end(dispatcher)
+        await end(dispatcher)
+        await asyncio.to_thread(self._stop_looking)
         await self._worker.drain()  # with the lease kept: what is under way is still ours
-        # What it begins or ends from here on comes to nothing, and is made again by whoever goes on.
-        logging.getLogger("dbos").setLevel(logging.CRITICAL)
-        await asyncio.to_thread(DBOS.destroy)
+        await self._come_to_rest()
+        await asyncio.gather(*map(end, self._durable._workflow_tasks), return_exceptions=True)
         for task in others:
-            await _end(task)
+            await end(task)
+        await asyncio.to_thread(DBOS.destroy)
         if self._worker.lease is not None:
             await self._worker.lease.drop()
+
+    def _stop_looking(self) -> None:
+        """Have the threads end that look for work on the queues."""
+        for event in self._durable.background_thread_stop_events:
+            event.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("queue-worker-"):
+                thread.join(REST)
+
+    async def _come_to_rest(self) -> None:
+        """Wait until the durable engine is amid steps only, of which none ends any more."""
+        with contextlib.suppress(TimeoutError):  # where the database is away it never does
+            async with asyncio.timeout(REST):
+                await asyncio.sleep(0)  # what its threads have taken last is begun
+                while len(self._durable._active_workflows_set.activeList()) > self._worker.steps:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)  # it tells nobody
 
     async def _dispatch(self) -> None:
         while True:
@@ -228,9 +254,3 @@ def _find_call(each: work.Work) -> tuple[Any, ...]:
 async def _recover(workers: Sequence[str]) -> None:
     """Put the work of dead workers back into the queues, for whoever is free."""
     await asyncio.to_thread(DBOS._recover_pending_workflows, list(workers))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -102,20 +102,31 @@ async def take_step(worker: Worker, call: Callable[[], Awaitable[T]], whose: str
     What it fails with is logged here: later only the words of StepFailed are known. None begins and none
     ends while the process is ending: nobody would take note of it any more.
     """
-    for wait in (*WAITS, None):
-        await worker.pause_while_draining()
+    worker.steps += 1
+    try:
+        for wait in WAITS:
+            try:
+                return await _attempt(worker, call, whose)
+            except Exception:
+                await worker.clock.sleep(wait)
         try:
-            done = await worker.outages.outlast(call, whose)
+            return await _attempt(worker, call, whose)
         except Exception as error:
-            await worker.pause_while_draining()
-            log.exception("step_failed", execution=whose)
-            if wait is None:
-                raise StepFailed(explain(error)) from error
-        else:
-            await worker.pause_while_draining()
-            return done
-        await worker.clock.sleep(wait)
-    raise AssertionError("The last attempt returns or raises.")
+            raise StepFailed(explain(error)) from error
+    finally:
+        worker.steps -= 1
+
+
+async def _attempt(worker: Worker, call: Callable[[], Awaitable[T]], whose: str) -> T:
+    await worker.pause_while_draining()
+    try:
+        done = await worker.outages.outlast(call, whose)
+    except Exception:
+        await worker.pause_while_draining()
+        log.exception("step_failed", execution=whose)
+        raise
+    await worker.pause_while_draining()
+    return done
 
 
 def explain(error: Exception) -> str:

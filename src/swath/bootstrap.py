@@ -162,9 +162,15 @@ def hold(settings: Settings) -> Iterator[None]:
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Make the data folder, readable by its owner only: it holds answers and sealed secrets."""
+    """Make the data folder, readable by its owner only: it holds answers, the token and sealed secrets.
+
+    One that is made here is out of sight of git: people keep formulas in the folder around it.
+    """
+    is_new = not folder.exists()
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    if is_new:
+        (folder / ".gitignore").write_text("*\n")
 
 
 def _clear_scratch(scratch: Path, before: float) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from swath.bootstrap import hold
+from swath.settings import Settings
+
 
 @pytest.mark.parametrize(
     ("environment", "said"),
@@ -26,3 +29,14 @@ def test_a_wrong_setting_is_said_without_a_traceback(
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_data_folder_is_out_of_sight_of_git(tmp_path: Path) -> None:
+    """It lies where formulas are kept, and holds the token; a folder that was there before stays as it is."""
+    new, old = tmp_path / "new", tmp_path / "old"
+    old.mkdir()
+    for folder in (new, old):
+        with hold(Settings(data_dir=folder)):
+            assert (folder / "scratch").is_dir()
+    assert (new / ".gitignore").read_text() == "*\n"
+    assert not (old / ".gitignore").exists()

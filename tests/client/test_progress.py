@@ -40,6 +40,14 @@ def test_a_notebook_shows_one_bar_that_ends_as_the_execution_does() -> None:
     assert cell.shown[0]["text/plain"].startswith(f"succeeded {'█' * 30} ")
 
 
+def test_the_rows_at_the_end_are_those_of_the_primary_collection() -> None:
+    """All other tables were added to them, and the sum was no number of anything."""
+    files = [{"rows": 24}, {"rows": 48}]
+    told = draw(VIEW | {"status": "succeeded", "seconds_left": None, "results": files})["text/plain"]
+    assert told.endswith("10/20 items, 12 pages, 24 rows")
+    assert "1,200 rows" in draw(VIEW | {"results": []})["text/plain"]
+
+
 def test_elsewhere_there_is_no_notebook() -> None:
     """A terminal's bar is drawn by rich; without a bar nothing is."""
     assert find_notebook() is None

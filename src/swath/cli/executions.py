@@ -121,6 +121,8 @@ def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
 
     There the time has neither year nor seconds, and pages are not counted, so that a row has room on a line.
     """
+    from swath.client.progress import count_rows  # noqa: PLC0415 - see connect
+
     is_seen = sys.stdout.isatty()
     shown = slice(5, 16) if is_seen else slice(19)
     print_table(
@@ -133,7 +135,7 @@ def _list(views: list[dict[str, Json]], names: Mapping[str, str]) -> None:
                 view["created_at"][shown].replace("T", " "),
                 f"{view['counters']['items_ended']:,}/{view['counters']['items']:,}",
                 *(() if is_seen else (view["counters"]["pages"],)),
-                view["counters"]["rows"],
+                count_rows(view),
             )
             for view in views
         ],

@@ -78,11 +78,17 @@ def in_terminal() -> Iterator[Show]:
         yield show
 
 
+def count_rows(view: Mapping[str, Any]) -> int:
+    """Return the rows of an execution's primary collection; while there are no files, those that came."""
+    files = view.get("results")
+    return int(files[0]["rows"] if files else view["counters"]["rows"])
+
+
 def describe(view: Mapping[str, Any]) -> str:
     """Return an execution's counters as one line."""
     counters = view["counters"]
     told = f"{counters['items_ended']:,}/{counters['items']:,} items, {counters['pages']:,} pages"
-    if counters["rows"]:
-        told += f", {counters['rows']:,} rows"
+    if rows := count_rows(view):
+        told += f", {rows:,} rows"
     left = view.get("seconds_left")
     return told if left is None else f"{told}, {left:,.0f} s left"

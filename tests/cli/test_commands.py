@@ -354,6 +354,13 @@ def test_files_are_saved_in_another_form(remote: Swath, folder: Path) -> None:
     execution = ended.stdout.split()[0]
     saved = remote("download", execution, "--out=out", "--format=jsonl", "--compression=zstd")
     assert "out/posts.jsonl.zst" in saved.stdout.splitlines()
+    chosen = text.replace("endpoint: Posts", "endpoint: Posts\n    columns: {posts: [input.user, posts.id]}")
+    (folder / "posts.yaml").write_text(chosen)
+    assert remote("apply", "posts.yaml", "--yes").returncode == 0
+    assert remote("download", execution, "--out=then", "--compression=none").returncode == 0
+    assert (folder / "then" / "posts.csv").read_text().splitlines()[0] == "posts.id,posts.by,input.user"
+    assert remote("download", execution, "--out=now", "--compression=none", "--as-now").returncode == 0
+    assert (folder / "now" / "posts.csv").read_text() == "input.user,posts.id\nada,0\nada,1\n"
     refused = remote("retry", execution, "--error=timeout")
     assert (refused.returncode, "the error codes are: not_found" in refused.stderr) == (2, True)
     assert remote("retry", execution, "--error=not_found", "--wait").returncode == 3

@@ -287,12 +287,18 @@ def download(
     ] = None,
     compression: Compression = None,
     archive: Archive = False,
+    as_now: Annotated[
+        bool,
+        typer.Option("--as-now", help="Combine again by the workflow as it is now: columns, filters, ..."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Wait for an execution's end and save its files; in another form they are combined again first."""
     found = find(execution).wait(progress=not as_json)
     form = {"output_aggregation_format": format, "compression": compression, "archive": archive or None}
     wanted = {name: value for name, value in form.items() if value is not None}
+    if as_now:
+        wanted |= _read_recipe(found.view["workflow_id"])
     if wanted:
         found.combine(**wanted)
     files = found.download(out)
@@ -301,3 +307,11 @@ def download(
     else:
         for file in files:
             print(file)
+
+
+def _read_recipe(workflow: str) -> dict[str, Json]:
+    """Return what a workflow says of its files now."""
+    from swath.flow.recipe import OF_WORKFLOW  # noqa: PLC0415 - only who asks for it needs the definitions
+
+    known = connect().workflows[workflow].read()
+    return {name: known[name] for name in OF_WORKFLOW}

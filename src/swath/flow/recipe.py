@@ -37,12 +37,13 @@ class Recipe:
 
 #: The fields that are not a workflow's but of the options of one execution.
 _OPTIONS = ("output_aggregation_format", "compression", "archive")
-_SHARED = tuple(field.name for field in fields(Recipe) if field.name not in _OPTIONS)
+#: Those that are a workflow's.
+OF_WORKFLOW = tuple(field.name for field in fields(Recipe) if field.name not in _OPTIONS)
 
 
 def recipe_of(definition: Definition) -> Recipe:
     """Return the recipe that an execution was triggered with."""
-    shared: dict[str, Any] = {name: getattr(definition.workflow, name) for name in _SHARED}
+    shared: dict[str, Any] = {name: getattr(definition.workflow, name) for name in OF_WORKFLOW}
     options: dict[str, Any] = {name: getattr(definition.options, name) for name in _OPTIONS}
     return Recipe(**shared, **options)
 
@@ -56,5 +57,5 @@ def apply_recipe(recipe: Recipe, definition: Definition) -> Definition:
 
 def season(recipe: Recipe, workflow: Workflow) -> Workflow:
     """Return the workflow as it would be with this recipe."""
-    shared: dict[str, Any] = {name: getattr(recipe, name) for name in _SHARED}
+    shared: dict[str, Any] = {name: getattr(recipe, name) for name in OF_WORKFLOW}
     return replace(workflow, **shared)

@@ -178,6 +178,7 @@ def test_a_command_of_curl_becomes_a_formula(swath: Swath, folder: Path) -> None
     assert "https://api.example/me" in str(yaml.safe_load(text))
     secrets = folder / "me.secrets"
     assert (secrets.stat().st_mode & 0o777, "0123456789abcdef" in secrets.read_text()) == (0o600, True)
+    assert "use them with --secret @me.secrets, and keep it out of git." in ran.stderr
     assert swath("import", "wget", "-").returncode == 2
     ran = swath("import", "curl", "-", "--only=orders", stdin=command)
     assert (ran.returncode, "There is none of it among: Me (https://api.example/me)." in ran.stderr) == (

@@ -69,7 +69,7 @@ def import_source(
         say(f"note: {note}")
     if imported.secrets and secrets is not None:
         _write_secrets(secrets, imported.secrets)
-        say(f"Wrote the secrets found to {secrets}; use them with --secret @{secrets}.")
+        say(f"Wrote the secrets to {secrets}; use them with --secret @{secrets}, and keep it out of git.")
     elif imported.secrets:
         names = ", ".join(imported.secrets)
         say(f"Secrets were left out: {names}. Keep them with --secrets FILE, or give --secret NAME=VALUE.")

@@ -15,15 +15,19 @@ from tests.hostile.test_control import Pages, arrived, paged
 from tests.hostile.test_retry import ILLS, Hospital, again, archive, end, run
 from tests.upstreams.scripted import Scripted
 
+from swath.engine.beginning import Beginning
+from swath.engine.changes import Changes
 from swath.engine.inputs import freeze
+from swath.engine.tasks import end as end_task
 from swath.engine.times import now_ms
 from swath.errors import Conflict, NotFound
-from swath.flow.definition import VariableMapping
+from swath.flow.definition import Axis, Definition, Options, Source, VariableMapping
 from swath.flow.items import digest_text
 from swath.operations import collections, combinations, executions, responses, retention, rows
 from swath.operations.orphans import sweep_orphans
 from swath.operations.retries import Retry, retry
 from swath.store import collections as store
+from swath.store.objects import Objects
 from swath.store.schema import frames, inputs, shards, snapshots
 from swath.store.spool import Spool
 
@@ -130,6 +134,43 @@ async def test_a_list_is_not_copied_for_what_was_cancelled(house: House, tmp_pat
         await freeze(context.database, context.objects, row.number, row.version, tmp_path, each)
         assert len(await context.objects.names(f"inputs/{row.number}/")) == kept
         assert os.listdir(tmp_path) == []
+
+
+class Slow(Objects):
+    """A storage that never comes to the end of a file."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.begun, self.left = asyncio.Event(), False
+
+    async def put_file(self, name: str, path: Path) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left = True
+
+
+async def test_a_copy_ends_with_who_waits_for_it(house: House, upstream: Scripted, tmp_path: Path) -> None:
+    """As where the process ends amid it: nothing goes on behind it."""
+    Pages(upstream, 1)
+    execution_id = str((await house.run(*paged(upstream), inputs={"user": ["1"]})).view["id"])
+    known, context = (house.context, house.user), house.context
+    with spool(house, "1", "2") as items:
+        made = await collections.create(*known, "slow", "text", items)
+    row = await context.database.read(store.find, made.id)
+    assert row is not None
+    await context.database.write(store.pin, row.number, row.version)
+    slow = Slow(str(tmp_path / "objects"))
+    beginning = Beginning(context.database, slow, Changes(context.database), tmp_path)
+    axis = Axis(count=2, sources=(Source(variable="user"),), snapshot=(row.number, row.version), items=2)
+    endpoint, workflow = paged(upstream)
+    definition = Definition(endpoint=endpoint, workflow=workflow, options=Options(), axes=(axis,))
+    copying = asyncio.create_task(beginning.copy_inputs(execution_id, definition))
+    async with asyncio.timeout(PATIENCE):
+        await slow.begun.wait()
+        await end_task(copying)
+    assert slow.left
 
 
 async def find_snapshots(house: House) -> list[Any]:

@@ -36,13 +36,18 @@ class Beginning:
         stop = threading.Event()
         working = asyncio.ensure_future(self._copy(definition, stop))
         change = self._changes.of(execution_id)
-        while not (working.done() or stop.is_set()):
-            change.clear()
-            if await self._status(execution_id) in (None, Status.STOPPING):
-                stop.set()
-            else:
-                await _wait_for(change, working)
-        await working
+        try:
+            while not (working.done() or stop.is_set()):
+                change.clear()
+                if await self._status(execution_id) in (None, Status.STOPPING):
+                    stop.set()
+                else:
+                    await _wait_for(change, working)
+            await working
+        finally:  # where the process ends amid it, that ends with it
+            stop.set()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     async def _copy(self, definition: Definition, stop: threading.Event) -> None:
         for axis in definition.axes:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -169,9 +170,10 @@ class Engine:
         """Have the threads end that look for work on the queues."""
         for event in self._durable.background_thread_stop_events:
             event.set()
+        until = time.monotonic() + REST
         for thread in threading.enumerate():
             if thread.name.startswith("queue-worker-"):
-                thread.join(REST)
+                thread.join(max(0.0, until - time.monotonic()))
 
     async def _come_to_rest(self) -> None:
         """Wait until the durable engine is amid steps only, of which none ends any more."""

@@ -3,19 +3,14 @@
 import asyncio
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
-
 from swath.engine.times import Clock
 from swath.flow.definition import Endpoint, Json, ProxyChoice, Workflow
-from swath.flow.execution import Status
 from swath.operations import endpoints, executions, results, triggers, workflows
 from swath.operations.context import Context, User
-from swath.store.schema import executions as executions_table
-from swath.store.schema import shards
 
 #: Real seconds for which nothing may be under way before the clock moves on, and the same where shards come
 #: by way of a database that other processes may use.
@@ -30,8 +25,8 @@ class QuickClock(Clock):
     Time stands still but for that, so the times that an upstream notes by this clock prove who waited.
     """
 
-    #: Tells whether requests are under way, or about to be without anybody's waiting.
-    busy: Callable[[], Awaitable[bool]]
+    #: Tells whether requests are under way.
+    busy: Callable[[], bool]
 
     def __init__(self, tick: float = TICK) -> None:
         self._tick = tick
@@ -71,7 +66,7 @@ class QuickClock(Clock):
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(self._tick)
-            quiet = 0 if self.stands_still or await self.busy() else quiet + 1
+            quiet = 0 if self.stands_still or self.busy() else quiet + 1
 
 
 @dataclass(frozen=True)
@@ -105,28 +100,12 @@ class Ended:
         return [event["kind"] for event in self.events]
 
 
-def _is_any_handed(connection: Connection) -> bool:
-    running = executions_table.c.status == Status.RUNNING
-    query = select(shards.c.number).join(executions_table, executions_table.c.id == shards.c.execution_id)
-    return connection.execute(query.where(running, shards.c.state == "handed")).first() is not None
-
-
 class House:
     """An open house and its administrator."""
 
     def __init__(self, context: Context, user: User, clock: QuickClock) -> None:
         self.context, self.user, self.clock = context, user, clock
-        clock.busy = self._is_busy
-
-    async def _is_busy(self) -> bool:
-        """Tell whether requests are under way, or shards on their way to places that are free.
-
-        In a shared database they are looked for a few times a second, by a clock that is not the house's.
-        """
-        database, engine = self.context.database, self.context.engine
-        if engine.fetcher.under_way > 0:
-            return True
-        return database.shared and engine._worker.has_room and await database.read(_is_any_handed)
+        clock.busy = lambda: context.engine.fetcher.under_way > 0
 
     async def begin(
         self,

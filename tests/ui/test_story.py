@@ -13,6 +13,7 @@ import requests
 from playwright.sync_api import Error, FilePayload, Page, expect
 from tests.acceptance.server import Server
 from tests.ui.browser import Person, loaded_anew
+from tests.ui.sights import DRAWN
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 USERS = [str(number) for number in range(100, 130)]
@@ -226,7 +227,6 @@ def test_hostile_texts_stay_texts(admin: Person, server: Server) -> None:
         server.wait(execution_id)
         base = f"/executions/{execution_id}"
         views = [
-            f"/executions?status={HOSTILE}",
             "/workflows",
             "/executions",
             "/collections",
@@ -239,17 +239,29 @@ def test_hostile_texts_stay_texts(admin: Person, server: Server) -> None:
             f"/workflows/{made['workflow']}",
             f"/collections/{made['collection']}",
         ]
+        page = admin.open(f"/executions?status={HOSTILE}")
+        expect(page.get_by_text("This cannot be shown")).to_be_visible()
+        see_texts_only(page)
         for place in views:
             page = admin.open(place)
-            page.wait_for_load_state("networkidle")
-            assert page.evaluate("window.hacked") is None, place
+            expect(page.get_by_text(HOSTILE).first).to_be_visible()
+            if place.endswith("/rows"):
+                expect(page.locator(".ag-cell").get_by_text(HOSTILE).first).to_be_visible()
+            see_texts_only(page)
         page = admin.open(f"/workflows/{made['workflow']}")
         press(page, "Try")
         expect(page.get_by_role("region", name="What came").locator("article").first).to_be_visible()
         press(page, "Run…")
         expect(page.get_by_role("dialog").get_by_text("2 input items.")).to_be_visible()
-        assert page.evaluate("window.hacked") is None
+        see_texts_only(page)
         expect(page.locator("h1")).to_have_text(HOSTILE)
+
+
+def see_texts_only(page: Page) -> None:
+    """Nothing in the view was made of a hostile text, and none has run."""
+    page.evaluate(DRAWN)
+    expect(page.locator("img[src=x]")).to_have_count(0)
+    assert page.evaluate("window.hacked") is None, page.url
 
 
 def define_hostile(server: Server, upstream: Scripted) -> dict[str, Any]:

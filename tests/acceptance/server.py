@@ -42,6 +42,8 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self._session = requests.Session()
+        # Each request on a connection of its own: one that idles may be ended just as it is used again.
+        self._session.headers["Connection"] = "close"
 
     def start(self, port: str = "0") -> Self:
         self.begin(port)

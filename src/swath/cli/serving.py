@@ -23,6 +23,9 @@ from swath.settings import Settings
 CLIENTS_OF_THE_PAGE = ("aiohttp", "requests")
 #: Seconds that open answers get to end when the server stops.
 GRACE = 5
+#: Seconds that a connection stays open on which nothing is asked: longer than clients keep it, or they would
+#: ask now and then on one that ends at that moment.
+IDLE = 75
 
 
 def serve(host: str, port: int, data_dir: Path | None, worker: bool) -> bool:
@@ -39,7 +42,13 @@ def serve(host: str, port: int, data_dir: Path | None, worker: bool) -> bool:
 
     attach(api, below=BASE)
     config = uvicorn.Config(
-        api, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False
+        api,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=IDLE,
+        server_header=False,
     )
     server = Announcing(config, settings)
     spare_collector()

@@ -48,6 +48,8 @@ def test_exit_codes_tell_how_it_ended(swath: Swath, folder: Path) -> None:
     assert ran.returncode == 3, ran.stderr
     told = json.loads(ran.stdout)
     assert (told["status"], told["files"]) == ("partially_failed", ["out/posts.csv"])
+    (failure,) = told["failures"]
+    assert (failure["inputs"], failure["error_code"]) == ({"user": "nobody"}, "not_found")
 
 
 def test_a_quiet_run_tells_what_went_wrong_and_nothing_else(swath: Swath) -> None:

@@ -20,8 +20,8 @@ from swath.operations.results import open_result
 Json = Any
 View = Mapping[str, Json]
 
-#: Failures that are shown at the end.
-FEW = 3
+#: Failures that are shown at the end, to people and in JSON.
+FEW, MOST = 3, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,8 @@ async def settle(context: Context, user: User, job: Job, place: Place, view: Vie
     is_nothing = view["status"] == "failed" and not any(file["rows"] for file in files)
     wanted = [] if place.to_pipe or is_nothing else files
     saved = [await _write(context, file, folder) for file in wanted]
-    failures, _ = await executions.failures(context, user, str(view["id"]), FEW, None)
+    most = MOST if place.as_json else FEW
+    failures, _ = await executions.failures(context, user, str(view["id"]), most, None)
     outcome = Outcome(name=shown.workflow.name, view=view, files=files, saved=saved, failures=failures)
     named = outcome.name if len(job.line) > 1 else None
     if not place.quiet:
@@ -83,7 +84,8 @@ def _nest(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Json]:
     """Return an execution as JSON, with those that it started in it."""
     started = [_nest(each, outcomes) for each in _started(outcome, outcomes)]
     files = [str(path) for path in outcome.saved]
-    return {**outcome.view, "workflow": outcome.name, "files": files, "started": started}
+    told = {"workflow": outcome.name, "files": files, "failures": list(outcome.failures), "started": started}
+    return {**outcome.view, **told}
 
 
 def _started(outcome: Outcome, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:

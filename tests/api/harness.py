@@ -103,6 +103,8 @@ class Client:
         self.base = f"{server.url}/cloud/api/v1"
         self._session = requests.Session()
         self._session.trust_env = False
+        # Each request on a connection of its own: one that idles may be ended just as it is used again.
+        self._session.headers["Connection"] = "close"
         if token is not None:
             self._session.headers["Token"] = token
 

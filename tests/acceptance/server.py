@@ -1,6 +1,7 @@
 """A Swath server as its users run it: a process of its own, with a data folder, that can be killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,13 @@ import requests
 
 #: Seconds after which something that should have happened counts as not happening.
 PATIENCE = 180.0
+#: What a process writes of errors: its own, those of the durable engine, and whatever nobody caught.
+TROUBLE = re.compile(r"Traceback|Error\b|Exception|exception|\[(error|critical)|\(dbos:|cannot ")
+
+
+def find_trouble(log: str) -> list[str]:
+    """Return the lines of a log that tell of an error; not that a busy machine took its time."""
+    return [line for line in log.splitlines() if TROUBLE.search(line)]
 
 
 def wait_until(happened: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,12 @@ from typing import Self
 from uuid import uuid4
 
 import psycopg
+from tests.ports import Port
 
 #: Where Debian's packages and others put the programs.
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+#: Seconds after which a server that should have started or stopped counts as not doing so.
+PATIENCE = "180"
 
 
 def find_programs() -> Path:
@@ -37,7 +39,8 @@ class Postgres:
         self._programs = find_programs()
         self._account = _unprivileged()
         self.folder = Path(mkdtemp(prefix="swath-postgres-"))
-        self.port = _free_port()
+        self._place = Port()
+        self.port = self._place.number
         if self._account is not None:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
 
@@ -49,6 +52,7 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self._run("pg_ctl", "stop", "-m", "immediate", check=False)
+        self._place.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
@@ -57,11 +61,11 @@ class Postgres:
         )
         options = " ".join(f"-c {setting}" for setting in (*settings.split(), *self._settings))
         log = str(self.folder / "log")
-        self._run("pg_ctl", "start", "-w", "-t", "60", "-l", log, "-o", options)
+        self._run("pg_ctl", "start", "-w", "-t", PATIENCE, "-l", log, "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop; `immediate` is as a loss of power."""
-        self._run("pg_ctl", "stop", "-w", "-m", mode)
+        self._run("pg_ctl", "stop", "-w", "-t", PATIENCE, "-m", mode)
 
     @property
     def pid(self) -> int:
@@ -107,9 +111,3 @@ def _unprivileged() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise AssertionError("There is no account to run PostgreSQL under: adduser postgres")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

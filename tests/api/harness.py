@@ -88,7 +88,7 @@ def run_server(settings: Settings, open_house: OpenHouse = open_rooms) -> Iterat
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(180)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield Server(f"http://127.0.0.1:{port}", app)
     finally:
@@ -109,7 +109,7 @@ class Client:
             self._session.headers["Token"] = token
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self._session.request(method, self.base + path, timeout=60, **more)
+        return self._session.request(method, self.base + path, timeout=180, **more)
 
     def get(self, path: str, **more: Any) -> Any:
         return good(self.ask("GET", path, **more))

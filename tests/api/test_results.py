@@ -48,12 +48,12 @@ def test_a_file_is_read_whole_without_a_token(server: Server, url: str) -> None:
     """The path ends in the file's name and has no query string; the address is as the client came."""
     assert url.startswith(f"{server.url}/results/")
     assert url.endswith("/results.csv")
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, timeout=60)
     assert answer.status_code == 200
     assert answer.content == FILE
     assert answer.headers["content-length"] == str(len(FILE))
     assert answer.headers["content-type"].startswith("text/csv")
-    assert requests.get(f"{url[:-11]}other.csv", timeout=30).status_code == 404
+    assert requests.get(f"{url[:-11]}other.csv", timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_file_is_read_whole_without_a_token(server: Server, url: str) -> None:
 )
 def test_a_range_is_read(url: str, wanted: str, start: int, end: int) -> None:
     """So that a download that broke off goes on where it was."""
-    answer = requests.get(url, headers={"Range": wanted}, timeout=30)
+    answer = requests.get(url, headers={"Range": wanted}, timeout=60)
     assert answer.status_code == 206
     assert answer.content == FILE[start:end]
     assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(FILE)}"
@@ -77,26 +77,26 @@ def test_a_range_is_read(url: str, wanted: str, start: int, end: int) -> None:
 
 @pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "lines=1-2", "bytes=x-", "bytes=-"])
 def test_a_range_that_is_not_ours_is_the_whole_file(url: str, wanted: str) -> None:
-    answer = requests.get(url, headers={"Range": wanted}, timeout=30)
+    answer = requests.get(url, headers={"Range": wanted}, timeout=60)
     assert (answer.status_code, len(answer.content)) == (200, len(FILE))
 
 
 @pytest.mark.parametrize("wanted", [f"bytes={len(FILE)}-", "bytes=-0", "bytes=9-5"])
 def test_a_range_outside_is_refused(url: str, wanted: str) -> None:
-    answer = requests.get(url, headers={"Range": wanted}, timeout=30)
+    answer = requests.get(url, headers={"Range": wanted}, timeout=60)
     assert list(errors(answer, 416)) == ["range"]
     assert answer.headers["content-range"] == f"bytes */{len(FILE)}"
 
 
 def test_a_range_of_another_version_is_the_whole_file(url: str) -> None:
-    tag = requests.head(url, timeout=30).headers["etag"]
+    tag = requests.head(url, timeout=60).headers["etag"]
     for known, status in ((tag, 206), ('"other"', 200)):
-        answer = requests.get(url, headers={"Range": "bytes=0-9", "If-Range": known}, timeout=30)
+        answer = requests.get(url, headers={"Range": "bytes=0-9", "If-Range": known}, timeout=60)
         assert answer.status_code == status
 
 
 def test_head_tells_the_size(url: str) -> None:
-    answer = requests.head(url, timeout=30)
+    answer = requests.head(url, timeout=60)
     assert answer.status_code == 200
     assert answer.headers["content-length"] == str(len(FILE))
     assert answer.headers["accept-ranges"] == "bytes"

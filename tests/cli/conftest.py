@@ -79,7 +79,7 @@ def swath(folder: Path) -> Swath:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=180,
             check=False,
         )
 
@@ -103,7 +103,7 @@ def see(folder: Path, *arguments: str, width: int = 80, **more: str) -> list[str
         with contextlib.suppress(OSError):  # that is how a terminal ends whose last program has gone
             while part := screen.read1(1 << 16):
                 shown += part
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=180)
     assert process.returncode == 0, said.decode()
     return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()).splitlines()
 

@@ -23,7 +23,7 @@ def ask(**asked: str) -> str:
         env=environment(**asked),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     return ran.stdout
@@ -49,7 +49,7 @@ def test_a_real_bash_is_offered_what_fits(typed: str, offered: list[str]) -> Non
         env=environment(SWATH=SWATH),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert ran.stdout.split() == offered, ran.stderr

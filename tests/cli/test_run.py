@@ -137,7 +137,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(swath: Swath, folder: Path, 
     upstream.wait(2)
     begun.send_signal(signal.SIGINT)
     held.set_result(None)
-    _, told = begun.communicate(timeout=60)
+    _, told = begun.communicate(timeout=180)
     assert begun.returncode == 130, told
     assert "Go on with the same command:" in told
     assert not (folder / "out").exists()
@@ -232,7 +232,7 @@ def test_a_chain_is_paused_and_gone_on_with(chain: Path, swath: Swath, upstream:
     upstream.wait(2)
     begun.send_signal(signal.SIGINT)
     held.set_result(None)
-    _, told = begun.communicate(timeout=60)
+    _, told = begun.communicate(timeout=180)
     assert begun.returncode == 130, told
     upstream.on("/users/*", play)
     ran = swath("run", "chain.yaml", HERE, "--out=out")

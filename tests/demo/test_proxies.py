@@ -1,5 +1,6 @@
 """The local proxies carry requests the way a real one does, and can be told to misbehave."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -85,7 +86,7 @@ def test_chunked_bodies_go_through_whole(upstream: Upstream, proxies: Proxies) -
     head = f"POST {upstream.url}/_control HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunks = 'c\r\n{"delay": 0.\r\n2\r\n5}\r\n0\r\n\r\n'
     following = f"GET {upstream.url}/users/6 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(address_of(proxies["h"].url), timeout=5) as connection:
+    with socket.create_connection(address_of(proxies["h"].url), timeout=60) as connection:
         connection.sendall((head + chunks).encode())
         answer = connection.recv(65536)
         connection.sendall(following.encode())
@@ -97,7 +98,7 @@ def test_chunked_bodies_go_through_whole(upstream: Upstream, proxies: Proxies) -
 def test_connect_opens_a_tunnel(upstream: Upstream, proxies: Proxies) -> None:
     """After CONNECT bytes pass unchanged, so there is no `Via`, but the address tells."""
     host, port = address_of(upstream.url)
-    with socket.create_connection(address_of(proxies["h"].url), timeout=5) as connection:
+    with socket.create_connection(address_of(proxies["h"].url), timeout=60) as connection:
         connection.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"GET /users/9 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -155,16 +156,17 @@ async def test_a_proxy_can_die_and_come_back(upstream: Upstream) -> None:
 def test_stopping_ends_what_hangs(upstream: Upstream, proxies: Proxies) -> None:
     """A proxy stops while a client waits for an answer that never comes."""
     proxies["h"].way.mood = "hang"
-    with socket.create_connection(address_of(proxies["h"].url), timeout=5) as connection:
+    with socket.create_connection(address_of(proxies["h"].url), timeout=60) as connection:
         connection.sendall(b"GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n")
         proxies.stop()
-        assert connection.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):  # where it has not read what was sent
+            assert connection.recv(1) == b""
 
 
 def test_a_reset_is_one(proxies: Proxies) -> None:
     """The client sees a reset, not an orderly end."""
     proxies["h"].way.mood = "reset"
-    with socket.create_connection(address_of(proxies["h"].url), timeout=5) as connection:
+    with socket.create_connection(address_of(proxies["h"].url), timeout=60) as connection:
         connection.sendall(b"GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
@@ -182,7 +184,7 @@ def test_it_runs_as_a_process_that_says_what_to_register(upstream: Upstream) -> 
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert [one["name"] for one in told] == [plan.name for plan in DEMO]
     assert {one["type"] for one in told if one["location"] == "nyc"} == {"shared", "dedicated"}
 

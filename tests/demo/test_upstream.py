@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from tests.acceptance.server import wait_until
 
 from swath.demo import network
 from swath.demo.upstream import Behaviour, Limit, Upstream
@@ -189,7 +190,8 @@ def test_a_request_whose_client_leaves_is_still_logged(upstream: Upstream, clien
     """The log counts at arrival, so an attempt that is given up counts like any other."""
     client.post(f"{upstream.url}/_control", json={"delay": 3600})
     with pytest.raises(requests.ReadTimeout):
-        client.get(f"{upstream.url}/users/1", timeout=(5, 0.2))
+        client.get(f"{upstream.url}/users/1", timeout=(60, 0.2))
+    wait_until(upstream.seen, "it has come")
     assert [entry.path for entry in upstream.seen()] == ["/users/1"]
 
 
@@ -232,5 +234,5 @@ def test_it_runs_as_a_process_of_its_own(client: requests.Session, farewell: str
             process.send_signal(signal.SIGTERM)
         else:
             process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == ""

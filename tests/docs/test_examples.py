@@ -99,7 +99,7 @@ class World:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=180,
             check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr

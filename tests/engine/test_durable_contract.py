@@ -94,11 +94,11 @@ class Place:
 
 def wait_until(is_so: Callable[[], bool]) -> None:
     ended = threading.Event()
-    for _ in range(3_000):
+    for _ in range(9_000):
         if is_so():
             return
         ended.wait(0.02)  # for another process
-    raise AssertionError("It has not come about for a minute.")
+    raise AssertionError("It has not come about for three minutes.")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -95,10 +95,11 @@ async def test_an_owner_is_told_of_a_wait_that_lasts_and_of_its_end(database: Da
     storage, outages = Storage(), Outages()
     call = asyncio.create_task(outages.outlast(storage.ask, "x"))
     await storage.away.wait()
-    await outages.tell(database, now_ms())
+    (wait,) = outages
+    await outages.tell(database, wait.since + NOTEWORTHY - 1)
     assert await told_of(database) == []
     for _ in range(2):
-        await outages.tell(database, now_ms() + NOTEWORTHY)
+        await outages.tell(database, wait.since + NOTEWORTHY)
     assert await told_of(database) == [("waiting", "storage")]
     assert "Waiting for the storage since" in str(await waiting_of(database))
     storage.is_back = True

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.ports import Port
 from tests.upstreams.scripted import Play, Scripted
 from tests.upstreams.tls import Authority
 
@@ -23,8 +24,11 @@ from swath.errors import AddressBlocked, FetchFault
 from swath.flow.definition import Limits
 from swath.flow.request import Request
 
+#: Long enough for an answer on any machine; and short, where none will come.
+LIMITS = Limits(timeout=180.0, connect_timeout=120.0, read_timeout=120.0)
 SHORT = Limits(timeout=1.0, connect_timeout=0.5, read_timeout=0.5)
-LIMITS = Limits(timeout=20.0)
+#: The same where all is well until the target falls silent.
+SILENCE = Limits(timeout=180.0, connect_timeout=120.0, read_timeout=3.0)
 PASSWORD = "p:w@1"
 ENCODED = "demo:p%3Aw%401"
 
@@ -57,10 +61,22 @@ async def look_up(host: str) -> list[str]:
 
 @pytest.fixture
 async def fetcher(authority: Authority) -> AsyncIterator[Fetcher]:
-    guard = Guard(["127.0.0.0/8", "localhost", "a.test"], resolve=look_up)
-    fetcher = Fetcher(guard, roots=authority.root, knock_time=1.0)
+    fetcher = open_fetcher(authority, knock_time=120.0)
     yield fetcher
     await fetcher.close()
+
+
+@pytest.fixture
+async def hasty(authority: Authority) -> AsyncIterator[Fetcher]:
+    """One that does not wait long for a sign of life that will not come."""
+    fetcher = open_fetcher(authority, knock_time=1.0)
+    yield fetcher
+    await fetcher.close()
+
+
+def open_fetcher(authority: Authority, knock_time: float) -> Fetcher:
+    guard = Guard(["127.0.0.0/8", "localhost", "a.test"], resolve=look_up)
+    return Fetcher(guard, roots=authority.root, knock_time=knock_time)
 
 
 @contextlib.contextmanager
@@ -90,18 +106,19 @@ def through(proxy: ForwardProxy | str, **more: object) -> Exit:
     return replace(Exit("e", "shared", "nyc", url), **more)
 
 
-def nobody() -> str:
+@pytest.fixture
+def nobody() -> Iterator[str]:
     """Where nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{unused.getsockname()[1]}"
+    port = Port()
+    yield port.address
+    port.close()
 
 
 async def body_of(fetcher: Fetcher, url: str, exit: Exit) -> bytes:
     return (await fetcher.fetch(Request("GET", url, ()), exit, LIMITS)).body
 
 
-async def fault_of(fetcher: Fetcher, url: str, exit: Exit, limits: Limits = SHORT) -> FetchFault:
+async def fault_of(fetcher: Fetcher, url: str, exit: Exit, limits: Limits = LIMITS) -> FetchFault:
     with pytest.raises(FetchFault) as fault:
         await fetcher.fetch(Request("GET", url, ()), exit, limits)
     return fault.value
@@ -192,13 +209,13 @@ async def test_a_proxy_that_nobody_here_wrote(upstream: Scripted, safe: Scripted
 
 
 async def test_X1_a_page_of_a_real_proxys_own_is_told_from_the_targets(
-    upstream: Scripted, fetcher: Fetcher
+    upstream: Scripted, fetcher: Fetcher, nobody: str
 ) -> None:
     """By what proxy.py says of a target that is nowhere; no header tells it to a rule."""
     upstream.on("/bad", Play(status=502, headers=[("Content-Type", "text/html")], body=b"<h1>ours</h1>"))
     with proxy_py() as address:
         exit = through(f"http://{address}")
-        own = await fetcher.fetch(Request("GET", f"http://{nobody()}/", ()), exit, LIMITS)
+        own = await fetcher.fetch(Request("GET", f"http://{nobody}/", ()), exit, LIMITS)
         targets = await fetcher.fetch(Request("GET", f"{upstream.url}/bad", ()), exit, LIMITS)
         assert (own.status >= 500, targets.status) == (True, 502)
         assert await fetcher.proxies.is_own_answer(exit, own)
@@ -207,25 +224,25 @@ async def test_X1_a_page_of_a_real_proxys_own_is_told_from_the_targets(
 
 @contextlib.contextmanager
 def proxy_py(*arguments: str) -> Iterator[str]:
-    address = nobody()
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", address.rpartition(":")[2]]
+    port = Port()
+    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port.number)]
     process = subprocess.Popen(
         [*command, "--num-workers", "1", "--num-acceptors", "1", "--log-level", "ERROR", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until_it_listens(address)
-        yield address
+        wait_until_it_listens(port.number)
+        yield port.address
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
+        port.close()
 
 
-def wait_until_it_listens(address: str) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=5):
+def wait_until_it_listens(port: int) -> None:
+    for _ in range(2_000):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60):
             return
         subprocess.run(["sleep", "0.05"], check=True)
     raise AssertionError("the proxy does not listen")
@@ -235,9 +252,11 @@ def wait_until_it_listens(address: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
-async def test_X1_dead_proxy(upstream: Scripted, safe: Scripted, fetcher: Fetcher, scheme: str) -> None:
+async def test_X1_dead_proxy(
+    upstream: Scripted, safe: Scripted, fetcher: Fetcher, scheme: str, nobody: str
+) -> None:
     """Nobody listens there; nothing was sent, for plain requests and for TLS."""
-    exit = through(f"{scheme}://{nobody()}")
+    exit = through(f"{scheme}://{nobody}")
     for server in (upstream, safe):
         fault = await fault_of(fetcher, f"{server.url.replace('127.0.0.1', 'localhost')}/x", exit)
         assert told(fault) == ("proxy_unreachable", False, "exit")
@@ -293,17 +312,17 @@ async def test_X1_a_proxy_that_hangs_before_the_target_is_reached(
 ) -> None:
     with running(scheme=scheme) as proxy:
         proxy.way.mood = "hang"
-        fault = await fault_of(fetcher, f"{safe.url}/x", through(proxy))
+        fault = await fault_of(fetcher, f"{safe.url}/x", through(proxy), SHORT)
     assert told(fault) == ("connect_timeout", False, "exit")
 
 
 @pytest.mark.parametrize("mood", ["hang", "reset"])
 async def test_X1_a_plain_proxy_that_hangs_or_resets(
-    upstream: Scripted, fetcher: Fetcher, proxy: ForwardProxy, mood: str
+    upstream: Scripted, hasty: Fetcher, proxy: ForwardProxy, mood: str
 ) -> None:
     """The request had left, so it might be the target: the proxy is asked itself, and shows no life."""
     proxy.way.mood = mood  # type: ignore[assignment]
-    fault = await fault_of(fetcher, f"{upstream.url}/x", through(proxy))
+    fault = await fault_of(hasty, f"{upstream.url}/x", through(proxy), SILENCE)
     assert (fault.sent, fault.blame) == (True, "exit")
     assert not upstream.asked
 
@@ -315,8 +334,9 @@ async def test_X1_a_bad_target_behind_a_good_proxy(
     """The proxy is asked itself and answers, so it is the target's fault; the target sees one request."""
     for server in (upstream, safe):
         server.on("/bad", play)
-        fault = await fault_of(fetcher, f"{server.url}/bad", through(proxy))
+        fault = await fault_of(fetcher, f"{server.url}/bad", through(proxy), SILENCE)
         assert (fault.sent, fault.blame) == (True, "target")
+        await asyncio.to_thread(server.wait, 1)
         assert len(server.asked) == 1
 
 
@@ -366,16 +386,17 @@ async def test_X1_a_certificate_that_somebody_on_the_way_made(
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-async def test_signs_of_life(fetcher: Fetcher, scheme: str) -> None:
+async def test_signs_of_life(fetcher: Fetcher, hasty: Fetcher, scheme: str, nobody: str) -> None:
     """A proxy lives that says where it cannot go, or that it does not know us; not one that says nothing."""
     alive = []
     for mood, credentials in (("well", ""), ("refuse", ""), ("well", "demo:pw"), ("hang", ""), ("reset", "")):
         with running(scheme=scheme, credentials=credentials or None) as proxy:
             proxy.way.mood = mood  # type: ignore[assignment]
             exit = through(proxy.url.replace("demo:pw@", ""))
-            alive.append(await fetcher.proxies.is_alive(exit))
+            asking = hasty if mood == "hang" else fetcher
+            alive.append(await asking.proxies.is_alive(exit))
     assert alive == [True, True, True, False, False]
-    assert not await fetcher.proxies.is_alive(through(f"{scheme}://{nobody()}"))
+    assert not await fetcher.proxies.is_alive(through(f"{scheme}://{nobody}"))
     assert not await fetcher.proxies.is_alive(through(f"{scheme}://no-such-proxy.invalid:1"))
 
 

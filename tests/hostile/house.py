@@ -138,10 +138,20 @@ class House:
             await executions.cancel(*known, str(view["id"]))
             await self.end(str(view["id"]))
 
-    def knows_limit(self, execution_id: str, limit: int) -> bool:
-        """Tell whether an execution that is being worked on heeds a limit of requests, or stops for it."""
-        live = self.context.engine._worker.live[execution_id]
-        return bool(live.unsettled or live.budget.limit == limit)
+    async def heed(self, execution_id: str, is_heeded: Callable[[Any], bool]) -> None:
+        """Wait until what was changed of an execution is in force where it is worked on."""
+        async with asyncio.timeout(PATIENCE):
+            while not is_heeded(self.context.engine._worker.live[execution_id]):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # nobody tells of it
+
+    async def heed_limit(self, execution_id: str, limit: int, kind: str = "requests") -> None:
+        """Wait until an execution heeds a limit, or stops for it."""
+
+        def is_heeded(live: Any) -> bool:
+            counted = {"requests": live.budget, "rows": live.rows, "bytes": live.bytes}[kind]
+            return bool(live.unsettled or counted.limit == limit)
+
+        await self.heed(execution_id, is_heeded)
 
     async def end(self, execution_id: str, read: Callable[[Any], Any] | None = None) -> Ended:
         """Wait for an execution's end and return all that can be learnt of it.

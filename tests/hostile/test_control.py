@@ -290,7 +290,7 @@ class Meeting:
         number = int(asked.query["page"])
         if 1 < number < self.last:
             known = self.upstream.asked
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not any(int(each.query["page"]) > number for each in known):  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
         return page(rows(2 * number, 2) if number <= self.last else [], total=self.total)
@@ -367,6 +367,7 @@ async def test_concurrency_can_be_raised_and_lowered(house: House, upstream: Scr
     await arrived(upstream, 7)
     assert upstream.most_answering == 7
     await adjust(house.context, house.user, execution_id, Changes(concurrency=3))
+    await house.heed(execution_id, lambda live: live.gate.limit == 3)
     pages.hold_after = 7
     await arrived(upstream, 10)
     assert upstream.answering == 3
@@ -389,9 +390,7 @@ async def test_a_limit_that_is_set_while_it_runs_is_exact(
     )
     await arrived(upstream, 40)
     await adjust(house.context, house.user, execution_id, Changes(maximum_requests_count=77))
-    async with asyncio.timeout(60):
-        while not house.knows_limit(execution_id, 77):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await house.heed_limit(execution_id, 77)
     pages.hold_after = None
     ended = await house.end(execution_id)
     assert len(upstream.asked) == ended.attempts == 77
@@ -409,6 +408,7 @@ async def test_the_proxy_can_be_changed(house: House, upstream: Scripted) -> Non
     await arrived(upstream, 4)
     changes = Changes(proxy=ProxyChoice(type="custom", url=proxy.url))
     await adjust(house.context, house.user, execution_id, changes)
+    await house.heed(execution_id, lambda live: live.revision == 1)
     pages.hold_after = None
     ended = await house.end(execution_id)
     proxy.stop()

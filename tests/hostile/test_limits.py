@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.hostile.house import House
+from tests.hostile.house import PATIENCE, House
 from tests.hostile.test_control import ITEMS, Pages, arrived, paged
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Play, Scripted
@@ -127,6 +127,7 @@ async def test_a_limit_set_while_it_runs_is_exact(
     wanted = Changes(limits=Bounds(**{kind: 101 * unit}))
     view = await adjust(house.context, house.user, execution_id, wanted)
     assert view["limits"][kind] == 101 * unit
+    await house.heed_limit(execution_id, 101 * unit, kind)
     pages.hold_after = None
     ended = await house.end(execution_id)
     assert (ended.status, ended.view["truncated_by"]) == ("succeeded", kind)
@@ -172,7 +173,7 @@ async def test_a_limit_that_is_raised_in_time_lets_it_go_on(house: House, upstre
     execution_id = await house.begin(endpoint, workflow, inputs={"user": ITEMS}, maximum_requests_count=28)
     await arrived(upstream, 28)
     pages.hold_after = 27
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not (await house.show(execution_id))["truncated"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await adjust(house.context, house.user, execution_id, Changes(maximum_requests_count=70))

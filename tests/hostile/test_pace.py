@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from tests.hostile.house import House
+from tests.hostile.house import PATIENCE, House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
@@ -29,14 +29,14 @@ async def test_rows_are_counted_while_an_execution_runs(house: House, upstream: 
 
     async def play(asked: Asked) -> Play:
         if asked.number > 2:
-            await asyncio.to_thread(go_on.wait, 60)
+            await asyncio.to_thread(go_on.wait, PATIENCE)
         return page(rows(2 * asked.number, 2) if asked.number < 4 else [])
 
     upstream.on("/x", play)
     endpoint = Endpoint(name="x", url=f"{upstream.url}/x", query={"page": "{{page}}"})
     paginator = Paginator(type="page_number", variable="page")
     execution_id = await house.begin(endpoint, Workflow(name="w", endpoint_id="", paginator=paginator))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (counters := (await house.show(execution_id))["counters"])["pages"] < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # a checkpoint is told to nobody here
     assert counters["rows"] == 4

@@ -270,7 +270,7 @@ async def test_what_was_queued_of_a_removed_execution_holds_no_place(
     await house.end(gone)
     await retention.remove(house.context, house.user, gone)
     pages.hold_after = None
-    async with asyncio.timeout(PATIENCE / 2):
+    async with asyncio.timeout(PATIENCE):
         assert (await house.end(large)).status == "succeeded"
 
 
@@ -281,7 +281,7 @@ async def test_files_of_lost_answers_are_not_made_anew(house: House, upstream: S
     segment, *_ = await house.context.objects.names(f"segments/{known[2]}")
     await house.context.objects.delete([segment])
     await combinations.combine(*known, lambda recipe: replace(recipe, output_aggregation_format="jsonl"))
-    async with asyncio.timeout(PATIENCE / 3):
+    async with asyncio.timeout(PATIENCE):
         while not (made := await combinations.list_for(*known))[0]["completed_at"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # nobody tells of it
     assert f"{segment} is missing. Retry the items" in str(made[0]["error"])

@@ -40,11 +40,14 @@ class Leaving:
         return page(rows(int(asked.path.rpartition("/")[2]), 1))
 
 
-def over(upstream: Scripted, leaving: Leaving, **more: Any) -> tuple[Endpoint, Workflow]:
+def over(
+    upstream: Scripted, leaving: Leaving, seconds: float = 180.0, **more: Any
+) -> tuple[Endpoint, Workflow]:
+    """One item for each user; an answer that takes so many seconds is none."""
     for item in ITEMS:
         upstream.on(f"/users/{item}", leaving)
     endpoint = Endpoint(name="e", url=upstream.url + "/users/{{user}}", variables={"user": Variable()})
-    limits = Limits(timeout=0.4, connect_timeout=0.3, read_timeout=0.3)
+    limits = Limits(timeout=seconds, connect_timeout=seconds / 2, read_timeout=seconds / 2)
     return endpoint, Workflow(name="w", endpoint_id="", concurrency=4, limits=limits, **more)
 
 
@@ -52,10 +55,12 @@ def over(upstream: Scripted, leaving: Leaving, **more: Any) -> tuple[Endpoint, W
 async def test_C2_an_upstream_is_gone_for_ten_minutes(house: House, upstream: Scripted, how: str) -> None:
     """Far longer than any item's tries last, and it is asked seldom meanwhile."""
     leaving = Leaving(house, 600, GONE[how])
-    ended = await house.run(*over(upstream, leaving), {"user": ITEMS})
+    silent = how == "no answer"
+    ended = await house.run(*over(upstream, leaving, 0.8 if silent else 180.0), {"user": ITEMS})
     assert (ended.status, ended.failures) == ("succeeded", [])
     assert [row["id"] for row in ended.rows()] == [int(item) for item in ITEMS]
-    assert set(leaving.served.values()) == {1}
+    if not silent:  # else an answer may have come too late, too
+        assert set(leaving.served.values()) == {1}
     assert leaving.in_vain <= 60
 
 

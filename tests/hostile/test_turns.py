@@ -30,7 +30,7 @@ class Slow:
     """Users with two pages, answered one after another until somebody hurries."""
 
     def __init__(self, upstream: Scripted) -> None:
-        self.delay = 0.05
+        self.delay = 0.2
         upstream.on("/users/*", self.play)
 
     def play(self, asked: Asked) -> Play:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from dbos import DBOS
 from sqlalchemy import Connection, update
-from tests.hostile.house import House
+from tests.hostile.house import PATIENCE, House
 from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
@@ -29,7 +29,6 @@ from swath.store import webhooks as store
 from swath.store.schema import deliveries
 
 SECRET = "whsec_" + base64.b64encode(b"a key of the receiver").decode()
-PATIENCE = 60.0
 
 Hooked = Callable[..., Coroutine[Any, Any, str]]
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.ports import Port
+
 ROOT = Path(__file__).parents[2]
 #: Seconds within which every server answers.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 class Process:
@@ -21,17 +23,16 @@ class Process:
         self._command, self._environment = command, environment
         self._log = folder / f"{Path(command[0]).name}.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self._place = Port()  # not every server tells which one it chose for itself
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._place.address}"
 
     def __enter__(self) -> Self:
-        self.port = find_port()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [part.format(port=self.port) for part in self._command],
+                [part.format(port=self._place.number) for part in self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -56,7 +57,7 @@ class Process:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self._place.number)) == 0:
                     return
             time.sleep(0.02)
         raise AssertionError(f"{self._command} does not listen:\n{self._log.read_text(errors='replace')}")
@@ -65,10 +66,4 @@ class Process:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
-
-
-def find_port() -> int:
-    """Return a port that nobody listens on; not every server tells which one it chose for itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        self._place.close()

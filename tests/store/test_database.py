@@ -88,7 +88,7 @@ async def test_a_stream_is_not_closed_under_a_read(database: Database) -> None:
 
     def read_slowly(connection: Connection) -> None:
         entered.set()
-        go_on.wait(30)
+        go_on.wait(180)
         try:
             found.append(users.find_user(connection, "nobody"))
         finally:
@@ -96,11 +96,11 @@ async def test_a_stream_is_not_closed_under_a_read(database: Database) -> None:
 
     with database.stream() as stream:
         reading = asyncio.create_task(stream.read(read_slowly))
-        await asyncio.to_thread(entered.wait, 30)
+        await asyncio.to_thread(entered.wait, 180)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     go_on.set()
-    await asyncio.to_thread(over.wait, 30)
+    await asyncio.to_thread(over.wait, 180)
     assert found == [None]
 
 

@@ -126,7 +126,7 @@ class Scripted:
     def asked_at(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
-    def wait(self, count: int, path: str | None = None, patience: float = 60.0) -> None:
+    def wait(self, count: int, path: str | None = None, patience: float = 180.0) -> None:
         """Block until so many requests have arrived (at `path`); asynchronous tests call it in a thread."""
 
         def enough() -> bool:
@@ -218,6 +218,8 @@ class Scripted:
             headers=headers,
             body=body,
         )
+        self.answering += 1
+        self.most_answering = max(self.most_answering, self.answering)
         with self._arrival:
             self.asked.append(asked)
             self._arrival.notify_all()
@@ -225,8 +227,6 @@ class Scripted:
 
     async def _answer(self, asked: Asked, writer: StreamWriter) -> bool:
         """Play what the script says; whether the connection goes on."""
-        self.answering += 1
-        self.most_answering = max(self.most_answering, self.answering)
         try:
             play = await self._direct(asked)
             return await _perform(play, asked, writer)

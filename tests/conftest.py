@@ -1,6 +1,5 @@
 """What holds for all tests: how Hypothesis works here, and a PostgreSQL server for those that want one."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,10 +7,10 @@ from hypothesis import HealthCheck, settings
 from tests.postgres import Postgres
 
 # No test here measures time, and a machine may be slow: neither a deadline nor a slow example fails one.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# A run of continuous integration finds the same each time; new examples are looked for by people.
-settings.register_profile("ci", settings.get_profile("house"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "house")
+# Each run has the same examples; people look for new ones by `--hypothesis-profile=search`.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", settings.get_profile("search"), derandomize=True)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from swath.demo.upstream import Behaviour, Upstream
 sys.path.insert(0, str(Path(__file__).parent))
 
 from calm import run_calmly
+from gated import Gated
 from server import Server
+from tests.ports import Port
 
 
 @pytest.fixture
@@ -23,16 +25,18 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
-    """The sample upstream, without a limit and without hiccups; a test gives it what it needs.
+def upstream(request: pytest.FixtureRequest) -> Iterator[Gated]:
+    """The sample upstream, without a limit and without hiccups, its gate open; a test gives what it needs.
 
     An answer takes the test module's `DELAY` in seconds, if it has any: something can happen meanwhile.
     """
     delay = getattr(request.module, "DELAY", 0.0)
-    running = Upstream(Behaviour(delay=delay, hiccup_every=0, limit=None))
+    port = Port()
+    running = Gated(Behaviour(delay=delay, hiccup_every=0, limit=None), port=port.number)
     running.start()
     yield running
     running.stop()
+    port.close()
 
 
 @pytest.fixture(scope="module")

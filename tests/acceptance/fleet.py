@@ -12,8 +12,10 @@ from typing import Self
 
 from server import PATIENCE, Server, wait_until
 
-#: Seconds after which a worker counts as dead: fewer than by default, for somebody waits for it here.
+#: Seconds after which a worker counts as dead where a test waits for that: fewer than by default.
 LEASE = 4
+#: The same where no worker is to be taken for dead, however long it is kept from running.
+LONG_LEASE = 30
 TOKEN = "the-administrators-token-of-the-tests"
 
 
@@ -90,6 +92,7 @@ class Fleet:
         *,
         workers: int = 2,
         servers: int = 1,
+        lease: int = LONG_LEASE,
         far: Mapping[str, str] | None = None,
         **more: str,
     ) -> None:
@@ -97,7 +100,7 @@ class Fleet:
             "SWATH_DATABASE_URL": url,
             "SWATH_SECRET_KEY": "the key of the tests",
             "SWATH_TOKEN": TOKEN,
-            "SWATH_WORKER_LEASE": str(LEASE),
+            "SWATH_WORKER_LEASE": str(lease),
             **more,
         }
         # One folder for all: only the objects in it are shared, as a network's folder would be.

@@ -15,9 +15,10 @@ from typing import Any
 
 import psycopg
 from fleet import LEASE, Member
-from server import Server, wait_until
+from gated import Gated
+from server import PATIENCE, Server, wait_until
 
-from swath.demo.upstream import Behaviour, Upstream
+from swath.demo.upstream import Behaviour
 
 #: Executions at a time.
 EXECUTIONS = 3
@@ -26,6 +27,8 @@ UNRECORDED = 2.5
 #: Seconds between two looks whether somebody has taken up what was left, and whether all has ended.
 LOOK = 0.05
 LOOK_AT_ENDS = 1.0
+#: Answers beside those that are let pass: some go to who died before they came.
+MORE = 40
 
 #: A shard by execution and number.
 Shard = tuple[str, int]
@@ -35,7 +38,7 @@ Victim = Server | Member
 class Storm:
     """Blows that fall at random moments; the same for the same `STORM` of the environment."""
 
-    def __init__(self, upstream: Upstream, watch: "Watch", blows: int, delay: float) -> None:
+    def __init__(self, upstream: Gated, watch: "Watch", blows: int, delay: float) -> None:
         self.upstream = upstream
         #: How many requests a calm run has made; then it is forgotten, and the upstream slow.
         self.enough = upstream.total
@@ -49,11 +52,12 @@ class Storm:
         self.kills = self.both = self.children = self.freezes = 0
 
     def wait(self) -> None:
-        """Let some requests pass: a moment by the upstream's count, and not by a clock; often too few for
-        a checkpoint."""
+        """Let some requests pass, and hardly more until the blow has fallen: a moment by the upstream's
+        count, and not by a clock; often too few for a checkpoint."""
         seen = self.upstream.total
         more = self.chance.choice([self.chance.randint(1, 10), self.chance.randint(10, self._most)])
-        wait_until(lambda: self.upstream.total >= seen + more or self.over(), "requests are sent", 120)
+        self.upstream.hold(more + MORE)
+        wait_until(lambda: self.upstream.total >= seen + more or self.over(), "requests are sent", PATIENCE)
 
     def over(self) -> bool:
         """Tell whether there is nothing left to disturb, looking now and then."""
@@ -69,6 +73,7 @@ class Storm:
             if not self._watch.unended():
                 break
             blow()
+        self.upstream.let_go()
 
     def choose(self, members: Sequence[Member]) -> Member:
         """Return a member by chance, of those that are up if any is: others work on while one starts."""

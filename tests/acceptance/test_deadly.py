@@ -1,5 +1,6 @@
 """An item whose answer kills whoever asks for it: it is found and named, and all others are saved."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -56,7 +57,9 @@ def supervise(server: Server, execution_id: str) -> dict[str, Any]:
         assert server.process is not None
         if server.process.poll() is not None:
             server.kill()
-            server.start()
+            server.begin()
+        if not is_up(server):
+            return None
         try:
             found = server.execution(execution_id)
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):  # it died meanwhile
@@ -64,6 +67,13 @@ def supervise(server: Server, execution_id: str) -> dict[str, Any]:
         return found if found["completed_at"] else None
 
     return dict(wait_until(ended, "the execution has ended", 240))
+
+
+def is_up(server: Server) -> bool:
+    """Wait until the server is up; tell whether it did not die before."""
+    with contextlib.suppress(AssertionError):
+        server.ready()
+    return bool(server.url)
 
 
 def fetched(server: Server, execution: dict[str, Any]) -> set[tuple[str, int]]:

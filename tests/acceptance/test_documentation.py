@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from server import Server, define_posts
+from server import PATIENCE, Server, define_posts
 
 from swath.demo import network
 from swath.demo.page import fill_in, find_code
@@ -83,7 +83,7 @@ def test_the_documented_program_runs_unmodified(
     assert first["url"].endswith(".csv")
     assert "?" not in first["url"]
 
-    answer = requests.get(first["url"], timeout=30)
+    answer = requests.get(first["url"], timeout=PATIENCE)
     rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
     posts = expected_rows(given["min_timestamp"], given["max_timestamp"])
     assert posts

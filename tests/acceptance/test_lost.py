@@ -9,11 +9,10 @@ import psycopg
 import pytest
 from calm import run_calmly
 from fleet import LEASE, TOKEN, Fleet
+from gated import Gated
 from server import Server, define_posts, wait_until
 from test_doctor import findings
 from tests.upstreams.scripted import Play, Scripted
-
-from swath.demo.upstream import Behaviour, Upstream
 
 USERS = [str(1000 + n) for n in range(40)]
 #: What happens to the durable workflows of an execution, by how they stand then.
@@ -32,12 +31,11 @@ UNDONE = [
 LOOK = "UPDATE duties SET until = 0 WHERE name = 'mending'"
 
 
-def begin(server: Server, upstream: Upstream) -> str:
+def begin(server: Server, upstream: Gated) -> str:
     """Trigger an execution of which some is recorded and more is under way."""
-    upstream.behaviour = Behaviour(delay=0.3, hiccup_every=0, limit=None)
+    upstream.hold(60)
     execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
     wait_until(lambda: server.execution(execution_id)["counters"]["pages"] > 10, "pages are recorded")
-    upstream.behaviour = Behaviour(delay=60.0, hiccup_every=0, limit=None)
     return execution_id
 
 
@@ -47,7 +45,7 @@ def lose(change: Callable[[str], Any], loss: Sequence[str], table: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Upstream, loss: str) -> None:
+def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Gated, loss: str) -> None:
     """Nothing would ever have gone on with it; the files are those of a calm run."""
     calm = run_calmly(tmp_path / "calm", upstream, USERS)
     with Server(tmp_path / "data") as server:
@@ -61,14 +59,14 @@ def test_one_process_takes_up_what_was_lost(tmp_path: Path, upstream: Upstream, 
         assert found["execution"]["told"].startswith(f"{execution_id}: ")
         assert "the durable engine knows nothing" in found["execution"]["told"]
         assert "1 of them are stuck" in found["executions"]["told"]
-        upstream.behaviour = Behaviour(hiccup_every=0, limit=None)
+        upstream.let_go()
         server.start()
         execution = server.wait(execution_id)
         assert (execution["status"], server.download(execution)) == ("succeeded", calm)
         assert findings(server.folder) == {}
 
 
-def test_one_process_takes_up_what_follows_an_end(tmp_path: Path, upstream: Upstream) -> None:
+def test_one_process_takes_up_what_follows_an_end(tmp_path: Path, upstream: Gated) -> None:
     """A later revision, and what a webhook is to be told: neither would ever have come about."""
     with Scripted() as receiver, Server(tmp_path / "data") as server:
         receiver.on("/hook", Play())
@@ -105,14 +103,12 @@ def find_revision(server: Server, execution_id: str) -> dict[str, bytes] | None:
 
 
 @pytest.mark.parametrize("loss", ["gone", "ended in vain"])
-def test_workers_take_up_what_was_lost(
-    tmp_path: Path, upstream: Upstream, database_url: str, loss: str
-) -> None:
+def test_workers_take_up_what_was_lost(tmp_path: Path, upstream: Gated, database_url: str, loss: str) -> None:
     """Whichever looks first; a doctor without a worker has named it before."""
     calm = run_calmly(tmp_path / "calm", upstream, USERS)
     given = {"SWATH_DATABASE_URL": database_url, "SWATH_WORKER_LEASE": str(LEASE)}
     given |= {"SWATH_SECRET_KEY": "the key of the tests", "SWATH_TOKEN": TOKEN}
-    with Fleet(tmp_path / "fleet", database_url) as fleet:
+    with Fleet(tmp_path / "fleet", database_url, lease=LEASE) as fleet:
         server = fleet.server
         execution_id = begin(server, upstream)
         assert "execution" not in findings(server.folder, **given)
@@ -122,7 +118,7 @@ def test_workers_take_up_what_was_lost(
             lose(connection.execute, LOSSES[loss], "swath_engine.workflow_status")
             connection.execute(LOOK)
         assert findings(server.folder, **given)["execution"]["told"].startswith(f"{execution_id}: ")
-        upstream.behaviour = Behaviour(hiccup_every=0, limit=None)
+        upstream.let_go()
         for worker in fleet.workers:
             worker.start()
         execution = server.wait(execution_id)

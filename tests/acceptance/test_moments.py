@@ -1,5 +1,6 @@
 """Killed at the worst of moments, it goes on as if nothing had been: each moment is waited for."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -16,10 +17,15 @@ USERS = [str(1000 + n) for n in range(40)]
 
 def freeze_children(server: Server) -> list[int]:
     """Stop the processes that extract and write files, as soon as there are any; return their ids."""
-    children = wait_until(lambda: list_children(server), "there are children")
+    children = list(wait_until(lambda: list_children(server), "there are children"))
     for child in children:
-        os.kill(child, signal.SIGSTOP)
-    return list(children)
+        send(child, signal.SIGSTOP)
+    return children
+
+
+def send(child: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+        os.kill(child, number)
 
 
 def test_killed_amid_the_combination(tmp_path: Path) -> None:
@@ -30,14 +36,18 @@ def test_killed_amid_the_combination(tmp_path: Path) -> None:
         calm = run_calmly(tmp_path / "calm", upstream, USERS[:4])
         execution_id = server.trigger(define_posts(server, upstream.url, USERS[:4])["workflow"])
         scratch = server.folder / "scratch"
-        wait_until(lambda: any(scratch.glob("*.result")), "a file is being written")
+        wait_until(lambda: any(scratch.glob("*.result")) or has_ended(server, execution_id), "files are made")
         children = freeze_children(server)
         server.kill()
         for child in children:
-            os.kill(child, signal.SIGKILL)
+            send(child, signal.SIGKILL)
         server.start()
         assert server.download(server.wait(execution_id)) == calm
         assert list(scratch.iterdir()) == []
+
+
+def has_ended(server: Server, execution_id: str) -> bool:
+    return server.execution(execution_id)["completed_at"] is not None
 
 
 def test_a_child_that_is_killed_is_replaced(tmp_path: Path, upstream: Upstream) -> None:
@@ -46,7 +56,7 @@ def test_a_child_that_is_killed_is_replaced(tmp_path: Path, upstream: Upstream) 
     with Server(tmp_path / "killed") as server:
         execution_id = server.trigger(define_posts(server, upstream.url, USERS)["workflow"])
         for child in freeze_children(server):
-            os.kill(child, signal.SIGKILL)
+            send(child, signal.SIGKILL)
         execution = server.wait(execution_id)
         assert execution["status"] == "succeeded"
         assert server.download(execution) == calm

@@ -25,7 +25,7 @@ def test_a_wrong_setting_is_said_without_a_traceback(
     """The sentence names what is wrong and what to do; the exit code is that of wrong usage."""
     known = {**os.environ, "SWATH_DATA_DIR": str(tmp_path), **environment}
     command = [sys.executable, "-m", "swath", "serve", "--port", "0"]
-    ended = subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=known, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr

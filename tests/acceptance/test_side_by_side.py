@@ -20,6 +20,8 @@ from server import PATIENCE, Server, wait_until
 from tests.postgres import Postgres
 from tests.upstreams.scripted import Asked, Play, Scripted
 
+#: Seconds after which a worker counts as dead: long enough for those who are only kept from running.
+LEASE = 20
 #: Executions that run at a time, over all users and of each.
 OF_ALL, PER_USER = 3, 2
 #: Requests that are sent at the same moment.
@@ -42,7 +44,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, shared_url: str) -> Iterator
     """The tests of the module share it; whoever kills a worker starts it again."""
     limits = {"SWATH_MAX_RUNNING": str(OF_ALL), "SWATH_MAX_RUNNING_PER_USER": str(PER_USER)}
     folder = tmp_path_factory.mktemp("side-by-side")
-    with Fleet(folder, shared_url, workers=3, servers=2, **limits) as running:
+    with Fleet(folder, shared_url, workers=3, servers=2, lease=LEASE, **limits) as running:
         yield running
 
 

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet import Fleet
+from fleet import LEASE, Fleet
+from gated import Gated
 from server import Server, define_posts
 from storm import EXECUTIONS, UNRECORDED, OneProcess, Storm, Workers
-
-from swath.demo.upstream import Upstream
 
 #: How many requests an execution may have under way in one process: those are lost with it.
 CONCURRENCY = 6
@@ -30,7 +29,7 @@ def download_all(server: Server, execution_ids: list[str]) -> list[dict[str, byt
     return found
 
 
-def trigger_all(server: Server, upstream: Upstream, count: int) -> list[str]:
+def trigger_all(server: Server, upstream: Gated, count: int) -> list[str]:
     """Trigger executions over lists that have nothing in common."""
     found = []
     for which in range(1, EXECUTIONS + 1):
@@ -40,7 +39,7 @@ def trigger_all(server: Server, upstream: Upstream, count: int) -> list[str]:
     return found
 
 
-def run_calmly(folder: Path, upstream: Upstream, count: int) -> list[dict[str, bytes]]:
+def run_calmly(folder: Path, upstream: Gated, count: int) -> list[dict[str, bytes]]:
     """Return the files of an undisturbed server."""
     with Server(folder) as server:
         return download_all(server, trigger_all(server, upstream, count))
@@ -61,7 +60,7 @@ def judge(storm: Storm, server: Server, ids: list[str], calm: list[dict[str, byt
 
 @pytest.mark.parametrize(("count", "kills", "least"), [(20, 4, 2), pytest.param(500, 100, 100, marks=LONG)])
 def test_C1_a_storm_over_one_process(
-    count: int, kills: int, least: int, tmp_path: Path, upstream: Upstream
+    count: int, kills: int, least: int, tmp_path: Path, upstream: Gated
 ) -> None:
     """One process with SQLite, and now and then a child of it, killed again and again amid executions."""
     calm = run_calmly(tmp_path / "calm", upstream, count)
@@ -88,7 +87,7 @@ def test_C1_a_storm_over_three_workers(
     least: int,
     delay: float,
     tmp_path: Path,
-    upstream: Upstream,
+    upstream: Gated,
     database_url: str,
 ) -> None:
     """Three workers and a server with PostgreSQL: any of them killed, a worker and the server at once, a
@@ -96,7 +95,7 @@ def test_C1_a_storm_over_three_workers(
     calm = run_calmly(tmp_path / "calm", upstream, count)
     watch = Workers(database_url)
     storm = Storm(upstream, watch, kills, delay=delay)
-    with Fleet(tmp_path / "storm", database_url, workers=3) as fleet:
+    with Fleet(tmp_path / "storm", database_url, workers=3, lease=LEASE) as fleet:
         ids = trigger_all(fleet.server, upstream, count)
         with watch.looking():
             storm.strike(blows_over(storm, fleet, kills, freezes))

@@ -1,6 +1,7 @@
 """The tables of the documentation come out byte for byte, whatever the concurrency."""
 
 import json
+from concurrent.futures import Future
 from hashlib import sha256
 from typing import Any
 
@@ -151,7 +152,8 @@ def test_rows_can_be_looked_at_while_it_runs(server: Server) -> None:
     with Scripted() as upstream:
         for n in range(49):
             upstream.on(f"/people/p{n}", [Play.json({"rows": [{"n": n}]})])
-        upstream.on("/people/p49", [Play.json({"rows": [{"n": 49}]}, delay=30)])
+        until: Future[None] = Future()
+        upstream.on("/people/p49", [Play.json({"rows": [{"n": 49}]}, until=until)])
         execution_id = server.trigger(define(server, upstream.url))
         path = f"/workflows/executions/{execution_id}/rows?limit=2&offset=3"
 

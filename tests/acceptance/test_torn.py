@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gated import Gated
 from server import Server, define_posts, wait_until
-
-from swath.demo.upstream import Behaviour, Upstream
 
 USERS = [str(1000 + n) for n in range(40)]
 
@@ -23,17 +22,20 @@ def change(segment: Path) -> None:
 
 @pytest.mark.parametrize("harm", [cut, change])
 def test_a_torn_segment_is_fetched_again(
-    harm: Callable[[Path], None], tmp_path: Path, upstream: Upstream
+    harm: Callable[[Path], None], tmp_path: Path, upstream: Gated
 ) -> None:
     """The files are those of a calm run, and manifest and events say what happened."""
     with Server(tmp_path / "data") as server:
         defined = define_posts(server, upstream.url, USERS)
         calm = server.download(server.wait(server.trigger(defined["workflow"])))
-        upstream.behaviour = Behaviour(delay=0.1, hiccup_every=0, limit=None)
+        upstream.hold(30)
         execution_id = server.trigger(defined["workflow"])
         folder = server.folder / "objects" / "segments" / execution_id
-        wait_until(lambda: folder.is_dir() and len(list(folder.glob("*.seg"))) >= 2, "segments are there")
+        for count in (1, 2):
+            wait_until(lambda: len(list(folder.glob("*.seg"))) >= count, f"{count} segments are there")  # noqa: B023
+            upstream.hold(30 * (2 - count))
         server.kill()
+        upstream.let_go()
         torn = min(folder.glob("*.seg"), key=lambda path: path.stat().st_mtime)
         harm(torn)
         orphan = folder / "written-and-never-recorded.seg"

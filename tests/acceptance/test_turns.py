@@ -6,20 +6,20 @@ from typing import Any
 import psycopg
 import requests
 from fleet import Fleet
-from server import Server, define_posts, wait_until
+from server import PATIENCE, Server, define_posts, wait_until
 
 from swath.demo.upstream import Behaviour, Upstream
 
 MANY = [str(9000 + n) for n in range(3_000)]
 
 
-def slow(upstream: Upstream) -> None:
-    upstream.behaviour = Behaviour(delay=0.05, hiccup_every=0, limit=None)
+def slow(upstream: Upstream, delay: float = 0.05) -> None:
+    upstream.behaviour = Behaviour(delay=delay, hiccup_every=0, limit=None)
 
 
 def test_a_small_execution_is_not_starved(tmp_path: Path, upstream: Upstream) -> None:
     """Five requests among thousands, triggered when every place is taken, end long before those."""
-    slow(upstream)
+    slow(upstream, 0.1)
     with Server(tmp_path / "data", SWATH_SHARD_SECONDS="1") as server:
         large = server.trigger(define_posts(server, upstream.url, MANY, concurrency=8)["workflow"])
         wait_until(lambda: server.execution(large)["counters"]["attempts"] > 50, "the large one runs")
@@ -34,7 +34,7 @@ def test_a_small_execution_passes_one_that_has_three_workers(
     tmp_path: Path, upstream: Upstream, database_url: str
 ) -> None:
     """All places of all workers are taken by thousands of items: twenty requests more are soon through."""
-    slow(upstream)
+    slow(upstream, 0.3)
     with Fleet(tmp_path / "fleet", database_url, workers=3, SWATH_SHARD_SECONDS="1") as fleet:
         server = fleet.server
         defined = define_posts(server, upstream.url, MANY, concurrency=8)
@@ -106,7 +106,7 @@ def test_a_priority_is_one_of_nine(server: Server, upstream: Upstream) -> None:
             f"{server.base}/workflows/{workflow}/executions",
             json={"priority": wrong},
             headers={"Token": server.token},
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert answer.status_code == 400
         assert "priority" in answer.json()["errors"][0]

@@ -10,10 +10,10 @@ from typing import Any
 import keep
 import pytest
 from calm import run_calmly
+from gated import Gated
 from server import Server, define_posts, wait_until
 from test_combine import combine, files_of
 
-from swath.demo.upstream import Behaviour, Upstream
 from swath.store.database import SqliteDatabase, migrate
 
 USERS = [str(1000 + n) for n in range(40)]
@@ -46,17 +46,18 @@ async def put_back_to_first_schema(folder: Path) -> None:
 
 
 async def test_an_unfinished_execution_of_the_first_schema_is_finished(
-    tmp_path: Path, upstream: Upstream
+    tmp_path: Path, upstream: Gated
 ) -> None:
     """Stopped in its midst, upgraded by the next start, it gives the files of a calm run."""
     with Server(tmp_path / "data") as server:
         defined = define_posts(server, upstream.url, USERS)
         calm = server.download(server.wait(server.trigger(defined["workflow"])))
-        upstream.behaviour = Behaviour(delay=0.1, hiccup_every=0, limit=None)
+        upstream.hold(60)
         execution_id = server.trigger(defined["workflow"])
         wait_until(lambda: server.execution(execution_id)["counters"]["pages"] >= 30, "30 pages")
         server.kill()
         await put_back_to_first_schema(server.folder)
+        upstream.let_go()
         server.start()
         execution = server.wait(execution_id)
         assert execution["status"] == "succeeded"
@@ -77,7 +78,7 @@ def unpack(archive: Path, place: Path, upstream: str) -> Path:
 
 @pytest.mark.parametrize("archive", sorted(keep.KEPT.iterdir()), ids=lambda path: path.name)
 def test_a_data_folder_of_an_earlier_version_is_gone_on_with(
-    archive: Path, tmp_path: Path, upstream: Upstream
+    archive: Path, tmp_path: Path, upstream: Gated
 ) -> None:
     """An execution that ended can be looked at and combined again, one that was killed is finished."""
     calm = run_calmly(tmp_path / "calm", upstream, keep.USERS)

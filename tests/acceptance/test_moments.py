@@ -43,7 +43,7 @@ def test_killed_amid_the_combination(tmp_path: Path) -> None:
             send(child, signal.SIGKILL)
         server.start()
         assert server.download(server.wait(execution_id)) == calm
-        assert list(scratch.iterdir()) == []
+        wait_until(lambda: not list(scratch.iterdir()), "nothing is left of what was being written")
 
 
 def has_ended(server: Server, execution_id: str) -> bool:

@@ -446,4 +446,4 @@ async def test_a_list_that_is_drawn_in_vain_leaves_no_file(house: House, upstrea
     before = set(scratch.iterdir())
     with pytest.raises(asyncio.CancelledError):
         await draw_list(context.database, context.objects, Cut(), scratch, axis)  # type: ignore[arg-type]
-    assert set(scratch.iterdir()) == before
+    assert set(scratch.iterdir()) <= before  # of what others are at, some may have come to its end

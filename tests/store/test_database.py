@@ -3,15 +3,17 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, event, insert, select, update
 
 from swath.errors import SetupError
 from swath.store import users
 from swath.store.database import Database, migrate, open_database
+from swath.store.postgres import KEPT, MORE
 from swath.store.schema import metadata
 from swath.store.schema import users as users_table
 
@@ -27,10 +29,21 @@ def count_up(connection: Connection) -> int:
     return int(known)
 
 
+async def many_at_once(databases: list[Database]) -> list[int]:
+    """Count up in each, as many at a time as there are connections: who waits for one too long gives up."""
+    room = asyncio.Semaphore(KEPT + MORE)
+
+    async def count(database: Database) -> int:
+        async with room:
+            return await database.write(count_up)
+
+    return await asyncio.gather(*map(count, databases))
+
+
 async def test_no_concurrent_update_is_lost(database: Database) -> None:
-    """400 read-then-write transactions at once each see what the one before has written."""
+    """400 read-then-write transactions, many at once, each see what the one before has written."""
     await database.write(add_user, "counter")
-    seen = await asyncio.gather(*(database.write(count_up) for _ in range(400)))
+    seen = await many_at_once([database] * 400)
     assert sorted(seen) == list(range(400))
     assert await database.read(lambda c: c.execute(select(users_table.c.created_at)).scalar()) == 400
 
@@ -39,7 +52,7 @@ async def test_updates_of_two_connections_are_not_lost_either(place: Path | str)
     """Two over one database wait for each other, as two processes would."""
     one, other = open_database(place), open_database(place)
     await one.write(add_user, "counter")
-    seen = await asyncio.gather(*(place.write(count_up) for place in (one, other) for _ in range(50)))
+    seen = await many_at_once([one, other] * 50)
     assert sorted(seen) == list(range(100))
     await one.close()
     await other.close()
@@ -137,6 +150,23 @@ async def test_many_processes_may_migrate_at_once(database_url: str) -> None:
     for database in opened:
         assert await database.read(users.find_user, "nobody") is None
         await database.close()
+
+
+def test_who_migrates_may_take_its_time(database_url: str) -> None:
+    """Nobody asks for anything while the next step is loaded: no transaction is ended for that."""
+    allowed: set[str] = set()
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if "CREATE TABLE" in statement:
+            found = connection.connection.cursor().execute("SHOW idle_in_transaction_session_timeout")
+            allowed.update(found.fetchone())
+
+    try:
+        open_database(database_url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    assert allowed == {"5min"}
 
 
 async def test_one_lock_holds_over_all_processes(place: Path | str) -> None:

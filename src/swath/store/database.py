@@ -30,6 +30,9 @@ __all__ = [
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The advisory lock that whoever migrates holds: of many processes that start at once one does it.
 MIGRATING = 0x5377617468
+#: A migration is one transaction of many steps: on a machine that has much to do it may rest between two of
+#: them for longer than any other may.
+UNHURRIED = "SET LOCAL idle_in_transaction_session_timeout = '5min'"
 
 
 def open_database(place: Path | str) -> Database:
@@ -46,6 +49,7 @@ def migrate(database: Database, revision: str = "head") -> None:
 
     def upgrade(connection: Connection) -> None:
         if database.shared:
+            connection.exec_driver_sql(UNHURRIED)
             connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

@@ -1,12 +1,14 @@
 """A server as its users run it, a real browser, and people who sit at it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 from tests.acceptance.server import Server
+from tests.ports import Port
 from tests.ui.browser import Person, open_browser
 
 from swath.demo.upstream import Behaviour, Upstream
@@ -21,8 +23,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server at an address that nobody else is given while it is stopped."""
     folder: Path = tmp_path_factory.mktemp("page")
-    with Server(folder / "data") as running:
+    with closing(Port()) as port, Server(folder / "data", "--port", str(port.number)) as running:
         yield running
 
 

@@ -66,7 +66,7 @@ def supervise(server: Server, execution_id: str) -> dict[str, Any]:
             return None
         return found if found["completed_at"] else None
 
-    return dict(wait_until(ended, "the execution has ended", 240))
+    return dict(wait_until(ended, "the execution has ended", 480))
 
 
 def is_up(server: Server) -> bool:

@@ -13,6 +13,7 @@ from swath.errors import InvalidInput
 from swath.flow.definition import Endpoint, ProxyChoice, Variable, Workflow
 from swath.operations import proxies as register
 from swath.operations.trials import ProxyReport, ProxyTest, try_proxy
+from swath.store import proxies as stored
 
 
 class Way:
@@ -88,7 +89,9 @@ async def test_what_the_target_does_is_not_the_proxys_health(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", ["http"], indirect=True)
-async def test_executions_tell_of_their_proxies(house: House, way: Way, upstream: Scripted) -> None:
+async def test_executions_tell_of_their_proxies(
+    house: House, way: Way, upstream: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a run a good proxy is well, with its latency; one that failed rests, and the reason is told."""
     upstream.on("/users/*", page(rows(0, 1)))
     endpoint = Endpoint(name="e", url=upstream.url + "/users/{{user}}", variables={"user": Variable()})
@@ -102,9 +105,15 @@ async def test_executions_tell_of_their_proxies(house: House, way: Way, upstream
     way.proxy.stop()
     workflow = Workflow(name="w", endpoint_id="", concurrency=1)
     assert (await house.run(endpoint, workflow, inputs=items, proxy=choice)).status == "failed"
-    found = await way.health()
-    assert found.error_code == "proxy_unreachable"
-    if not house.context.database.shared:  # else the run took longer than it rests
-        assert found.state == "quarantined"
-        assert found.quarantine_ends_at is not None
+    row = await house.context.database.read(stored.find_own, house.user.id, way.id)
+    assert row is not None
+    assert row.rests_until > row.used_at
+    for now, state, ends in (
+        (row.used_at, "quarantined", row.rests_until),
+        (row.rests_until, "failing", None),
+    ):
+        monkeypatch.setattr(register, "now_ms", lambda now=now: now)
+        found = await way.health()
+        assert (found.state, found.quarantine_ends_at) == (state, ends)
+        assert found.error_code == "proxy_unreachable"
     way.proxy.start()

@@ -14,7 +14,8 @@ from tests.upstreams.pages import page, rows
 from tests.upstreams.scripted import Asked, Play, Scripted
 
 from swath.demo.proxies import ForwardProxy, Plan
-from swath.engine.worker import COMBINE, REOPENED
+from swath.engine.ending import COMBINE
+from swath.engine.worker import REOPENED
 from swath.errors import Conflict, InvalidInput
 from swath.flow.definition import (
     Endpoint,

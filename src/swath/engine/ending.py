@@ -25,6 +25,18 @@ CANCELLED = ItemFailed(
     "cancelled", "The execution ended amid this item; the pages it had are kept.", retryable=True
 )
 
+#: What an owner is told to do about an execution that nothing could be made of: where nothing was fetched,
+#: where something was, and where all was.
+BEGIN_ANEW = "Nothing was fetched: trigger it again when that is mended."
+GO_ON = (
+    "What was fetched is kept: when that is mended, retry it for the rest (POST …/retry), "
+    "or combine what there is (POST …/combine)."
+)
+COMBINE = "All that was fetched is kept: when that is mended, combine it (POST …/combine), without a request."
+#: The same of a further combination, and of one whose pages were lost since, when none is fetched any more.
+COMBINE_AGAIN = "The other files stay: when that is mended, ask for these again (POST …/combine)."
+LOST_FOR_GOOD = "Retry the items that it held, or restore it from a backup and combine again."
+
 
 def conclude(
     connection: Connection, follow: Follow, execution_id: str, /, *, status: Status, now: int, **told: Any
@@ -34,6 +46,17 @@ def conclude(
         row = executions.find(connection, execution_id)
         assert row is not None
         follow(connection, row, status, now)
+
+
+def give_up(connection: Connection, follow: Follow, execution_id: str, reason: str, now: int) -> None:
+    """End an execution that nothing can be made of, and say what its owner can do."""
+    row = executions.find(connection, execution_id)
+    if row is None or row.started_at is None:
+        remedy = BEGIN_ANEW
+    else:
+        remedy = COMBINE if shards.is_all_fetched(connection, row) else GO_ON
+    told: dict[str, Any] = {"error": f"{reason} {remedy}", "warnings": [], "rows": 0, "files": []}
+    conclude(connection, follow, execution_id, status=Status.FAILED, now=now, **told)
 
 
 async def end_begun(

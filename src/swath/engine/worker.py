@@ -13,7 +13,7 @@ from swath.engine.beginning import Beginning
 from swath.engine.changes import NEW, Changes
 from swath.engine.combine import Combiner
 from swath.engine.courier import Courier
-from swath.engine.ending import conclude, end_begun
+from swath.engine.ending import COMBINE_AGAIN, LOST_FOR_GOOD, end_begun, give_up
 from swath.engine.fetcher import Fetcher
 from swath.engine.frozen import Opened
 from swath.engine.health import Health
@@ -42,20 +42,6 @@ log = structlog.get_logger()
 
 #: What `combine` returns where it found pages lost, which are to be fetched again first.
 REOPENED = -1
-
-#: What an owner is told to do about an execution that nothing could be made of: where nothing was fetched,
-#: where something was, and where all was.
-BEGIN_ANEW = "Nothing was fetched: trigger it again when that is mended."
-GO_ON = (
-    "What was fetched is kept: when that is mended, retry it for the rest (POST …/retry), "
-    "or combine what there is (POST …/combine)."
-)
-COMBINE = "All that was fetched is kept: when that is mended, combine it (POST …/combine), without a request."
-#: The same of a further combination.
-COMBINE_AGAIN = "The other files stay: when that is mended, ask for these again (POST …/combine)."
-
-#: What an owner is told of pages that were lost after the end, when none is fetched any more.
-LOST_FOR_GOOD = "Retry the items that it held, or restore it from a backup and combine again."
 
 #: Seconds after which a state is looked at again where nobody told of a change.
 LOOK_AGAIN = 5.0
@@ -285,19 +271,7 @@ class Worker:
     async def give_up(self, execution_id: str, reason: str) -> None:
         """End an execution that nothing can be made of; its responses stay, to be combined another time."""
         log.error("execution_given_up", execution=execution_id, reason=reason)
-        failed = Status.FAILED
-        error = f"{reason} {await self.database.read(_find_remedy, execution_id)}"
-        await self.database.write(
-            conclude,
-            self.combiner.follow,
-            execution_id,
-            status=failed,
-            error=error,
-            warnings=[],
-            rows=0,
-            files=[],
-            now=now_ms(),
-        )
+        await self.database.write(give_up, self.combiner.follow, execution_id, reason, now_ms())
         self.changes.tell(NEW)
 
     async def give_up_revision(
@@ -422,14 +396,6 @@ def _goes_on(connection: Connection, execution_id: str) -> bool:
     if row is None or row.status not in (Status.RUNNING, Status.PAUSED):
         return False
     return not shards.is_all_fetched(connection, row)
-
-
-def _find_remedy(connection: Connection, execution_id: str) -> str:
-    """Say what an owner can do about an execution that is given up."""
-    row = executions.find(connection, execution_id)
-    if row is None or row.started_at is None:
-        return BEGIN_ANEW
-    return COMBINE if shards.is_all_fetched(connection, row) else GO_ON
 
 
 def _look(connection: Connection, execution_id: str) -> tuple[Row[Any], dict[str, int]]:
